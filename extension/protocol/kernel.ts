@@ -1,0 +1,260 @@
+import * as v from 'valibot';
+import { bytes, type Contract, method, u32 } from './rpc.ts';
+
+/**
+ * What crosses between the session and the kernel helper. The first call is `hello`; a helper of another version
+ * refuses everything after it. Handles (`object`, `attachment`) are numbers that the helper gives out and owns.
+ */
+export const kernelProtocolVersion = 1;
+
+export const XdpModeSchema = v.picklist(['native', 'generic', 'offload']);
+export const XdpModeRequestSchema = v.picklist(['auto', 'native', 'generic', 'offload']);
+export const ProfileSchema = v.picklist(['own', 'system']);
+
+export const HelloReply = v.object({
+  protocolVersion: v.number(),
+  pid: v.number(),
+  profile: ProfileSchema,
+  uid: v.number(),
+  libbpfVersion: v.string(),
+  kernelRelease: v.string(),
+  /** Effective capabilities by name: `CAP_BPF`, … */
+  capabilities: v.array(v.string()),
+  /** CPU numbers, from /sys/devices/system/cpu/{possible,online}. */
+  possibleCpus: v.array(v.number()),
+  onlineCpus: v.array(v.number()),
+  /** Where pins of this user go, absent when bpffs cannot be used; the reason is in `pinProblem`. */
+  pinDir: v.optional(v.string()),
+  pinProblem: v.optional(v.string()),
+});
+export type HelloReply = v.InferOutput<typeof HelloReply>;
+
+/** `struct bpf_map_info`, sizes in bytes. */
+export const MapInfo = v.object({
+  id: u32,
+  /** The kernel keeps 15 characters; for our own objects this is the full name in the source. */
+  name: v.string(),
+  /** libbpf's short name. */
+  type: v.string(),
+  keySize: u32,
+  valueSize: u32,
+  maxEntries: u32,
+  flags: u32,
+  frozen: v.boolean(),
+  btfId: u32,
+  btfKeyTypeId: u32,
+  btfValueTypeId: u32,
+});
+export type MapInfo = v.InferOutput<typeof MapInfo>;
+
+/** `struct bpf_prog_info`, the part that is shown. */
+export const ProgramInfo = v.object({
+  id: u32,
+  name: v.string(),
+  type: v.string(),
+  tag: v.string(),
+  mapIds: v.array(u32),
+  runCount: v.bigint(),
+  runTimeNs: v.bigint(),
+  btfId: u32,
+});
+export type ProgramInfo = v.InferOutput<typeof ProgramInfo>;
+
+export const LoadedProgram = v.object({
+  name: v.string(),
+  section: v.string(),
+  type: v.string(),
+  id: u32,
+  mapIds: v.array(u32),
+});
+export const LoadedObject = v.object({
+  object: v.number(),
+  programs: v.array(LoadedProgram),
+  /** Programs of other types that were not loaded, and why. */
+  left: v.array(v.object({ name: v.string(), section: v.string(), reason: v.string() })),
+  maps: v.array(MapInfo),
+});
+export type LoadedObject = v.InferOutput<typeof LoadedObject>;
+
+export const VerifiedProgram = v.object({
+  name: v.string(),
+  section: v.string(),
+  type: v.string(),
+  verdict: v.picklist(['accepted', 'rejected', 'skipped']),
+  reason: v.optional(v.string()),
+  /** 0 when accepted. */
+  errno: v.number(),
+  /** The verifier's log, whole; with statistics for accepted programs. */
+  log: v.string(),
+});
+export type VerifiedProgram = v.InferOutput<typeof VerifiedProgram>;
+
+export const AttachedProgram = v.object({
+  program: v.string(),
+  progId: u32,
+  mode: XdpModeSchema,
+  /** `link` when a bpf_link holds it, `netlink` otherwise, `unknown` where the profile cannot tell. */
+  via: v.picklist(['link', 'netlink', 'unknown']),
+  linkId: v.optional(u32),
+  /** `this` helper, `kept` (one of this user's pins), or `other`. */
+  owner: v.picklist(['this', 'kept', 'other']),
+  /** The attachment handle, when `owner` is `this`. */
+  attachment: v.optional(v.number()),
+});
+export type AttachedProgram = v.InferOutput<typeof AttachedProgram>;
+
+export const ModeSupport = v.object({ ok: v.boolean(), reason: v.optional(v.string()) });
+export const InterfaceInfo = v.object({
+  name: v.string(),
+  ifindex: u32,
+  /** Ethtool's driver name, else the rtnetlink kind, else ''. */
+  driver: v.string(),
+  /** IF_OPER_*: `up`, `down`, `unknown`, `lowerlayerdown`, … */
+  state: v.string(),
+  mtu: u32,
+  mac: v.string(),
+  addresses: v.array(v.string()),
+  rxQueues: u32,
+  txQueues: u32,
+  loopback: v.boolean(),
+  modes: v.object({ native: ModeSupport, generic: ModeSupport, offload: ModeSupport }),
+  /** The netdev family's xdp-features by name (`basic`, `redirect`, …); absent where the kernel has no such family. */
+  xdpFeatures: v.optional(v.array(v.string())),
+  warnings: v.array(v.string()),
+  attached: v.array(AttachedProgram),
+});
+export type InterfaceInfo = v.InferOutput<typeof InterfaceInfo>;
+
+export const Attachment = v.object({
+  attachment: v.number(),
+  program: v.string(),
+  progId: u32,
+  ifindex: u32,
+  iface: v.string(),
+  mode: XdpModeSchema,
+  via: v.picklist(['link', 'netlink']),
+  linkId: v.optional(u32),
+  /** With auto: why not a better mode. */
+  modeReason: v.optional(v.string()),
+  /** Absolute path of the pinned link, when kept. */
+  pin: v.optional(v.string()),
+});
+export type Attachment = v.InferOutput<typeof Attachment>;
+
+/** A map by id, or by the absolute path of its pin. */
+export const MapRef = v.union([v.object({ id: u32 }), v.object({ pin: v.string() })]);
+export type MapRef = v.InferOutput<typeof MapRef>;
+
+/**
+ * Entries as the kernel copied them out: `keys` holds count × keySize bytes, `values` count × valueBytes() bytes
+ * (per-CPU: possible CPUs × value size rounded up to 8). `cursor` continues; absent at the end.
+ */
+export const MapPage = v.object({
+  count: u32,
+  keys: bytes,
+  values: bytes,
+  cursor: v.optional(bytes),
+  /** CLOCK_MONOTONIC when the read was done, nanoseconds. */
+  atNs: v.bigint(),
+});
+export type MapPage = v.InferOutput<typeof MapPage>;
+
+export const TestRunReply = v.object({
+  retval: u32,
+  /** Mean over the repeats as the kernel measured it. */
+  durationNs: u32,
+  /** Starts at data_meta when the program left metadata. */
+  dataOut: bytes,
+  /** `struct xdp_md` after the run, 24 bytes. */
+  ctxOut: bytes,
+  /** Lines that bpf_printk wrote during the run; absent when they could not be read. */
+  printk: v.optional(v.array(v.string())),
+  printkProblem: v.optional(v.string()),
+});
+export type TestRunReply = v.InferOutput<typeof TestRunReply>;
+
+const nothing = v.object({});
+
+export const kernelContract = {
+  hello: method(v.object({ protocolVersion: v.number() }), HelloReply),
+
+  /**
+   * Opens and loads an ELF object through libbpf. `programs`: names to load, absent = every program of type xdp (and
+   * what they need); others are left with a reason. `program-rejected` carries `details.program` and `details.log`.
+   */
+  'object/load': method(
+    v.object({
+      elf: bytes,
+      name: v.string(),
+      programs: v.optional(v.array(v.string())),
+      /** Map name in the object → map to reuse instead of creating it. */
+      reuseMaps: v.optional(v.record(v.string(), MapRef)),
+    }),
+    LoadedObject,
+  ),
+  'object/close': method(v.object({ object: v.number() }), nothing),
+  /** Loads every program of the object alone and closes it again. */
+  'object/verify': method(
+    v.object({ elf: bytes, name: v.string(), programs: v.optional(v.array(v.string())) }),
+    v.object({ programs: v.array(VerifiedProgram) }),
+  ),
+  'program/testRun': method(
+    v.object({
+      object: v.number(),
+      program: v.string(),
+      data: bytes,
+      /** `struct xdp_md`, 24 bytes; absent = none given to the kernel. */
+      ctx: v.optional(bytes),
+      repeat: u32,
+      cpu: v.optional(u32),
+      capturePrintk: v.boolean(),
+    }),
+    TestRunReply,
+  ),
+
+  'xdp/attach': method(
+    v.object({
+      object: v.number(),
+      program: v.string(),
+      ifindex: u32,
+      mode: XdpModeRequestSchema,
+      via: v.picklist(['link', 'netlink']),
+      /** Pin the link (and the object's maps) so that the attachment outlives the helper. */
+      keep: v.boolean(),
+    }),
+    Attachment,
+  ),
+  'xdp/detach': method(v.object({ attachment: v.number() }), nothing),
+  /** Whatever is attached to the interface; without `force` only what is this user's own. */
+  'xdp/detachInterface': method(
+    v.object({ ifindex: u32, force: v.boolean() }),
+    v.object({ detached: v.array(AttachedProgram) }),
+  ),
+  'interfaces/list': method(nothing, v.object({ interfaces: v.array(InterfaceInfo) })),
+
+  /** Own profile: maps of this helper's objects and pins. System profile: every map. */
+  'map/list': method(nothing, v.object({ maps: v.array(MapInfo) })),
+  'map/info': method(v.object({ map: MapRef }), MapInfo),
+  /** Up to `limit` entries after `cursor`; batch lookups where the map type has them, key iteration where not. */
+  'map/read': method(v.object({ map: MapRef, limit: u32, cursor: v.optional(bytes) }), MapPage),
+  'map/lookup': method(v.object({ map: MapRef, key: bytes }), v.object({ value: v.optional(bytes) })),
+  'map/update': method(v.object({ map: MapRef, key: bytes, value: bytes, flags: u32 }), nothing),
+  'map/delete': method(v.object({ map: MapRef, key: bytes }), nothing),
+  /** Raw BTF by its id. */
+  'btf/get': method(v.object({ id: u32 }), v.object({ btf: bytes })),
+  /** System profile: every program on the system. Own: this helper's. */
+  'program/list': method(nothing, v.object({ programs: v.array(ProgramInfo) })),
+} satisfies Contract;
+
+export type KernelContract = typeof kernelContract;
+
+/** Helper → session. */
+export const kernelEvents = {
+  /** An attachment ended without our asking: its interface vanished, or somebody detached it by force. */
+  'attachment/lost': v.object({ attachment: v.number(), iface: v.string(), reason: v.string() }),
+  /** libbpf's own words, for the output channel. */
+  log: v.object({ level: v.picklist(['warn', 'info', 'debug']), text: v.string() }),
+  /** Links, addresses or attachments changed (netlink notification). */
+  'interfaces/changed': v.object({}),
+} as const;
+export type KernelEvents = { [E in keyof typeof kernelEvents]: v.InferOutput<(typeof kernelEvents)[E]> };
