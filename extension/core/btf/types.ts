@@ -3,11 +3,22 @@
 export interface Btf {
   /** Index = type id; entry 0 is `void`. */
   types: readonly BtfType[];
+  /** Set when the section, and so the memory that it describes, is big-endian. */
+  bigEndian?: boolean;
 }
 
 export type BtfType =
   | { kind: 'void'; name: '' }
-  | { kind: 'int'; name: string; size: number; bits: number; bitOffset: number; signed: boolean; char: boolean; bool: boolean }
+  | {
+      kind: 'int';
+      name: string;
+      size: number;
+      bits: number;
+      bitOffset: number;
+      signed: boolean;
+      char: boolean;
+      bool: boolean;
+    }
   | { kind: 'ptr'; name: ''; type: number }
   | { kind: 'array'; name: ''; type: number; indexType: number; nelems: number }
   | { kind: 'struct' | 'union'; name: string; size: number; members: readonly BtfMember[] }

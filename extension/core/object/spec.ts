@@ -16,7 +16,7 @@ export interface ObjectSpec {
 export interface ProgramSpec {
   /** The C function. */
   name: string;
-  /** ELF section, e.g. `xdp`, `xdp.frags/foo`, `tc`. */
+  /** ELF section, e.g. `xdp`, `xdp.frags`, `tc`. */
   section: string;
   /** libbpf's short name: `xdp`, `sched_cls`, `raw_tracepoint`, …; `unspec` when the section name says nothing. */
   type: string;
