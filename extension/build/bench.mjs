@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process';
+import { build } from 'esbuild';
+
+/**
+ * `npm run bench`: builds what is measured, then measures it (test/bench/main.ts says what).
+ * @param {string[]} args
+ */
+const npm = (...args) => execFileSync('npm', ['run', '--silent', ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+npm('build');
+npm('package');
+await build({
+  entryPoints: ['test/bench/main.ts'],
+  outfile: '.cache/bench/main.mjs',
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  logLevel: 'warning',
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+});
+execFileSync(process.execPath, ['.cache/bench/main.mjs'], { stdio: ['ignore', 'inherit', 'inherit'] });

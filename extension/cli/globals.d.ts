@@ -1,0 +1,2 @@
+/** package.json's version, put in by the bundler. */
+declare const __XDP_VERSION__: string;

@@ -1,0 +1,76 @@
+import { type XdpErrorCode, type XdpErrorData, toErrorData } from '../core/errors.ts';
+import type { ExitCode } from './command.ts';
+
+/**
+ * Where a verb's words go. With `--json`: exactly one JSON document on stdout (one per line where a verb streams), and
+ * all text on stderr. Without: text on stdout, errors on stderr.
+ */
+export class Output {
+  readonly json: boolean;
+
+  constructor(json: boolean) {
+    this.json = json;
+  }
+
+  /** The verb's result: the document with `--json`, the text without. */
+  result(document: unknown, text: () => string): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(document)}\n`);
+    else process.stdout.write(ensureNewline(text()));
+  }
+
+  /** Progress and remarks: never part of the result. */
+  note(text: string): void {
+    process.stderr.write(ensureNewline(printable(text)));
+  }
+
+  error(error: unknown): void {
+    const data = toErrorData(error);
+    if (this.json) process.stdout.write(`${JSON.stringify({ ok: false, error: withoutEmptyDetails(data) })}\n`);
+    process.stderr.write(`xdp: ${printable(data.message)}\n`);
+    if (data.fix !== undefined) process.stderr.write(`     ${printable(data.fix)}\n`);
+    const log = data.details?.['log'];
+    if (data.code === 'program-rejected' && typeof log === 'string' && !this.json)
+      process.stderr.write(`\n${printable(log)}\n`);
+  }
+}
+
+/** What is an answer, and what is a problem with the request or the machine. */
+export function exitCodeOf(error: unknown): ExitCode {
+  const answers: readonly XdpErrorCode[] = ['compile-failed', 'program-rejected', 'nothing-attached'];
+  return answers.includes(toErrorData(error).code) ? 1 : 2;
+}
+
+function withoutEmptyDetails(data: XdpErrorData): XdpErrorData {
+  const { details, ...rest } = data;
+  return details && Object.keys(details).length > 0 ? data : rest;
+}
+
+/** Names come from files, maps and interfaces of other people: no terminal escape of theirs reaches the terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes.
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+/** Columns aligned by their widest cell; numbers to the right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows].map((row) => row.map(printable));
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const numeric = header.map((_, column) => rows.every((row) => /^-?[\d,.]*$/.test(row[column] ?? '')));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function ensureNewline(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\n`;
+}

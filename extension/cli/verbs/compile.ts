@@ -1,0 +1,33 @@
+import path from 'node:path';
+import { compile as compileFile } from '../../toolchain/compile.ts';
+import { parse, type Verb } from '../command.ts';
+import { printable } from '../output.ts';
+
+export const compile: Verb = {
+  summary: 'compile a BPF C file',
+  usage: 'compile FILE.c [-o OUT.o]',
+  async run(args, { output, build }) {
+    const { values, positionals } = parse(
+      this.usage,
+      args,
+      { output: { type: 'string', short: 'o' } },
+      { min: 1, max: 1 },
+    );
+    const file = path.resolve(positionals[0] ?? '');
+    const result = await compileFile({
+      ...build,
+      file,
+      output: path.resolve(values.output ?? file.replace(/\.c$/, '') + '.o'),
+    });
+    output.result(result, () => {
+      const lines = result.diagnostics.map(
+        (each) => `${printable(each.file)}:${each.line}:${each.column}: ${each.severity}: ${printable(each.message)}`,
+      );
+      const outcome = result.ok
+        ? `${result.object} (${Math.round(result.durationMs)} ms)`
+        : `${path.basename(file)} does not compile.`;
+      return [...lines, outcome].join('\n');
+    });
+    return result.ok ? 0 : 1;
+  },
+};

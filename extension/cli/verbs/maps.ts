@@ -1,0 +1,42 @@
+import { usersOfMaps } from '../../session/maps.ts';
+import { parse, type Verb } from '../command.ts';
+import { table } from '../output.ts';
+
+export const maps: Verb = {
+  summary: 'list the BPF maps of this system',
+  usage: 'maps [--json]',
+  async run(args, { output, kernel }) {
+    parse(this.usage, args, {}, { min: 0, max: 0 });
+    const { maps: list, programs } = await kernel.withSystem(undefined, async (client) => ({
+      ...(await client.call('map/list', {})),
+      ...(await client.call('program/list', {})),
+    }));
+    const users = usersOfMaps(programs);
+    const shown = list.map(({ id, name, type, keySize, valueSize, maxEntries }) => ({
+      id,
+      name,
+      type,
+      keySize,
+      valueSize,
+      maxEntries,
+      programs: users.get(id) ?? [],
+    }));
+    output.result({ maps: shown }, () =>
+      shown.length === 0
+        ? 'No BPF map is loaded.'
+        : table(
+            ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'MAX', 'PROGRAMS'],
+            shown.map((each) => [
+              String(each.id),
+              each.name,
+              each.type,
+              String(each.keySize),
+              String(each.valueSize),
+              String(each.maxEntries),
+              each.programs.join(', ') || '-',
+            ]),
+          ),
+    );
+    return 0;
+  },
+};

@@ -1,0 +1,30 @@
+import { packetJson } from '../../core/packet/json.ts';
+import { packetArgument } from '../../session/packetArgument.ts';
+import { parse, type Verb } from '../command.ts';
+import { printable } from '../output.ts';
+
+export const packet: Verb = {
+  summary: 'build or dissect a packet',
+  usage: 'packet P        P is hex, @file.bin, file.pcap#N, or Ether()/IP(…)/…',
+  async run(args, { output }) {
+    const { positionals } = parse(this.usage, args, {}, { min: 1, max: 1 });
+    const { bytes, warnings } = await packetArgument(positionals[0] ?? '');
+    const json = packetJson(bytes);
+    const document = { ...json, warnings: [...warnings, ...json.warnings] };
+    output.result(document, () =>
+      [
+        ...document.layers.flatMap((layer) => [
+          `${layer.name} at byte ${layer.offset}`,
+          ...Object.entries(layer.fields).map(([name, value]) => `  ${name.padEnd(10)} ${printable(display(value))}`),
+        ]),
+        ...document.warnings.map((warning) => `warning: ${warning}`),
+        document.bytes,
+      ].join('\n'),
+    );
+    return 0;
+  },
+};
+
+function display(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,65 @@
+import * as vscode from 'vscode';
+import { XdpError } from '../core/errors.ts';
+import { type BpfObject, CompileFailed, openObject } from '../session/bpfObject.ts';
+import { showDiagnostics } from './diagnostics.ts';
+import type { Services } from './services.ts';
+import { requireTrust } from './trust.ts';
+
+/**
+ * The object behind a file: saved, compiled when it is a source, with clang's words as Problems either way. The one
+ * place where the host turns files into programs, so also the one that asks for trust.
+ */
+export async function buildFile(
+  services: Services,
+  file: vscode.Uri,
+  token?: vscode.CancellationToken,
+): Promise<BpfObject> {
+  requireTrust();
+  await saveIfDirty(file);
+  const cancel = new AbortController();
+  const subscription = token?.onCancellationRequested(() => cancel.abort());
+  try {
+    const object = await openObject(file.fsPath, { ...services.buildOptions(file), signal: cancel.signal });
+    if (object.compiled) showDiagnostics(services.diagnostics, file, object.compiled.diagnostics);
+    return object;
+  } catch (error) {
+    if (error instanceof CompileFailed) showDiagnostics(services.diagnostics, file, error.result.diagnostics);
+    throw error;
+  } finally {
+    subscription?.dispose();
+  }
+}
+
+/** What is compiled is what is on the screen. */
+export async function saveIfDirty(file: vscode.Uri): Promise<void> {
+  const document = vscode.workspace.textDocuments.find((each) => each.uri.toString() === file.toString());
+  if (document?.isDirty && !(await document.save())) {
+    throw new XdpError('file-not-found', vscode.l10n.t('{0} has changes that could not be saved.', file.fsPath), {
+      fix: vscode.l10n.t('Save the file first.'),
+    });
+  }
+}
+
+/** The file a command is about: its argument, else the active editor, else one the user picks. */
+export async function targetFile(argument: unknown): Promise<vscode.Uri | undefined> {
+  requireTrust();
+  if (argument instanceof vscode.Uri) return argument;
+  const active = vscode.window.activeTextEditor?.document;
+  if (active && /\.(c|o)$/.test(active.uri.path)) return active.uri;
+  const found = await vscode.workspace.findFiles('**/*.{bpf.c,kern.c,_kern.c,bpf.o}', '**/node_modules/**', 200);
+  const sources = found.sort((left, right) => left.path.localeCompare(right.path));
+  if (sources.length === 0) {
+    throw new XdpError(
+      'file-not-found',
+      vscode.l10n.t('No XDP program is open, and this workspace has no .bpf.c file.'),
+      {
+        fix: vscode.l10n.t('Open the C file of an XDP program first.'),
+      },
+    );
+  }
+  const picked = await vscode.window.showQuickPick(
+    sources.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri })),
+    { title: vscode.l10n.t('XDP program'), placeHolder: vscode.l10n.t('Choose a source or object file') },
+  );
+  return picked?.uri;
+}

@@ -1,0 +1,114 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { ProgramSpec } from '../../core/object/spec.ts';
+import { type XdpModeRequest, xdpModeRequests } from '../../core/xdp.ts';
+import type { InterfaceInfo } from '../../protocol/kernel.ts';
+import { type BpfObject, chooseProgram, xdpPrograms } from '../../session/bpfObject.ts';
+import { buildFile, targetFile } from '../build.ts';
+import { views } from '../ids.ts';
+import type { Services } from '../services.ts';
+
+/** Program → interface → mode → attached. Each step that has only one answer is skipped. */
+export async function attachCommand(services: Services, target: unknown): Promise<void> {
+  const file = await targetFile(target);
+  if (!file) return;
+  const object = await vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)),
+      cancellable: true,
+    },
+    (_progress, token) => buildFile(services, file, token),
+  );
+  const program = await pickProgram(object);
+  if (!program) return;
+  const iface = await pickInterface(services);
+  if (!iface) return;
+  const mode = await pickMode(iface);
+  if (!mode) return;
+  const live = await vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: vscode.l10n.t('Attaching {0} to {1}', program.name, iface.name),
+    },
+    () =>
+      services.attachments.attach({ object, program: program.name, iface: iface.name, mode, via: 'link', keep: false }),
+  );
+  services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);
+  if (live.modeReason !== undefined) {
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('{0} is attached in {1} mode: {2}', live.program, live.mode, live.modeReason),
+    );
+  }
+  await vscode.commands.executeCommand(`${views.maps}.focus`);
+}
+
+async function pickProgram(object: BpfObject): Promise<ProgramSpec | undefined> {
+  const programs = xdpPrograms(object.spec);
+  if (programs.length <= 1) return chooseProgram(object, undefined);
+  const picked = await vscode.window.showQuickPick(
+    programs.map((program) => ({
+      label: program.name,
+      description: `SEC("${program.section}")`,
+      detail: vscode.l10n.t('{0} instructions', program.insns),
+      program,
+    })),
+    { title: vscode.l10n.t('Attach: program'), placeHolder: vscode.l10n.t('This object holds several programs') },
+  );
+  return picked?.program;
+}
+
+async function pickInterface(services: Services): Promise<InterfaceInfo | undefined> {
+  const client = await services.kernel.own();
+  const { interfaces } = await client.call('interfaces/list', {});
+  const picked = await vscode.window.showQuickPick(
+    interfaces.map((iface) => ({
+      label: iface.name,
+      description: [iface.driver, iface.state, `MTU ${iface.mtu}`].filter((part) => part !== '').join(' · '),
+      detail: interfaceDetail(iface),
+      iface,
+    })),
+    {
+      title: vscode.l10n.t('Attach: interface'),
+      placeHolder: vscode.l10n.t('Where the program sees every packet that arrives'),
+      matchOnDescription: true,
+    },
+  );
+  return picked?.iface;
+}
+
+function interfaceDetail(iface: InterfaceInfo): string {
+  if (iface.attached.length > 0) {
+    const holders = iface.attached.map(
+      ({ program, progId, mode }) => `${program === '' ? `id ${progId}` : program} (${mode})`,
+    );
+    return `$(warning) ${vscode.l10n.t('attached already: {0}', holders.join(', '))}`;
+  }
+  const modes = (['native', 'generic', 'offload'] as const).filter((mode) => iface.modes[mode].ok);
+  const warning = iface.warnings[0];
+  return vscode.l10n.t('modes: {0}', modes.join(', ')) + (warning === undefined ? '' : ` · $(warning) ${warning}`);
+}
+
+async function pickMode(iface: InterfaceInfo): Promise<XdpModeRequest | undefined> {
+  const about: Record<XdpModeRequest, string> = {
+    auto: vscode.l10n.t('native where the driver can, else generic; says which'),
+    native: vscode.l10n.t('in the driver, before the kernel makes an skb: fast'),
+    generic: vscode.l10n.t('in the network stack, on any interface: slower'),
+    offload: vscode.l10n.t('on the network card itself'),
+  };
+  const picked = await vscode.window.showQuickPick(
+    xdpModeRequests.map((mode) => {
+      const support = mode === 'auto' ? undefined : iface.modes[mode];
+      return {
+        label: mode,
+        description: about[mode],
+        ...(support?.ok === false && support.reason !== undefined
+          ? { detail: `$(circle-slash) ${support.reason}` }
+          : {}),
+        mode,
+      };
+    }),
+    { title: vscode.l10n.t('Attach to {0}: mode', iface.name) },
+  );
+  return picked?.mode;
+}

@@ -1,0 +1,35 @@
+import * as vscode from 'vscode';
+import { showError } from '../errors.ts';
+import { commands, views } from '../ids.ts';
+import type { PacketPanel } from '../panels/packetPanel.ts';
+import type { Services } from '../services.ts';
+import type { MapsView } from '../views/mapsView.ts';
+import { attachCommand } from './attach.ts';
+import { compileCommand } from './compile.ts';
+import { detachCommand } from './detach.ts';
+
+/** One line per command; every failure of any of them reaches the user through one place. */
+export function registerCommands(services: Services, maps: MapsView, packets: PacketPanel): vscode.Disposable {
+  const register = (id: string, run: (...args: unknown[]) => unknown): vscode.Disposable =>
+    vscode.commands.registerCommand(id, async (...args: unknown[]) => {
+      try {
+        return await run(...args);
+      } catch (error) {
+        // Not awaited: a command is done when its work is, not when its message is dismissed.
+        void showError(services, error);
+        return undefined;
+      }
+    });
+  return vscode.Disposable.from(
+    register(commands.compile, (target) => compileCommand(services, target)),
+    register(commands.attach, (target) => attachCommand(services, target)),
+    register(commands.detach, (target) => detachCommand(services, target)),
+    register(commands.runPacket, (target) => packets.open(target)),
+    register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
+    register(commands.restartHelper, async () => {
+      await services.kernel.own();
+      maps.resume();
+    }),
+    register(commands.showLog, () => services.log.show()),
+  );
+}

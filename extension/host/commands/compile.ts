@@ -1,0 +1,32 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { compileSource } from '../../session/bpfObject.ts';
+import { saveIfDirty, targetFile } from '../build.ts';
+import { showDiagnostics } from '../diagnostics.ts';
+import type { Services } from '../services.ts';
+
+/** Compiles the file to an object beside it; Problems show what clang said. Returns clang's result for callers. */
+export async function compileCommand(services: Services, target: unknown): Promise<unknown> {
+  const file = await targetFile(target);
+  if (!file) return undefined;
+  await saveIfDirty(file);
+  return await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
+    async () => {
+      const result = await compileSource(file.fsPath, services.buildOptions(file));
+      showDiagnostics(services.diagnostics, file, result.diagnostics);
+      services.log.info(result.command.join(' '));
+      const name = path.basename(file.fsPath);
+      if (result.ok) {
+        vscode.window.setStatusBarMessage(
+          vscode.l10n.t('$(check) {0} compiled in {1} ms', name, Math.round(result.durationMs)),
+          5000,
+        );
+      } else {
+        const errors = result.diagnostics.filter(({ severity }) => severity === 'error').length;
+        vscode.window.setStatusBarMessage(vscode.l10n.t('$(error) {0}: {1} errors', name, errors), 5000);
+      }
+      return result;
+    },
+  );
+}

@@ -1,0 +1,39 @@
+import * as vscode from 'vscode';
+import { registerCommands } from './commands/commands.ts';
+import { followActiveEditor } from './contextKeys.ts';
+import { releaseWhenIdle } from './idle.ts';
+import { PacketPanel } from './panels/packetPanel.ts';
+import { createServices, type Services } from './services.ts';
+import { createStatusBar } from './statusBar.ts';
+import { registerTasks } from './tasks.ts';
+import { AttachedView } from './views/attachedView.ts';
+import { MapsView } from './views/mapsView.ts';
+import { reportLosses } from './losses.ts';
+
+let services: Services | undefined;
+
+/** Wires only: no I/O, no process, no awaiting. */
+export function activate(context: vscode.ExtensionContext): void {
+  services = createServices(context);
+  const maps = new MapsView(services);
+  const packets = new PacketPanel(services);
+  const idle = releaseWhenIdle(services, () => packets.isOpen);
+  packets.onDidClose(idle.check);
+  context.subscriptions.push(
+    registerCommands(services, maps, packets),
+    maps.register(),
+    packets,
+    new AttachedView(services).register(),
+    createStatusBar(services),
+    registerTasks(context),
+    reportLosses(services),
+    idle,
+    followActiveEditor(),
+  );
+}
+
+/** Everything that is not kept is detached before the window goes. */
+export async function deactivate(): Promise<void> {
+  await services?.attachments.dispose();
+  await services?.kernel.dispose();
+}

@@ -1,0 +1,23 @@
+/** Every id that package.json and the code share, typed once; test/unit/manifest.test.ts holds the manifest to it. */
+export const commands = {
+  compile: 'xdp.compile',
+  attach: 'xdp.attach',
+  detach: 'xdp.detach',
+  runPacket: 'xdp.runPacket',
+  openMapViewer: 'xdp.openMapViewer',
+  restartHelper: 'xdp.restartHelper',
+  showLog: 'xdp.showLog',
+} as const;
+
+export const views = { container: 'xdp', attached: 'xdp.attached', maps: 'xdp.maps' } as const;
+
+export const settings = {
+  elevation: 'xdp.elevation',
+  clangPath: 'xdp.clang.path',
+  nodePath: 'xdp.helper.nodePath',
+  includePath: 'xdp.compile.includePath',
+} as const;
+
+export const contextKeys = { isBpfSource: 'xdp.isBpfSource' } as const;
+
+export const taskType = 'xdp';

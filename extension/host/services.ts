@@ -1,0 +1,66 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { Attachments } from '../session/attachments.ts';
+import type { BuildOptions } from '../session/bpfObject.ts';
+import { type Elevation, KernelAccess } from '../session/kernelAccess.ts';
+import { AttachmentRegistry } from '../session/registry.ts';
+import { settings } from './ids.ts';
+
+/** What commands, views and panels share. Made at activation; nothing in it does any work before it is asked to. */
+export interface Services {
+  log: vscode.LogOutputChannel;
+  diagnostics: vscode.DiagnosticCollection;
+  kernel: KernelAccess;
+  attachments: Attachments;
+  extensionUri: vscode.Uri;
+  buildOptions(file: vscode.Uri): BuildOptions;
+}
+
+export function createServices(context: vscode.ExtensionContext): Services {
+  const log = vscode.window.createOutputChannel('XDP', { log: true });
+  const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
+  const kernel = new KernelAccess({
+    helperPath: context.asAbsolutePath(path.join('dist', 'helper.js')),
+    execPath: setting(settings.nodePath) || process.execPath,
+    elevation: setting(settings.elevation) as Elevation,
+    askPassword,
+    onLog: (line) => log.info(line),
+  });
+  const attachments = new Attachments(kernel, new AttachmentRegistry('vscode'));
+  context.subscriptions.push(log, diagnostics);
+  return {
+    log,
+    diagnostics,
+    kernel,
+    attachments,
+    extensionUri: context.extensionUri,
+    buildOptions: (file) => buildOptions(context, file),
+  };
+}
+
+function setting(name: string): string {
+  return vscode.workspace.getConfiguration().get<string>(name) ?? '';
+}
+
+/** The password goes to sudo and nowhere else: it is neither stored nor logged. */
+async function askPassword(prompt: string): Promise<string | undefined> {
+  return await vscode.window.showInputBox({
+    password: true,
+    ignoreFocusOut: true,
+    title: vscode.l10n.t('XDP needs privilege to load and attach programs'),
+    prompt,
+  });
+}
+
+function buildOptions(context: vscode.ExtensionContext, file: vscode.Uri): BuildOptions {
+  const folder = vscode.workspace.getWorkspaceFolder(file)?.uri.fsPath;
+  const configuration = vscode.workspace.getConfiguration(undefined, file);
+  const includePath = configuration.get<string[]>(settings.includePath) ?? [];
+  const clangPath = configuration.get<string>(settings.clangPath);
+  return {
+    bundledInclude: context.asAbsolutePath(path.join('bpf', 'include')),
+    includeDirs: includePath.map((each) => path.resolve(folder ?? path.dirname(file.fsPath), each)),
+    workspaceRoots: (vscode.workspace.workspaceFolders ?? []).map((each) => each.uri.fsPath),
+    ...(clangPath ? { clangPath } : {}),
+  };
+}

@@ -1,0 +1,66 @@
+import * as v from 'valibot';
+import * as vscode from 'vscode';
+import { fromMapsView, type ToMapsView } from '../../protocol/webview.ts';
+import { commands, views } from '../ids.ts';
+import type { Services } from '../services.ts';
+import { configureWebview } from '../webviewHtml.ts';
+import { MapFeed } from './mapFeed.ts';
+
+/** The XDP map viewer in the side panel. */
+export class MapsView implements vscode.WebviewViewProvider {
+  readonly #services: Services;
+  #feed: MapFeed | undefined;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  register(): vscode.Disposable {
+    return vscode.Disposable.from(
+      vscode.window.registerWebviewViewProvider(views.maps, this),
+      this.#services.kernel.onUnexpectedExit(({ reason }) =>
+        this.#post({
+          kind: 'problem',
+          message: vscode.l10n.t('The kernel helper ended: {0}', reason),
+          fix: vscode.l10n.t('What it held is detached.'),
+          action: { title: vscode.l10n.t('Restart Helper'), command: 'restartHelper' },
+        }),
+      ),
+      new vscode.Disposable(() => this.#feed?.dispose()),
+    );
+  }
+
+  /** After the helper was started again. */
+  resume(): void {
+    this.#post({ kind: 'clearProblem' });
+    this.#feed?.sendMaps();
+  }
+
+  #post: (message: ToMapsView) => void = () => undefined;
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    this.#feed?.dispose();
+    const { webview } = view;
+    configureWebview(webview, this.#services.extensionUri, { script: 'maps', element: 'xdp-maps-view' });
+    this.#post = (message) => void webview.postMessage(message);
+    const feed = new MapFeed(this.#services, this.#post);
+    this.#feed = feed;
+    feed.visible = view.visible;
+    const subscriptions = [
+      webview.onDidReceiveMessage((raw: unknown) => {
+        const message = v.safeParse(fromMapsView, raw);
+        if (!message.success) return;
+        feed.receive(message.output);
+        if (message.output.kind === 'action') void vscode.commands.executeCommand(commands[message.output.command]);
+      }),
+      view.onDidChangeVisibility(() => {
+        feed.visible = view.visible;
+      }),
+    ];
+    view.onDidDispose(() => {
+      for (const subscription of subscriptions) subscription.dispose();
+      feed.dispose();
+      this.#post = () => undefined;
+    });
+  }
+}

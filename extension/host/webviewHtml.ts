@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+
+/** Scripts by nonce only, styles from the extension only, nothing from the network. */
+export function configureWebview(
+  webview: vscode.Webview,
+  extensionUri: vscode.Uri,
+  page: { script: 'maps' | 'packet'; element: string },
+): void {
+  const folder = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
+  webview.options = { enableScripts: true, localResourceRoots: [folder] };
+  const nonce = randomBytes(16).toString('base64');
+  const script = webview.asWebviewUri(vscode.Uri.joinPath(folder, `${page.script}.js`));
+  const codicons = webview.asWebviewUri(vscode.Uri.joinPath(folder, 'codicon.css'));
+  const policy = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src ${webview.cspSource}`,
+    `font-src ${webview.cspSource}`,
+  ].join('; ');
+  webview.html = `<!DOCTYPE html>
+<html lang="${vscode.env.language}">
+<head>
+  <meta charset="UTF-8">
+  <meta http-equiv="Content-Security-Policy" content="${policy}">
+  <meta name="viewport" content="width=device-width, initial-scale=1.0">
+  <link rel="stylesheet" href="${codicons}" id="vscode-codicon-stylesheet">
+  <script nonce="${nonce}" type="module" src="${script}"></script>
+</head>
+<body><${page.element}></${page.element}></body>
+</html>`;
+}

@@ -1,0 +1,148 @@
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { XdpError } from '../core/errors.ts';
+import { parseObject } from '../core/object/parseObject.ts';
+import type { ObjectSpec, ProgramSpec } from '../core/object/spec.ts';
+import { type CompileResult, compile } from '../toolchain/compile.ts';
+
+export type { CompileResult };
+export type CompileDiagnostic = CompileResult['diagnostics'][number];
+
+/** A BPF object in memory, read but not loaded. */
+export interface BpfObject {
+  /** The file the user named: the source, or the object itself. Absolute. */
+  file: string;
+  /** Base name without `.bpf.c` and the like: what libbpf is told. */
+  name: string;
+  elf: Uint8Array;
+  spec: ObjectSpec;
+  /** What clang said, when the file was a source. */
+  compiled: CompileResult | undefined;
+}
+
+export interface BuildOptions {
+  bundledInclude: string;
+  clangPath?: string;
+  includeDirs?: readonly string[];
+  workspaceRoots?: readonly string[];
+  signal?: AbortSignal;
+}
+
+/** A compile error is an answer, not a crash: it carries what clang said. */
+export class CompileFailed extends XdpError {
+  readonly result: CompileResult;
+
+  constructor(file: string, result: CompileResult) {
+    const first = result.diagnostics.find((diagnostic) => diagnostic.severity === 'error');
+    const where = first ? `${first.file}:${first.line}:${first.column}: ${first.message}` : 'clang reported no place';
+    super('compile-failed', `${path.basename(file)} does not compile: ${where}`, {
+      fix: 'Fix the error and compile again; `xdp compile` lists all of them.',
+    });
+    this.result = result;
+  }
+}
+
+/**
+ * Opens FILE of the CLI contract: a `.c` is compiled to a temporary object first, an ELF is read as it is; they are told
+ * apart by content.
+ */
+export async function openObject(file: string, options: BuildOptions): Promise<BpfObject> {
+  const absolute = path.resolve(file);
+  if (await startsWithElfMagic(absolute)) {
+    const elf = await readFile(absolute);
+    return { file: absolute, name: objectName(absolute), elf, spec: parseObject(elf), compiled: undefined };
+  }
+  const folder = await mkdtemp(path.join(tmpdir(), 'xdp-'));
+  try {
+    const result = await compile({ ...options, file: absolute, output: path.join(folder, 'out.o') });
+    if (!result.ok || result.object === null) throw new CompileFailed(absolute, result);
+    const elf = await readFile(result.object);
+    return { file: absolute, name: objectName(absolute), elf, spec: parseObject(elf), compiled: result };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Compiles a source to an object beside it (`x.bpf.c` → `x.bpf.o`). A compile error is in the result, not thrown. */
+export function compileSource(file: string, options: BuildOptions): Promise<CompileResult> {
+  return compile({ ...options, file, output: file.replace(/\.c$/, '.o') });
+}
+
+async function startsWithElfMagic(file: string): Promise<boolean> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(file, 'r');
+  } catch (cause) {
+    throw fileError(file, cause);
+  }
+  try {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.equals(Buffer.from('\x7fELF', 'latin1'));
+  } catch (cause) {
+    throw fileError(file, cause);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A failed open or read of a user's file, in words. */
+export function fileError(file: string, cause: unknown): XdpError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const why =
+    code === 'ENOENT'
+      ? 'there is no such file'
+      : code === 'EACCES'
+        ? 'this user may not read it'
+        : code === 'EISDIR'
+          ? 'it is a folder'
+          : `reading failed with ${code ?? String(cause)}`;
+  return new XdpError('file-not-found', `Cannot open ${file}: ${why}.`, { fix: 'Check the path.', cause });
+}
+
+function objectName(file: string): string {
+  return path.basename(file).replace(/(\.bpf|\.kern|_kern)?\.(c|o)$/, '');
+}
+
+export function xdpPrograms(spec: ObjectSpec): ProgramSpec[] {
+  return spec.programs.filter((program) => program.type === 'xdp');
+}
+
+/**
+ * The program a user means: by function name, else by a section name that is unique (the `sec xdp` habit of iproute2);
+ * without a name the only XDP program of the object, else the only program at all (old objects name sections freely).
+ */
+export function chooseProgram(object: BpfObject, name: string | undefined): ProgramSpec {
+  const { programs } = object.spec;
+  const where = path.basename(object.file);
+  const listing = programs.map((program) => `${program.name} (section ${program.section})`);
+  const details = { programs: programs.map((program) => program.name) };
+  if (name !== undefined) {
+    const byName = programs.find((program) => program.name === name);
+    if (byName) return byName;
+    const bySection = programs.filter((program) => program.section === name);
+    if (bySection.length === 1 && bySection[0]) return bySection[0];
+    if (bySection.length > 1) {
+      throw new XdpError('program-ambiguous', `Section ${name} of ${where} holds ${bySection.length} programs.`, {
+        fix: `Choose one by its function name: ${bySection.map((program) => program.name).join(', ')}.`,
+        details,
+      });
+    }
+    throw new XdpError('program-not-found', `${where} has no program and no section named ${name}.`, {
+      fix: listing.length > 0 ? `It has: ${listing.join(', ')}.` : 'It has no program at all: is a SEC("xdp") missing?',
+      details,
+    });
+  }
+  const xdp = xdpPrograms(object.spec);
+  const candidates = xdp.length > 0 ? xdp : programs;
+  if (candidates.length === 1 && candidates[0]) return candidates[0];
+  if (candidates.length === 0) {
+    throw new XdpError('program-not-found', `${where} holds no BPF program.`, {
+      fix: 'Put the function into a section: SEC("xdp") int my_prog(struct xdp_md *ctx).',
+    });
+  }
+  throw new XdpError('program-ambiguous', `${where} holds ${candidates.length} programs: ${listing.join(', ')}.`, {
+    fix: `Choose one by name, for example --prog ${candidates[0]?.name}.`,
+    details,
+  });
+}

@@ -1,0 +1,100 @@
+import { XdpError } from '../core/errors.ts';
+import { type HelperClient, type StartHelperOptions, startHelper } from '../kernel/client.ts';
+
+export type Elevation = StartHelperOptions['elevation'];
+
+export interface KernelAccessOptions {
+  /** dist/helper.js. */
+  helperPath: string;
+  /** The interpreter that runs it: `process.execPath`. */
+  execPath: string;
+  elevation: Elevation;
+  askPassword?: (prompt: string) => Promise<string | undefined>;
+  onLog?: (line: string) => void;
+  /** Tests replace the process by a fake. */
+  start?: (options: StartHelperOptions) => Promise<HelperClient>;
+}
+
+/**
+ * The session's helpers: one long-lived `own` helper per network namespace, started on first use, and short-lived
+ * `system` helpers for the actions that the kernel ties to CAP_SYS_ADMIN.
+ */
+export class KernelAccess {
+  readonly #options: KernelAccessOptions;
+  readonly #own = new Map<string, Promise<HelperClient>>();
+  readonly #exitListeners = new Set<(event: { netns: string | undefined; reason: string }) => void>();
+  #disposed = false;
+
+  constructor(options: KernelAccessOptions) {
+    this.#options = options;
+  }
+
+  /** Called when an `own` helper ended without being asked to. */
+  onUnexpectedExit(listener: (event: { netns: string | undefined; reason: string }) => void): { dispose(): void } {
+    this.#exitListeners.add(listener);
+    return { dispose: () => this.#exitListeners.delete(listener) };
+  }
+
+  /** The helper that loads, attaches, runs and reads what is ours. Starts it when it is not running. */
+  own(netns?: string): Promise<HelperClient> {
+    if (this.#disposed) return Promise.reject(new XdpError('cancelled', 'XDP is shutting down.'));
+    const key = netns ?? '';
+    const running = this.#own.get(key);
+    if (running) return running;
+    const starting = this.#start('own', netns).then((client) => {
+      void client.exited.then(({ reason }) => {
+        if (this.#own.get(key) !== starting) return;
+        this.#own.delete(key);
+        if (!this.#disposed) for (const listener of this.#exitListeners) listener({ netns, reason });
+      });
+      return client;
+    });
+    this.#own.set(key, starting);
+    starting.catch(() => {
+      if (this.#own.get(key) === starting) this.#own.delete(key);
+    });
+    return starting;
+  }
+
+  /** Is an `own` helper up already? Views use this so that looking never asks for a password. */
+  ownIfRunning(netns?: string): Promise<HelperClient> | undefined {
+    return this.#own.get(netns ?? '');
+  }
+
+  /** Runs one action with CAP_SYS_ADMIN beside the own capabilities; the process ends with the action. */
+  async withSystem<T>(netns: string | undefined, action: (client: HelperClient) => Promise<T>): Promise<T> {
+    const client = await this.#start('system', netns);
+    try {
+      return await action(client);
+    } finally {
+      await client.dispose();
+    }
+  }
+
+  /** Ends the helpers; the next use starts one again. For when nothing is attached and nobody looks any more. */
+  async release(): Promise<void> {
+    const clients = [...this.#own.values()];
+    this.#own.clear();
+    await Promise.allSettled(clients.map(async (client) => (await client).dispose()));
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.release();
+  }
+
+  #start(profile: 'own' | 'system', netns: string | undefined): Promise<HelperClient> {
+    const { helperPath, execPath, elevation, askPassword, onLog, start = startHelper } = this.#options;
+    return start({
+      helperPath,
+      execPath,
+      profile,
+      elevation,
+      ...(netns === undefined ? {} : { netns }),
+      ...(askPassword ? { askPassword } : {}),
+      ...(onLog ? { onLog } : {}),
+    });
+  }
+}
+
+export type { HelperClient };

@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { XdpError } from '../core/errors.ts';
+import { parsePacketText } from '../core/packet/parsePacket.ts';
+import { type CapturedPacket, readPcap } from '../core/packet/pcap.ts';
+import { fileError } from './bpfObject.ts';
+
+const maxFileBytes = 256 << 20;
+
+/**
+ * `P` of the CLI contract: hex, `@file.bin`, `file.pcap[ng]#N` (N counts from 1, as Wireshark numbers packets), or the
+ * Scapy form. Errors: `packet-invalid` with the position, `file-not-found`.
+ */
+export async function packetArgument(text: string): Promise<{ bytes: Uint8Array; warnings: string[] }> {
+  if (text.startsWith('@')) return { bytes: await readBounded(text.slice(1)), warnings: [] };
+  const capture = /^(.+\.(?:pcap|pcapng|cap))#(\d+)$/i.exec(text);
+  if (capture?.[1] && capture[2]) {
+    const packets = await readCapture(capture[1]);
+    const number = Number(capture[2]);
+    const packet = packets[number - 1];
+    if (!packet) {
+      throw new XdpError('packet-invalid', `${capture[1]} has no packet #${number}: it holds ${packets.length}.`, {
+        fix: 'Packets are numbered from 1, as Wireshark shows them.',
+      });
+    }
+    const warnings =
+      packet.originalLength > packet.data.length
+        ? [`the capture holds ${packet.data.length} of the packet's ${packet.originalLength} bytes (snap length)`]
+        : [];
+    return { bytes: packet.data, warnings };
+  }
+  if (/\.(?:pcap|pcapng|cap)$/i.test(text)) {
+    throw new XdpError('packet-invalid', `${text} is a capture file: say which packet.`, {
+      fix: `For the first one: ${text}#1`,
+    });
+  }
+  const parsed = parsePacketText(text);
+  return { bytes: parsed.bytes, warnings: parsed.warnings };
+}
+
+/** The packets of a .pcap or .pcapng file. Errors: `file-not-found`, `packet-invalid`. */
+export async function readCapture(file: string): Promise<CapturedPacket[]> {
+  return readPcap(await readBounded(file));
+}
+
+async function readBounded(file: string): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw fileError(file, cause);
+  }
+  if (bytes.length > maxFileBytes) {
+    throw new XdpError('packet-invalid', `${file} is larger than ${maxFileBytes >> 20} MiB.`, {
+      fix: 'Cut the capture down first, for example with editcap.',
+    });
+  }
+  return bytes;
+}

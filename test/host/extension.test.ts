@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { commands } from '../../extension/host/ids.ts';
+
+const extension = vscode.extensions.getExtension('vscode-xdp.vscode-xdp');
+const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '';
+const source = path.join(folder, 'counter/xdp_counter.bpf.c');
+const object = source.replace(/\.c$/, '.o');
+
+async function compile(file: string): Promise<readonly vscode.Diagnostic[]> {
+  const uri = vscode.Uri.file(file);
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri));
+  await vscode.commands.executeCommand(commands.compile, uri);
+  return vscode.languages.getDiagnostics(uri);
+}
+
+describe('the extension', () => {
+  it('activates on a C file, and registers what its manifest promises', async () => {
+    assert.ok(extension);
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(source));
+    await extension.activate();
+    const registered = await vscode.commands.getCommands(true);
+    for (const command of Object.values(commands)) assert.ok(registered.includes(command), command);
+  });
+
+  it('compiles the current file to an object beside it', async () => {
+    rmSync(object, { force: true });
+    assert.deepEqual(await compile(source), []);
+    assert.equal(readFileSync(object).subarray(0, 4).toString('latin1'), '\x7fELF');
+  });
+
+  const broken: { title: string; code: string; line: number; message: RegExp }[] = [
+    {
+      title: 'a type error',
+      code: '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nSEC("xdp")\nint p(struct xdp_md *ctx)\n{\n\treturn ctx->nope;\n}\n',
+      line: 6,
+      message: /nope/,
+    },
+    { title: 'a header that is not there', code: '#include "never_there.h"\n', line: 1, message: /never_there/ },
+    { title: 'the short form of BCC', code: '#include <xdp_maps.h>\nBPF_HASH(table);\n', line: 2, message: /BPF_HASH/ },
+  ];
+  broken.forEach(({ title, code, line, message }, index) => {
+    it(`puts ${title} on its line, and takes it away when it is mended`, async () => {
+      const file = path.join(folder, `broken${index}.bpf.c`);
+      writeFileSync(file, code);
+      try {
+        const error = (await compile(file)).find(({ severity }) => severity === vscode.DiagnosticSeverity.Error);
+        assert.equal(error && error.range.start.line + 1, line);
+        assert.match(error?.message ?? '', message);
+        assert.equal(existsSync(file.replace(/\.c$/, '.o')), false);
+        const editor = await vscode.window.showTextDocument(vscode.Uri.file(file));
+        const whole = new vscode.Range(0, 0, editor.document.lineCount, 0);
+        await editor.edit((edit) => edit.replace(whole, 'int fine;\n'));
+        assert.deepEqual(await compile(file), []);
+      } finally {
+        await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
+        rmSync(file, { force: true });
+        rmSync(file.replace(/\.c$/, '.o'), { force: true });
+      }
+    });
+  });
+
+  it('offers every map macro as a snippet', async () => {
+    const document = await vscode.workspace.openTextDocument({ language: 'c', content: 'BPF_' });
+    await vscode.window.showTextDocument(document);
+    const list = await vscode.commands.executeCommand<vscode.CompletionList>(
+      'vscode.executeCompletionItemProvider',
+      document.uri,
+      new vscode.Position(0, 4),
+    );
+    const labels = list.items.map(({ label }) => (typeof label === 'string' ? label : label.label));
+    for (const macro of ['BPF_MAP', 'BPF_HASH', 'BPF_PERCPU_ARRAY', 'BPF_LPM_TRIE', 'BPF_RINGBUF', 'BPF_XSKMAP']) {
+      assert.ok(labels.includes(macro), `${macro} is not among ${labels.join(', ')}`);
+    }
+    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  });
+
+  it('has a compile task for each source, and runs it', async () => {
+    rmSync(object, { force: true });
+    const tasks = await vscode.tasks.fetchTasks({ type: 'xdp' });
+    const task = tasks.find(({ definition }) => definition['file'] === 'counter/xdp_counter.bpf.c');
+    assert.ok(task, tasks.map(({ name }) => name).join(', '));
+    const ended = new Promise<number | undefined>((resolve) => {
+      const subscription = vscode.tasks.onDidEndTaskProcess((event) => {
+        if (event.execution.task.name !== task.name) return;
+        subscription.dispose();
+        resolve(event.exitCode);
+      });
+    });
+    await vscode.tasks.executeTask(task);
+    assert.equal(await ended, 0);
+    assert.ok(existsSync(object));
+  });
+
+  it('colours verifier logs and BPF assembly by their own languages', async () => {
+    const languages = await vscode.languages.getLanguages();
+    for (const id of ['bpf-verifier-log', 'bpf-asm']) assert.ok(languages.includes(id), id);
+  });
+
+  it('takes a folder name with spaces and a quote', async () => {
+    const odd = path.join(folder, "it's odd");
+    mkdirSync(odd, { recursive: true });
+    const file = path.join(odd, 'x y.bpf.c');
+    writeFileSync(file, readFileSync(source));
+    try {
+      assert.deepEqual(await compile(file), []);
+      assert.ok(existsSync(file.replace(/\.c$/, '.o')));
+    } finally {
+      await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
+      rmSync(odd, { recursive: true, force: true });
+    }
+  });
+});

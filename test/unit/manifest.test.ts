@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { commands, contextKeys, settings, taskType, views } from '../../extension/host/ids.ts';
+
+interface Manifest {
+  contributes: {
+    commands: { command: string }[];
+    views: Record<string, { id: string }[]>;
+    viewsContainers: { activitybar: { id: string }[] };
+    configuration: { properties: Record<string, { scope?: string }> };
+    menus: Record<string, { command: string; when?: string }[]>;
+    taskDefinitions: { type: string }[];
+    snippets: { path: string }[];
+    grammars: { path: string }[];
+  };
+  capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
+}
+
+const read = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+const manifest = read('package.json') as Manifest;
+const { contributes } = manifest;
+
+test('the manifest has exactly the ids that the code types', () => {
+  expect(contributes.commands.map(({ command }) => command).sort()).toEqual(Object.values(commands).sort());
+  expect(Object.keys(contributes.configuration.properties).sort()).toEqual(Object.values(settings).sort());
+  expect(contributes.viewsContainers.activitybar.map(({ id }) => id)).toEqual([views.container]);
+  expect(contributes.views[views.container]?.map(({ id }) => id).sort()).toEqual([views.attached, views.maps].sort());
+  expect(contributes.taskDefinitions.map(({ type }) => type)).toEqual([taskType]);
+});
+
+test('every menu entry names a command that exists, and title buttons use the context key', () => {
+  const known = new Set<string>(Object.values(commands));
+  for (const entry of Object.values(contributes.menus).flat()) expect(known).toContain(entry.command);
+  for (const entry of contributes.menus['editor/title'] ?? []) expect(entry.when).toContain(contextKeys.isBpfSource);
+});
+
+test('settings that could run a program or gain privilege are not for a workspace to set', () => {
+  for (const name of [settings.elevation, settings.clangPath, settings.nodePath]) {
+    expect(contributes.configuration.properties[name]?.scope).toBe('machine');
+    expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toContain(name);
+  }
+});
+
+test('every file that the manifest contributes is there', () => {
+  for (const { path } of [...contributes.snippets, ...contributes.grammars]) expect(existsSync(path), path).toBe(true);
+});
+
+test('every text of the manifest exists in English and in Chinese', () => {
+  const used = new Set([...readFileSync('package.json', 'utf8').matchAll(/"%([\w.]+)%"/g)].map((match) => match[1]));
+  for (const file of ['package.nls.json', 'package.nls.zh-cn.json']) {
+    const texts = read(file) as Record<string, string>;
+    expect(Object.keys(texts).sort()).toEqual([...used].sort());
+    for (const [key, text] of Object.entries(texts)) expect(text, key).not.toBe('');
+  }
+});
