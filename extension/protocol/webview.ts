@@ -53,7 +53,13 @@ const Problem = v.object({
 
 /** Host → maps view. The packet panel embeds the same counters and takes these too. */
 export const toMapsView = v.variant('kind', [
-  v.object({ kind: v.literal('maps'), maps: v.array(MapSummary), selected: v.optional(u32) }),
+  v.object({
+    kind: v.literal('maps'),
+    maps: v.array(MapSummary),
+    selected: v.optional(u32),
+    /** How many programs are attached: without maps, a view says whether that is because nothing is. Absent = unknown. */
+    attached: v.optional(u32),
+  }),
   MapSchemaMessage,
   PageMessage,
   v.object({ kind: v.literal('gone'), mapId: u32, reason: v.string() }),

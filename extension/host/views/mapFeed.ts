@@ -70,6 +70,7 @@ export class MapFeed {
     if (!owned.some(({ map }) => map.info.id === this.#selected)) this.#selected = owned[0]?.map.info.id;
     this.#post({
       kind: 'maps',
+      attached: this.#services.attachments.live.length,
       maps: owned.map(({ live, map }) => ({
         id: map.info.id,
         name: map.info.name,

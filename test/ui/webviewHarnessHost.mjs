@@ -1,0 +1,241 @@
+/** Stands for the extension host inside the harness page: `acquireVsCodeApi`, and scenes that answer as the host would. */
+
+import { installPacketHost } from './webviewHarnessPacket.mjs';
+
+const scene = new URLSearchParams(location.search).get('scene') ?? 'counter';
+let state = JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
+const sent = [];
+window.harnessMessages = sent;
+const packetHost = scene.startsWith('packet') ? installPacketHost(scene, post) : undefined;
+
+window.acquireVsCodeApi = () => ({
+  getState: () => state,
+  setState: (next) => {
+    state = structuredClone(next);
+    sessionStorage.setItem('state', JSON.stringify(next));
+  },
+  postMessage: (message) => {
+    sent.push(structuredClone(message));
+    receive(message).catch((error) => console.error(error));
+  },
+});
+
+function post(message) {
+  window.postMessage(message, '*');
+}
+
+const group = 'xdp_counter on veth0 (native)';
+const summary = (id, name, type, sizes, of = group) => ({
+  id,
+  name,
+  type,
+  keySize: sizes[0],
+  valueSize: sizes[1],
+  maxEntries: sizes[2],
+  group: of,
+});
+const flowGroup = 'xdp_flows on eth1 (generic)';
+const summaries = {
+  counter: summary(11, 'xdp_stats_map', 'percpu_array', [4, 16, 5]),
+  scalar: summary(12, 'packets', 'array', [4, 8, 3]),
+  flows: summary(13, 'flows', 'hash', [16, 32, 200_000], flowGroup),
+  hex: summary(14, 'legacy', 'hash', [6, 12, 64], flowGroup),
+  emptyHash: summary(15, 'blocklist', 'lru_hash', [16, 32, 1024], flowGroup),
+};
+const chosenMap = () =>
+  summaries[scene === 'counter128' || scene === 'died' || scene === 'gone' || scene === 'none' ? 'counter' : scene] ??
+  summaries.counter;
+
+let btf;
+let ids;
+async function loadTypes() {
+  btf ??= new Uint8Array(await (await fetch('types.btf')).arrayBuffer());
+  ids ??= window.harnessTypeIds(btf);
+}
+
+/** Ids by name, straight from the type section: enough of BTF for the few types of the harness. */
+window.harnessTypeIds = (bytes) => {
+  const view = new DataView(bytes.buffer);
+  const header = view.getUint32(4, true);
+  const typeEnd = header + view.getUint32(8, true) + view.getUint32(12, true);
+  const strings = header + view.getUint32(16, true);
+  const found = {};
+  let id = 1;
+  for (let at = header + view.getUint32(8, true); at < typeEnd; id++) {
+    const nameAt = strings + view.getUint32(at, true);
+    const info = view.getUint32(at + 4, true);
+    const kind = (info >> 24) & 0x1f;
+    const length = info & 0xffff;
+    let end = nameAt;
+    while (bytes[end] !== 0) end++;
+    found[new TextDecoder().decode(bytes.subarray(nameAt, end))] ??= id;
+    const extra = {
+      1: 4,
+      3: 12,
+      4: 12 * length,
+      5: 12 * length,
+      6: 8 * length,
+      13: 8 * length,
+      14: 4,
+      15: 12 * length,
+      17: 4,
+      19: 12 * length,
+    };
+    at += 12 + (extra[kind] ?? 0);
+  }
+  return found;
+};
+
+function cpus() {
+  return Array.from({ length: scene === 'counter128' ? 128 : 4 }, (_, cpu) => cpu);
+}
+
+function schema(map) {
+  const typeIds = {
+    11: ['__u32', 'datarec'],
+    12: ['__u32', '__u64'],
+    13: ['flow_key', 'flow'],
+    15: ['flow_key', 'flow'],
+  }[map.id];
+  const { id: mapId, name, type, keySize, valueSize, maxEntries } = map;
+  return {
+    kind: 'schema',
+    mapId,
+    type,
+    name,
+    keySize,
+    valueSize,
+    maxEntries,
+    ...(typeIds ? { btf } : {}),
+    keyTypeId: typeIds ? ids[typeIds[0]] : 0,
+    valueTypeId: typeIds ? ids[typeIds[1]] : 0,
+    possibleCpus: cpus(),
+  };
+}
+
+let atMs = 1000;
+const counters = new Map();
+function counter(name, growth) {
+  const next = (counters.get(name) ?? 0) + Math.round(growth * (0.7 + 0.6 * Math.random()));
+  counters.set(name, next);
+  return BigInt(next);
+}
+
+function counterPage() {
+  const possible = cpus().length;
+  const keys = new Uint8Array(20);
+  const values = new Uint8Array(5 * possible * 16);
+  const keyView = new DataView(keys.buffer);
+  const view = new DataView(values.buffer);
+  for (let key = 0; key < 5; key++) {
+    keyView.setUint32(key * 4, key, true);
+    for (const cpu of [0, 2]) {
+      const growth = key === 2 ? 4200 * (cpu + 1) : key === 1 ? 37 * (2 - cpu / 2) : 0;
+      const packets = counter(`${key}.${cpu}`, growth);
+      view.setBigUint64((key * possible + cpu) * 16, packets, true);
+      view.setBigUint64((key * possible + cpu) * 16 + 8, packets * 98n, true);
+    }
+  }
+  return { count: 5, keys, values };
+}
+
+const flowCount = 100_000;
+let flows;
+function flowPage() {
+  if (flows === undefined) {
+    flows = { keys: new Uint8Array(flowCount * 16), values: new Uint8Array(flowCount * 32) };
+    const key = new DataView(flows.keys.buffer);
+    const value = new DataView(flows.values.buffer);
+    for (let flow = 0; flow < flowCount; flow++) {
+      key.setUint32(flow * 16, 0x0a000000 + ((flow * 7919) % 65536), false);
+      key.setUint32(flow * 16 + 4, 0xc0a80001 + (flow % 200), false);
+      key.setUint16(flow * 16 + 8, 1024 + (flow % 60000), false);
+      key.setUint16(flow * 16 + 10, [443, 80, 53][flow % 3], false);
+      key.setUint8(flow * 16 + 12, flow % 3 === 2 ? 17 : 6);
+      value.setBigUint64(flow * 32, BigInt(flow * 13), true);
+      value.setBigUint64(flow * 32 + 8, BigInt(flow) * 1313n, true);
+      flows.values.set(new TextEncoder().encode(['https', 'http', 'dns'][flow % 3]), flow * 32 + 20);
+    }
+  }
+  const value = new DataView(flows.values.buffer);
+  for (let flow = 0; flow < flowCount; flow += 5) {
+    const packets = BigInt(1 + Math.round(Math.random() * (flow % 500)));
+    value.setBigUint64(flow * 32, value.getBigUint64(flow * 32, true) + packets, true);
+    value.setBigUint64(flow * 32 + 8, value.getBigUint64(flow * 32 + 8, true) + packets * 800n, true);
+    value.setUint32(flow * 32 + 16, Math.floor(atMs / 1000), true);
+  }
+  return { count: flowCount, keys: flows.keys.slice(), values: flows.values.slice() };
+}
+
+function pageOf(map) {
+  switch (map.id) {
+    case 11:
+      return counterPage();
+    case 12: {
+      const values = new Uint8Array(24);
+      const view = new DataView(values.buffer);
+      view.setBigUint64(0, counter('a', 5000), true);
+      view.setBigUint64(8, counter('b', 2), true);
+      view.setBigUint64(16, 18446744073709551615n, true);
+      return { count: 3, keys: Uint8Array.from([0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]), values };
+    }
+    case 13:
+      return flowPage();
+    case 14:
+      return {
+        count: 2,
+        keys: Uint8Array.from([0, 0x16, 0x3e, 1, 2, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        values: Uint8Array.from({ length: 24 }, (_, index) => (index * 37 + (index === 4 ? atMs : 0)) & 0xff),
+      };
+    default:
+      return { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) };
+  }
+}
+
+let selected;
+let timer;
+let poll = { paused: true, intervalMs: 500 };
+let reads = 0;
+
+function tick() {
+  clearTimeout(timer);
+  if (poll.paused || selected === undefined) return;
+  atMs += poll.intervalMs + Math.random() * 3;
+  reads++;
+  if (scene === 'died' && reads === 2) {
+    post({
+      kind: 'problem',
+      message: 'The kernel helper ended: it was killed (SIGKILL).',
+      fix: 'What it held is detached.',
+      action: { title: 'Restart Helper', command: 'restartHelper' },
+    });
+    return;
+  }
+  if (scene === 'gone' && reads === 2) {
+    post({ kind: 'gone', mapId: selected.id, reason: 'Its last program was detached.' });
+    return;
+  }
+  post({ kind: 'page', mapId: selected.id, ...pageOf(selected), atMs, truncated: scene === 'flows' });
+  timer = setTimeout(tick, poll.intervalMs);
+}
+
+async function receive(message) {
+  await loadTypes();
+  switch (message.kind) {
+    case 'ready':
+      packetHost?.ready();
+      post({ kind: 'maps', maps: scene === 'none' ? [] : Object.values(summaries), selected: chosenMap().id });
+      return;
+    case 'select':
+      selected = Object.values(summaries).find(({ id }) => id === message.mapId);
+      post(schema(selected));
+      tick();
+      return;
+    case 'poll':
+      poll = message;
+      tick();
+      return;
+    default:
+      packetHost?.receive(message, { schema, summaries });
+  }
+}

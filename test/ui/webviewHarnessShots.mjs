@@ -1,0 +1,137 @@
+/** Name, view, scene of the simulated host, theme, size; `act` drives the page first. */
+
+const side = { width: 300, height: 420 };
+const panel = { width: 1240, height: 900 };
+const wide = { width: 1200, height: 420 };
+
+export const shots = [
+  { name: 'maps-side-dark', view: 'maps', scene: 'counter', theme: 'dark', size: side },
+  { name: 'maps-side-light', view: 'maps', scene: 'counter', theme: 'light', size: side },
+  { name: 'maps-wide-dark', view: 'maps', scene: 'counter', theme: 'dark', size: wide },
+  { name: 'maps-wide-light', view: 'maps', scene: 'counter', theme: 'light', size: wide },
+  { name: 'maps-many-folded', view: 'maps', scene: 'counter128', theme: 'dark', size: wide },
+  { name: 'maps-many-shown', view: 'maps', scene: 'counter128', theme: 'dark', size: wide, act: showIdle },
+  { name: 'maps-many-shown-right', view: 'maps', scene: 'counter128', theme: 'light', size: wide, act: showIdleRight },
+  { name: 'maps-hash-side', view: 'maps', scene: 'flows', theme: 'dark', size: side, waitMs: 1500 },
+  { name: 'maps-hash-wide', view: 'maps', scene: 'flows', theme: 'light', size: wide, waitMs: 1500 },
+  { name: 'maps-hash-sorted', view: 'maps', scene: 'flows', theme: 'dark', size: wide, waitMs: 1500, act: sortByRate },
+  { name: 'maps-hash-filter', view: 'maps', scene: 'flows', theme: 'dark', size: wide, waitMs: 1500, act: filterKeys },
+  { name: 'maps-hash-end', view: 'maps', scene: 'flows', theme: 'dark', size: wide, waitMs: 1500, act: scrollDown },
+  { name: 'maps-scalar-side', view: 'maps', scene: 'scalar', theme: 'dark', size: side },
+  { name: 'maps-hex-side', view: 'maps', scene: 'hex', theme: 'dark', size: side },
+  { name: 'maps-hex-wide', view: 'maps', scene: 'hex', theme: 'light', size: wide },
+  { name: 'maps-none', view: 'maps', scene: 'none', theme: 'dark', size: side },
+  { name: 'maps-none-light', view: 'maps', scene: 'none', theme: 'light', size: side },
+  { name: 'maps-empty', view: 'maps', scene: 'emptyHash', theme: 'dark', size: side },
+  { name: 'maps-died', view: 'maps', scene: 'died', theme: 'dark', size: side, waitMs: 1200 },
+  { name: 'maps-gone', view: 'maps', scene: 'gone', theme: 'light', size: side, waitMs: 1200 },
+  { name: 'maps-hcdark', view: 'maps', scene: 'counter', theme: 'hcDark', size: wide },
+  { name: 'maps-hclight', view: 'maps', scene: 'counter', theme: 'hcLight', size: wide },
+  ...['dark', 'light'].flatMap((theme) => [
+    { name: `packet-wide-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: run },
+    {
+      name: `packet-narrow-${theme}`,
+      view: 'packet',
+      scene: 'packetPass',
+      theme,
+      size: { width: 420, height: 1500 },
+      act: run,
+    },
+    { name: `packet-changed-${theme}`, view: 'packet', scene: 'packetChanged', theme, size: panel, act: run },
+  ]),
+  {
+    name: 'packet-beside',
+    view: 'packet',
+    scene: 'packetChanged',
+    theme: 'dark',
+    size: { width: 660, height: 860 },
+    act: run,
+  },
+  {
+    name: 'packet-beside-light',
+    view: 'packet',
+    scene: 'packetPass',
+    theme: 'light',
+    size: { width: 660, height: 860 },
+  },
+  { name: 'packet-start', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel },
+  {
+    name: 'packet-noprogram',
+    view: 'packet',
+    scene: 'packetNoProgram',
+    theme: 'dark',
+    size: { width: 420, height: 700 },
+  },
+  { name: 'packet-running', view: 'packet', scene: 'packetRunning', theme: 'dark', size: panel, act: run },
+  { name: 'packet-failed', view: 'packet', scene: 'packetFailed', theme: 'dark', size: panel, act: runAndOpenLog },
+  { name: 'packet-popped', view: 'packet', scene: 'packetPopped', theme: 'dark', size: panel, act: runAndOpenOutput },
+  { name: 'packet-edit', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: editByHand },
+  { name: 'packet-ipv6', view: 'packet', scene: 'packetPass', theme: 'light', size: panel, act: ipv6 },
+  { name: 'packet-short', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: shorten },
+  { name: 'packet-hcdark', view: 'packet', scene: 'packetChanged', theme: 'hcDark', size: panel, act: run },
+  { name: 'packet-hclight', view: 'packet', scene: 'packetChanged', theme: 'hcLight', size: panel, act: run },
+];
+
+async function run(tab) {
+  await tab.keyboard.press('Control+Enter');
+  await tab.waitForTimeout(700);
+}
+
+async function runAndOpenLog(tab) {
+  await run(tab);
+  await tab.getByText('Verifier log').click();
+  await tab.waitForTimeout(200);
+}
+
+async function runAndOpenOutput(tab) {
+  await run(tab);
+  await tab.getByText('Output packet').click();
+  await tab.waitForTimeout(200);
+}
+
+/** A checksum by hand, a value that does not fit, and a field that is pointed at. */
+async function editByHand(tab) {
+  await tab.getByLabel('Checksum', { exact: true }).first().fill('0xdead');
+  await tab.getByLabel('Time to live', { exact: true }).fill('300');
+  await tab.getByLabel('Total length', { exact: true }).focus();
+  await tab.waitForTimeout(300);
+}
+
+async function ipv6(tab) {
+  await tab.getByLabel('Templates').selectOption({ label: 'IPv6: TCP SYN to port 80' });
+  await tab.getByRole('button', { name: 'Fold Ethernet', exact: true }).click();
+  await tab.waitForTimeout(300);
+}
+
+async function shorten(tab) {
+  await tab.getByLabel('Scapy expression').fill('Raw(b"hi")');
+  await tab.locator('[name=rxQueue]').fill('2');
+  await tab.locator('[name=metadata]').fill('010203');
+  await tab.waitForTimeout(300);
+}
+
+async function showIdle(tab) {
+  await tab.getByRole('button', { name: 'Show the idle CPUs' }).first().click();
+  await tab.waitForTimeout(300);
+}
+
+async function showIdleRight(tab) {
+  await showIdle(tab);
+  await tab.locator('.scroller').evaluate((element) => element.scrollTo(9000, 0));
+  await tab.waitForTimeout(300);
+}
+
+async function sortByRate(tab) {
+  await tab.getByRole('button', { name: '/s' }).first().click();
+  await tab.waitForTimeout(900);
+}
+
+async function filterKeys(tab) {
+  await tab.getByRole('searchbox').fill('10.0.3.77');
+  await tab.waitForTimeout(700);
+}
+
+async function scrollDown(tab) {
+  await tab.locator('.scroller').evaluate((element) => element.scrollTo(0, 1e9));
+  await tab.waitForTimeout(700);
+}

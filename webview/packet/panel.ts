@@ -1,0 +1,243 @@
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import { customElement, state } from 'lit/decorators.js';
+import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
+import { headers } from '../../extension/core/packet/headers/table.ts';
+import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
+import { fill } from '../common/format.ts';
+import type { ByteHover, ByteRange } from '../common/hexPane.ts';
+import '../common/liveMaps.ts';
+import { MapsStore } from '../common/mapsStore.ts';
+import '../common/notice.ts';
+import { channel } from './channel.ts';
+import { type InputProblem, readInputs, type RunInputs } from './context.ts';
+import { bytesOf, type Draft, draftOfBytes, fieldAt, specOf } from './draft.ts';
+import './packetBytes.ts';
+import './packetEditor.ts';
+import type { FieldPlace, FieldPointed } from './packetEditor.ts';
+import { panelStyles } from './panelStyles.ts';
+import { RememberedPanel, remembered, restore } from './panelState.ts';
+import './runBar.ts';
+import type { Programs } from './runBar.ts';
+import './runResult.ts';
+import type { RunOutcome } from './runResult.ts';
+import { strings } from './strings.ts';
+
+type Failure = Extract<ToPacketPanel, { kind: 'failed' }>;
+
+/** What the last run came to. `of`: the state of the panel that it ran with. */
+type Run =
+  | { kind: 'none' }
+  | { kind: 'running'; run: number; of: number }
+  | { kind: 'done'; result: RunOutcome; of: number }
+  | { kind: 'failed'; failure: Failure };
+
+/** XDP: Run Packet. The packet on the left, its bytes and what a run did on the right, the live counters below. */
+@customElement('xdp-packet-panel')
+export class PacketPanel extends LitElement {
+  private readonly store = new MapsStore(channel);
+  private readonly start = restore(channel.loadState(RememberedPanel)?.packet);
+  @state() private draft: Draft = this.start.draft;
+  @state() private inputs: RunInputs = this.start.inputs;
+  @state() private folded: ReadonlySet<string> = this.start.folded;
+  @state() private programs: Programs | undefined;
+  @state() private program = 0;
+  @state() private run: Run = { kind: 'none' };
+  @state() private pointed: FieldPlace | undefined;
+  /** Counts changes of what a run depends on. */
+  private revision = 0;
+  private runs = 0;
+  private stops: (() => void)[] = [];
+
+  static override styles = panelStyles;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.stops = [channel.listen((message) => this.receive(message)), this.store.start()];
+    window.addEventListener('keydown', this.onKey);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const stop of this.stops) stop();
+    window.removeEventListener('keydown', this.onKey);
+  }
+
+  private receive(message: ToPacketPanel): void {
+    switch (message.kind) {
+      case 'programs':
+        this.acceptPrograms(message);
+        return;
+      case 'running':
+        return;
+      case 'result':
+        if (this.run.kind === 'running' && this.run.run === message.run) {
+          this.run = { kind: 'done', result: message, of: this.run.of };
+          this.showResult();
+        }
+        return;
+      case 'failed':
+        if (this.run.kind === 'running' && this.run.run === message.run) {
+          this.run = { kind: 'failed', failure: message };
+          this.showResult();
+        }
+        return;
+      case 'maps':
+      case 'schema':
+      case 'page':
+      case 'gone':
+      case 'problem':
+      case 'clearProblem':
+        this.store.accept(message);
+    }
+  }
+
+  private acceptPrograms(message: Programs): void {
+    const chosen = this.programs?.programs[this.program];
+    const same = message.programs.findIndex(({ file, name }) => file === chosen?.file && name === chosen.name);
+    this.programs = message;
+    this.program = message.selected !== undefined && message.selected >= 0 ? message.selected : Math.max(0, same);
+  }
+
+  protected override render(): TemplateResult {
+    const { problems } = this.reading();
+    const highlight = this.highlight();
+    return html`<div class="run">
+        <xdp-run-bar
+          .programs=${this.programs}
+          .selected=${this.program}
+          .inputs=${this.inputs}
+          .problems=${problems}
+          .running=${this.run.kind === 'running'}
+          @program=${(event: CustomEvent<number>) => this.change(() => (this.program = event.detail))}
+          @inputs=${(event: CustomEvent<RunInputs>) => this.change(() => (this.inputs = event.detail))}
+          @run=${this.startRun}
+        ></xdp-run-bar>
+      </div>
+      ${this.run.kind === 'running' ? html`<vscode-progress-bar indeterminate></vscode-progress-bar>` : html`<div class="rule"></div>`}
+      <div class="body"><div class="columns">
+        <section class="left" aria-label=${strings.packet}>
+          <h2>${strings.packet}</h2>
+          <xdp-packet-editor
+            .draft=${this.draft}
+            .pointed=${this.pointed}
+            .folded=${this.folded}
+            @draft=${(event: CustomEvent<Draft>) => this.change(() => (this.draft = event.detail))}
+            @folded=${(event: CustomEvent<ReadonlySet<string>>) => this.fold(event.detail)}
+            @field-pointed=${(event: CustomEvent<FieldPointed>) => (this.pointed = event.detail.place)}
+          ></xdp-packet-editor>
+        </section>
+        <div class="right">
+          <section>
+            <xdp-packet-bytes
+              .draft=${this.draft}
+              .highlight=${highlight}
+              pointed=${this.pointedLabel()}
+              @bytes=${(event: CustomEvent<Uint8Array>) => this.change(() => (this.draft = draftOfBytes(event.detail)))}
+              @byte-hover=${this.onByte}
+            ></xdp-packet-bytes>
+          </section>
+          <section class="result" aria-label=${strings.result} aria-live="polite">
+            <h2>${strings.result}</h2>
+            ${this.renderRun()}
+          </section>
+        </div>
+      </div>
+      <section class="live" aria-label=${strings.counters}>
+        <xdp-live-maps heading=${strings.counters} .store=${this.store}></xdp-live-maps>
+      </section></div>`;
+  }
+
+  private renderRun(): TemplateResult {
+    const { run } = this;
+    switch (run.kind) {
+      case 'none':
+        return html`<p class="muted">${strings.noResult}</p>`;
+      case 'running':
+        return html`<p class="muted">${strings.running}</p>`;
+      case 'done':
+        return html`<xdp-run-result
+          .result=${run.result}
+          .interfaces=${this.programs?.interfaces ?? []}
+          .stale=${run.of !== this.revision}
+        ></xdp-run-result>`;
+      case 'failed': {
+        const { message, fix, log } = run.failure;
+        return html`<xdp-notice kind="error" flush message=${message} fix=${fix ?? ''}></xdp-notice>
+          ${log === undefined ? nothing : html`<details><summary>${strings.verifierLog}</summary><pre>${log}</pre></details>`}`;
+      }
+    }
+  }
+
+  private reading(): ReturnType<typeof readInputs> {
+    const section = this.programs?.programs[this.program]?.section ?? '';
+    return readInputs(this.inputs, {
+      packetBytes: this.draft.built.bytes.length,
+      frags: section.startsWith('xdp.frags'),
+      interfaces: this.programs?.interfaces ?? [],
+    });
+  }
+
+  private highlight(): ByteRange | undefined {
+    const field =
+      this.pointed === undefined ? undefined : this.draft.built.layers[this.pointed.layer]?.fields[this.pointed.field];
+    return field === undefined ? undefined : bytesOf(field);
+  }
+
+  /** `IPv4: Time to live, byte 22`. */
+  private pointedLabel(): string {
+    const { pointed } = this;
+    const layer = pointed === undefined ? undefined : this.draft.built.layers[pointed.layer];
+    const field = pointed === undefined ? undefined : layer?.fields[pointed.field];
+    if (layer === undefined || field === undefined) return '';
+    const { start, end } = bytesOf(field);
+    const name = `${headers.get(layer.name)?.label ?? layer.name}: ${specOf(layer.name, field)?.label ?? field.name}`;
+    return fill(end - start > 1 ? strings.pointedBytes : strings.pointedByte, { name, start, end: end - 1 });
+  }
+
+  /** Something that a run depends on. */
+  private change(apply: () => void): void {
+    apply();
+    this.revision++;
+    this.remember();
+  }
+
+  private fold(folded: ReadonlySet<string>): void {
+    this.folded = folded;
+    this.remember();
+  }
+
+  private remember(): void {
+    channel.saveState({ packet: remembered({ draft: this.draft, inputs: this.inputs, folded: this.folded }) });
+  }
+
+  private readonly onByte = ({ detail: { offset } }: CustomEvent<ByteHover>): void => {
+    this.pointed = offset === undefined ? undefined : fieldAt(this.draft.built, offset);
+  };
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    this.startRun();
+  };
+
+  private readonly startRun = (): void => {
+    const {
+      request,
+      problems,
+    }: { request: ReturnType<typeof readInputs>['request']; problems: readonly InputProblem[] } = this.reading();
+    if (problems.length > 0 || this.run.kind === 'running' || this.programs?.programs[this.program] === undefined)
+      return;
+    const run = ++this.runs;
+    this.run = { kind: 'running', run, of: this.revision };
+    channel.post({ kind: 'run', run, program: this.program, packet: this.draft.built.bytes, ...request });
+  };
+
+  /** In a narrow panel the result is below the form. */
+  private showResult(): void {
+    void this.updateComplete.then(() => {
+      const section = this.renderRoot.querySelector('.result');
+      const { top } = section?.getBoundingClientRect() ?? { top: 0 };
+      if (top < 0 || top > window.innerHeight - 160) section?.scrollIntoView({ block: 'start' });
+    });
+  }
+}

@@ -1,0 +1,176 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
+import { baseStyles, inputStyles } from '../common/theme.ts';
+import type { InputProblem, RunInputs } from './context.ts';
+import { strings } from './strings.ts';
+
+export type Programs = Extract<ToPacketPanel, { kind: 'programs' }>;
+
+/** What runs, how often, and in which context. Fires `inputs` (detail: RunInputs), `program` (detail: index) and `run`. */
+@customElement('xdp-run-bar')
+export class RunBar extends LitElement {
+  @property({ attribute: false }) programs: Programs | undefined;
+  @property({ attribute: false }) selected = 0;
+  @property({ attribute: false }) inputs: RunInputs | undefined;
+  @property({ attribute: false }) problems: readonly InputProblem[] = [];
+  @property({ type: Boolean }) running = false;
+
+  static override styles = [
+    baseStyles,
+    inputStyles,
+    css`
+      :host {
+        display: block;
+      }
+      .line {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 4px 12px;
+        align-items: end;
+      }
+      label {
+        display: flex;
+        flex-direction: column;
+        font-size: 11px;
+        line-height: 16px;
+        color: var(--vscode-descriptionForeground);
+        min-width: 0;
+      }
+      label input,
+      label .select {
+        font-size: 13px;
+        line-height: 18px;
+      }
+      .program {
+        flex: 1 1 190px;
+        max-width: 400px;
+      }
+      .repeat input {
+        width: 92px;
+        text-align: right;
+        font-variant-numeric: tabular-nums;
+      }
+      .context {
+        display: contents;
+      }
+      .ingress {
+        flex: 1 1 104px;
+        max-width: 160px;
+      }
+      .short input {
+        width: 60px;
+      }
+      .metadata {
+        flex: 1 1 88px;
+        max-width: 240px;
+      }
+      .metadata input {
+        width: 100%;
+        font-family: var(--vscode-editor-font-family, monospace);
+        font-size: 12px;
+      }
+      .problems {
+        margin: 4px 0 0;
+        padding: 0;
+        list-style: none;
+        color: var(--vscode-errorForeground);
+      }
+      .none {
+        color: var(--vscode-descriptionForeground);
+        align-self: center;
+      }
+    `,
+  ];
+
+  protected override render(): TemplateResult | typeof nothing {
+    const { inputs } = this;
+    if (inputs === undefined) return nothing;
+    return html`<div class="line">
+        ${this.renderProgram()}
+        <label class="repeat" title=${strings.repeatHelp}>${strings.repeat}${this.input('repeat', inputs, '1')}</label>
+        <vscode-button
+          icon=${this.running ? 'loading' : 'play'}
+          ?icon-spin=${this.running}
+          ?disabled=${this.running || this.blocked}
+          title=${strings.runTitle}
+          @click=${() => this.dispatchEvent(new CustomEvent('run'))}
+        >${this.running ? strings.running : strings.run}</vscode-button>
+        <span class="context" role="group" aria-label=${strings.context}>
+        <label class="ingress" title=${strings.ingressHelp}>${strings.ingress}${this.renderIngress(inputs)}</label>
+        <label class="short" title=${strings.rxQueueHelp}>${strings.rxQueue}${this.input('rxQueue', inputs, '0')}</label>
+        <label class="metadata" title=${strings.metadataHelp}>${strings.metadata}${this.input('metadata', inputs, strings.contextNone)}</label>
+        <label class="short" title=${strings.cpuHelp}>${strings.cpu}${this.input('cpu', inputs, strings.cpuAny)}</label>
+        </span>
+      </div>
+      ${
+        this.problems.length === 0
+          ? nothing
+          : html`<ul class="problems" role="alert">${this.problems.map(({ message }) => html`<li>${message}</li>`)}</ul>`
+      }`;
+  }
+
+  private get blocked(): boolean {
+    return this.problems.length > 0 || (this.programs?.programs.length ?? 0) === 0;
+  }
+
+  private renderProgram(): TemplateResult {
+    const programs = this.programs?.programs ?? [];
+    if (programs.length === 0) return html`<span class="program none">${strings.noPrograms}</span>`;
+    const files = [...new Set(programs.map(({ file }) => file))];
+    return html`<label class="program">${strings.program}
+      <span class="select">
+        <select title=${programs[this.selected]?.file ?? ''} @change=${this.onProgram}>
+          ${files.map(
+            (file) =>
+              html`<optgroup label=${nameOf(file)}>
+                ${programs.map(({ file: of, name, section }, at) =>
+                  of === file
+                    ? html`<option value=${at} .selected=${at === this.selected}>${name} — ${nameOf(file)} (${section})</option>`
+                    : nothing,
+                )}
+              </optgroup>`,
+          )}
+        </select>
+      </span>
+    </label>`;
+  }
+
+  private renderIngress(inputs: RunInputs): TemplateResult {
+    const known = this.programs?.interfaces ?? [];
+    return html`<span class="select">
+      <select @change=${(event: Event) => this.change('ingress', (event.target as HTMLSelectElement).value)}>
+        <option value="" .selected=${inputs.ingress === ''}>${strings.ingressNone}</option>
+        ${known.map(({ name }) => html`<option value=${name} .selected=${name === inputs.ingress}>${name}</option>`)}
+      </select>
+    </span>`;
+  }
+
+  private input(name: keyof RunInputs, inputs: RunInputs, placeholder: string): TemplateResult {
+    return html`<input
+      name=${name}
+      spellcheck="false"
+      autocomplete="off"
+      inputmode=${name === 'metadata' ? nothing : 'numeric'}
+      placeholder=${placeholder}
+      aria-invalid=${this.problems.some(({ input }) => input === name) ? 'true' : 'false'}
+      .value=${inputs[name]}
+      @input=${(event: Event) => this.change(name, (event.target as HTMLInputElement).value)}
+    />`;
+  }
+
+  private readonly onProgram = (event: Event): void => {
+    const detail = Number((event.target as HTMLSelectElement).value);
+    this.dispatchEvent(new CustomEvent<number>('program', { detail }));
+  };
+
+  private change(name: keyof RunInputs, value: string): void {
+    if (this.inputs === undefined) return;
+    this.dispatchEvent(new CustomEvent<RunInputs>('inputs', { detail: { ...this.inputs, [name]: value } }));
+  }
+}
+
+function nameOf(file: string): string {
+  return file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
+}
