@@ -40,6 +40,7 @@ export const xdpErrorCodes = [
   'packet-too-long',
   'context-invalid',
   'test-run-failed',
+  'test-file-invalid', // a packet test file; line and column are in the details
   'netns-not-found',
   'untrusted-workspace',
   'cancelled',

@@ -90,6 +90,7 @@ export const VerifiedProgram = v.object({
 export type VerifiedProgram = v.InferOutput<typeof VerifiedProgram>;
 
 export const AttachedProgram = v.object({
+  /** '' where the profile cannot tell: only CAP_SYS_ADMIN opens somebody else's program. */
   program: v.string(),
   progId: u32,
   mode: XdpModeSchema,

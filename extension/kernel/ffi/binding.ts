@@ -1,0 +1,140 @@
+import koffi from 'koffi';
+import type { IdKind, Libbpf, PrintLevel } from '../libbpf/port.ts';
+import {
+  decodeLinkInfo,
+  decodeMapInfo,
+  decodeProgramInfo,
+  isFrozen,
+  linkInfoBytes,
+  mapInfoBytes,
+  programInfoBytes,
+  programInfoMapCount,
+  programInfoMapIds,
+} from './info.ts';
+import { closeFd } from './libc.ts';
+import { loadLibbpf, openLibrary } from './library.ts';
+import { openObject } from './object.ts';
+import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
+import { runTest, runTestInBackground } from './testRun.ts';
+
+const BPF_XDP = 37; // enum bpf_attach_type
+const BPF_MAP_TYPE_ARRAY = 2;
+
+/** The port on the real libbpf.so.1. Throws `libbpf-missing` or `libbpf-too-old`. */
+export function bindLibbpf(): Libbpf {
+  const library = loadLibbpf();
+  const libbpf = libbpfSymbols(library);
+  return {
+    version: `${libbpf.majorVersion()}.${libbpf.minorVersion()}`,
+    onPrint: (sink) => capturePrint(libbpf, sink),
+    openObject: (elf, name) => openObject(libbpf, elf, name),
+    ...infoCalls(libbpf),
+    isFrozen,
+    openById: (kind: IdKind, id) => libbpf.fdById[kind](id),
+    nextId: (kind, id) => {
+      const next = Buffer.alloc(4);
+      const result = libbpf.nextId[kind](id, next);
+      return result < 0 ? result : next.readUInt32LE();
+    },
+    createByteStore: (name, bytes) => {
+      const fd = libbpf.mapCreate(BPF_MAP_TYPE_ARRAY, name, 4, bytes.length, 1, null);
+      if (fd < 0) return fd;
+      const result = libbpf.mapUpdate(fd, Buffer.alloc(4), bytes, 0);
+      if (result >= 0) return fd;
+      closeFd(fd);
+      return result;
+    },
+    pin: (fd, path) => libbpf.pin(fd, path),
+    openPin: (path) => libbpf.openPin(path),
+    close: closeFd,
+    createXdpLink: (programFd, ifindex, flags) => {
+      const opts = Buffer.alloc(64); // struct bpf_link_create_opts: sz, flags, …
+      opts.writeBigUInt64LE(BigInt(opts.length), 0);
+      opts.writeUInt32LE(flags, 8);
+      return libbpf.linkCreate(programFd, ifindex, BPF_XDP, opts);
+    },
+    detachLink: (fd) => libbpf.linkDetach(fd),
+    testRun: (fd, request) => runTest((opts) => libbpf.testRun(fd, opts), request),
+    testRunInBackground: (fd, request) => runTestInBackground((opts) => libbpf.testRunInBackground(fd, opts), request),
+    mapLookup: (fd, key, value) => libbpf.mapLookup(fd, key ?? null, value),
+    mapUpdate: (fd, key, value, flags) => libbpf.mapUpdate(fd, key ?? null, value, flags),
+    mapDelete: (fd, key) => libbpf.mapDelete(fd, key),
+    mapNextKey: (fd, key, next) => libbpf.mapNextKey(fd, key ?? null, next),
+    mapLookupBatch: (fd, batch) => {
+      const count = Buffer.alloc(4);
+      count.writeUInt32LE(batch.limit);
+      const result = libbpf.mapLookupBatch(fd, batch.from ?? null, batch.to, batch.keys, batch.values, count, null);
+      return { result, count: count.readUInt32LE() };
+    },
+  };
+}
+
+function infoCalls(libbpf: LibbpfSymbols): Pick<Libbpf, 'programInfo' | 'mapInfo' | 'linkInfo' | 'btfInfo'> {
+  const info = (fd: number, bytes: Buffer): number => {
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(bytes.length);
+    return libbpf.infoByFd(fd, bytes, size);
+  };
+  return {
+    mapInfo: (fd) => {
+      const bytes = Buffer.alloc(mapInfoBytes);
+      const result = info(fd, bytes);
+      return result < 0 ? result : decodeMapInfo(bytes);
+    },
+    linkInfo: (fd) => {
+      const bytes = Buffer.alloc(linkInfoBytes);
+      const result = info(fd, bytes);
+      return result < 0 ? result : decodeLinkInfo(bytes);
+    },
+    programInfo: (fd) => {
+      const bytes = Buffer.alloc(programInfoBytes);
+      let result = info(fd, bytes);
+      if (result < 0) return result;
+      const count = bytes.readUInt32LE(programInfoMapCount);
+      const ids = Buffer.alloc(Math.max(4, 4 * count));
+      bytes.fill(0);
+      bytes.writeUInt32LE(count, programInfoMapCount);
+      bytes.writeBigUInt64LE(koffi.address(ids), programInfoMapIds);
+      result = info(fd, bytes);
+      if (result < 0) return result;
+      const got = Math.min(count, bytes.readUInt32LE(programInfoMapCount));
+      const mapIds = Array.from({ length: got }, (_, index) => ids.readUInt32LE(4 * index));
+      const type = bytes.readUInt32LE(0);
+      return decodeProgramInfo(bytes, mapIds, libbpf.programTypeName(type) ?? `unknown(${type})`);
+    },
+    btfInfo: (fd) => {
+      const bytes = Buffer.alloc(32); // struct bpf_btf_info: btf, btf_size, id, …
+      const first = info(fd, bytes);
+      if (first < 0) return first;
+      const btf = Buffer.allocUnsafeSlow(bytes.readUInt32LE(8));
+      bytes.fill(0);
+      bytes.writeBigUInt64LE(koffi.address(btf), 0);
+      bytes.writeUInt32LE(btf.length, 8);
+      const second = info(fd, bytes);
+      return second < 0 ? second : { id: bytes.readUInt32LE(12), bytes: btf };
+    },
+  };
+}
+
+/**
+ * The callback is registered once and stays alive as long as the library. libbpf hands over a va_list, which on x86-64
+ * and arm64 arrives as one pointer that vsnprintf takes.
+ */
+function capturePrint(libbpf: LibbpfSymbols, sink: (level: PrintLevel, text: string) => void): void {
+  const format = openLibrary(null).func(
+    'int vsnprintf(void *buffer, size_t size, const char *format, void *arguments)',
+  );
+  const buffer = Buffer.alloc(64 * 1024);
+  const type = koffi.pointer(koffi.proto('int', ['int', 'const char *', 'void *']));
+  const callback = koffi.register((level: number, text: string, args: bigint) => {
+    // Hundreds of lines for each load, about what libbpf does when all is well.
+    if (level >= printLevels.length) return 0;
+    const length = Number(format(buffer, buffer.length, text, args));
+    const line = buffer.toString('utf8', 0, Math.max(0, Math.min(length, buffer.length - 1)));
+    sink(printLevels[level] ?? 'info', line.replace(/^libbpf: /, '').trimEnd());
+    return 0;
+  }, type);
+  libbpf.setPrint(callback);
+}
+
+const printLevels: readonly PrintLevel[] = ['warn', 'info'];

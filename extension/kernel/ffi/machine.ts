@@ -1,0 +1,22 @@
+import type { Libbpf } from '../libbpf/port.ts';
+import { createNetlink, type Netlink } from '../netlink/client.ts';
+import { fileSystem, type System } from '../system/system.ts';
+import { bindLibbpf } from './binding.ts';
+import { closeFd, ethtoolDriver, netlinkReceive, netlinkSend, netlinkSocket, onCpu, watchReadable } from './libc.ts';
+
+export { exitProcess, watchDisconnect } from './libc.ts';
+
+/** The ports on the running machine. Throws `libbpf-missing` or `libbpf-too-old`. */
+export function bindMachine(): { libbpf: Libbpf; netlink: Netlink; system: System } {
+  return {
+    libbpf: bindLibbpf(),
+    netlink: createNetlink({
+      open: netlinkSocket,
+      send: netlinkSend,
+      receive: netlinkReceive,
+      watch: watchReadable,
+      close: closeFd,
+    }),
+    system: { ...fileSystem, driver: ethtoolDriver, onCpu },
+  };
+}

@@ -1,0 +1,78 @@
+import type { XdpMode } from '../../core/xdp.ts';
+import type { Libbpf } from '../libbpf/port.ts';
+import type { LinkRecord } from '../netlink/rtnetlink.ts';
+
+/** What this helper attached. The store owns the link fd and holds the object. */
+export interface StoredAttachment {
+  readonly handle: number;
+  readonly program: string;
+  readonly programId: number;
+  /** Owned by the object, which is held. */
+  readonly programFd: number;
+  readonly ifindex: number;
+  readonly iface: string;
+  readonly mode: XdpMode;
+  readonly via: 'link' | 'netlink';
+  readonly linkFd: number | undefined;
+  readonly linkId: number | undefined;
+  /** Directory of its pins. */
+  readonly directory: string | undefined;
+  readonly releaseObject: () => void;
+}
+
+export class AttachmentStore {
+  readonly #libbpf: Libbpf;
+  readonly #attachments = new Map<number, StoredAttachment>();
+  #lastHandle = 0;
+
+  constructor(libbpf: Libbpf) {
+    this.#libbpf = libbpf;
+  }
+
+  add(attachment: Omit<StoredAttachment, 'handle'>): StoredAttachment {
+    this.#lastHandle++;
+    const stored = { ...attachment, handle: this.#lastHandle };
+    this.#attachments.set(stored.handle, stored);
+    return stored;
+  }
+
+  get(handle: number): StoredAttachment | undefined {
+    return this.#attachments.get(handle);
+  }
+
+  all(): StoredAttachment[] {
+    return [...this.#attachments.values()];
+  }
+
+  on(ifindex: number, programId: number): StoredAttachment | undefined {
+    return this.all().find((attachment) => attachment.ifindex === ifindex && attachment.programId === programId);
+  }
+
+  /** Forgets it and closes what it owns; an unpinned link detaches with its last fd. */
+  release(handle: number): void {
+    const attachment = this.#attachments.get(handle);
+    if (attachment === undefined) return;
+    this.#attachments.delete(handle);
+    if (attachment.linkFd !== undefined) this.#libbpf.close(attachment.linkFd);
+    attachment.releaseObject();
+  }
+
+  /** Attachments that ended without our asking. `links`: the interfaces as they are now. */
+  lost(links: readonly LinkRecord[]): { attachment: StoredAttachment; reason: string }[] {
+    return this.all().flatMap((attachment) => {
+      const link = links.find((candidate) => candidate.ifindex === attachment.ifindex);
+      const there = link?.xdp.some(({ programId }) => programId === attachment.programId) === true;
+      if (there) return [];
+      if (attachment.linkFd !== undefined) {
+        const info = this.#libbpf.linkInfo(attachment.linkFd);
+        // A link that still has an interface lives on, in another network namespace.
+        if (typeof info !== 'number' && info.ifindex !== 0) return [];
+      }
+      const reason =
+        link === undefined
+          ? `The interface ${attachment.iface} is gone, and the attachment of ${attachment.program} with it`
+          : `Somebody else detached or replaced ${attachment.program} on ${attachment.iface}`;
+      return [{ attachment, reason }];
+    });
+  }
+}

@@ -1,0 +1,21 @@
+import type { KernelEvents } from '../../protocol/kernel.ts';
+import type { Libbpf } from '../libbpf/port.ts';
+import type { Netlink } from '../netlink/client.ts';
+import type { System } from '../system/system.ts';
+import type { AttachmentStore } from './attachments.ts';
+import type { ObjectStore } from './objects.ts';
+import type { PinDirectory } from './pins.ts';
+import type { PrintCapture } from './prints.ts';
+
+/** Everything a handler works on. Ports come from outside; stores are made by createHandlers and own what they hold. */
+export interface Context {
+  readonly profile: 'own' | 'system';
+  readonly libbpf: Libbpf;
+  readonly netlink: Netlink;
+  readonly system: System;
+  readonly pins: PinDirectory | { problem: string };
+  readonly prints: PrintCapture;
+  readonly objects: ObjectStore;
+  readonly attachments: AttachmentStore;
+  emit<E extends keyof KernelEvents>(event: E, data: KernelEvents[E]): void;
+}

@@ -1,0 +1,161 @@
+/**
+ * What the handlers need from libbpf and the kernel, so that tests can answer with any errno. Functions that return a
+ * `number` return -errno on failure and say what they return otherwise. Every returned fd belongs to the caller.
+ */
+export interface Libbpf {
+  /** `1.1`, as libbpf states it. */
+  readonly version: string;
+  /** Where libbpf's own messages go, but for its debug output; one sink at a time. */
+  onPrint(sink: (level: PrintLevel, text: string) => void): void;
+
+  /** bpf_object__open_mem(): parses, touches no kernel state. The caller closes it. */
+  openObject(elf: Uint8Array, name: string): BpfObject | number;
+
+  programInfo(fd: number): BpfProgramInfo | number;
+  mapInfo(fd: number): BpfMapInfo | number;
+  /** From /proc/self/fdinfo: the info structure does not tell. */
+  isFrozen(fd: number): boolean;
+  linkInfo(fd: number): BpfLinkInfo | number;
+  /** The id and the raw BTF of a BTF fd. */
+  btfInfo(fd: number): { id: number; bytes: Uint8Array } | number;
+  /** Needs CAP_SYS_ADMIN. Returns an fd. */
+  openById(kind: IdKind, id: number): number;
+  /** Needs CAP_SYS_ADMIN. The next id after `id`, -ENOENT at the end. */
+  nextId(kind: IdKind, id: number): number;
+
+  /** An array of one value, to keep bytes in a pin: an fd. bpf_map_create(), libbpf ≥ 0.7. */
+  createByteStore(name: string, bytes: Uint8Array): number;
+  /** BPF_OBJ_PIN / BPF_OBJ_GET; the latter returns an fd. */
+  pin(fd: number, path: string): number;
+  openPin(path: string): number;
+  close(fd: number): void;
+
+  /** bpf_link_create(…, BPF_XDP): returns a link fd. `flags`: XDP_FLAGS_*. */
+  createXdpLink(programFd: number, ifindex: number, flags: number): number;
+  /** BPF_LINK_DETACH: detaches at once, whoever else holds the link. */
+  detachLink(linkFd: number): number;
+
+  /** Runs on the calling thread. */
+  testRun(programFd: number, request: TestRunRequest): TestRunOutcome;
+  /** Runs on another thread, so that a long run blocks nothing. */
+  testRunInBackground(programFd: number, request: TestRunRequest): Promise<TestRunOutcome>;
+
+  /** Copies one value into `value`. `key` undefined for queues and stacks (the head). */
+  mapLookup(fd: number, key: Uint8Array | undefined, value: Uint8Array): number;
+  mapUpdate(fd: number, key: Uint8Array | undefined, value: Uint8Array, flags: number): number;
+  mapDelete(fd: number, key: Uint8Array): number;
+  /** Copies the key after `key` (undefined: the first) into `next`; -ENOENT at the end. */
+  mapNextKey(fd: number, key: Uint8Array | undefined, next: Uint8Array): number;
+  /** BPF_MAP_LOOKUP_BATCH. -ENOENT says that this was the last batch; its entries are valid. */
+  mapLookupBatch(fd: number, batch: LookupBatch): { result: number; count: number };
+}
+
+export type PrintLevel = 'warn' | 'info';
+export type IdKind = 'program' | 'map' | 'btf' | 'link';
+
+export interface LookupBatch {
+  /** The cursor of the batch before, undefined at the start. */
+  from: Uint8Array | undefined;
+  /** Takes the cursor for the next batch; at least 4 bytes and a key long. */
+  to: Uint8Array;
+  keys: Uint8Array;
+  values: Uint8Array;
+  /** Entries that fit into `keys` and `values`. */
+  limit: number;
+}
+
+/** An opened object. `close` frees it and every fd that it owns. */
+export interface BpfObject {
+  readonly programs: readonly BpfProgram[];
+  readonly maps: readonly BpfMap[];
+  /** After load; -errno when the object has no BTF or the kernel took none. Owned by the object. */
+  btfFd(): number;
+  /** bpf_object__load() on another thread. */
+  load(): Promise<number>;
+  close(): void;
+}
+
+export interface BpfProgram {
+  readonly name: string;
+  readonly section: string;
+  /** libbpf's short name, `unspec` when the section says nothing. */
+  type(): string;
+  autoload(): boolean;
+  setAutoload(load: boolean): void;
+  setTypeXdp(): void;
+  /**
+   * Gives the verifier a log of `bytes`; `level` 0 = only when the load fails, 1 = log, | 4 = statistics. The memory
+   * lives until the object is closed.
+   */
+  setLog(bytes: number, level: number): void;
+  /** What the verifier wrote, '' when nothing. */
+  log(): string;
+  /** After load. */
+  fd(): number;
+}
+
+export interface BpfMap {
+  readonly name: string;
+  /** After load. Owned by the object. */
+  fd(): number;
+  /** As declared. */
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  /** Where the source asks libbpf to pin it; not followed, since such a pin would have no owner here. */
+  readonly pinPath: string | undefined;
+  /** Uses an existing map; libbpf duplicates the fd, and does not look whether it fits. */
+  reuse(fd: number): number;
+}
+
+/** struct bpf_map_info. */
+export interface BpfMapInfo {
+  type: number;
+  id: number;
+  keySize: number;
+  valueSize: number;
+  maxEntries: number;
+  flags: number;
+  name: string;
+  btfId: number;
+  btfKeyTypeId: number;
+  btfValueTypeId: number;
+}
+
+/** struct bpf_prog_info. */
+export interface BpfProgramInfo {
+  type: string;
+  id: number;
+  name: string;
+  /** Hex. */
+  tag: string;
+  mapIds: number[];
+  btfId: number;
+  runTimeNs: bigint;
+  runCount: bigint;
+}
+
+/** struct bpf_link_info; `ifindex` only for XDP links, 0 when its interface is gone. */
+export interface BpfLinkInfo {
+  id: number;
+  xdp: boolean;
+  programId: number;
+  ifindex: number;
+}
+
+export interface TestRunRequest {
+  data: Uint8Array;
+  /** Size of the buffer for the packet after the run. */
+  outBytes: number;
+  ctx?: Uint8Array | undefined;
+  repeat: number;
+}
+
+export interface TestRunOutcome {
+  /** 0 or -errno. */
+  result: number;
+  retval: number;
+  durationNs: number;
+  dataOut: Uint8Array;
+  ctxOut: Uint8Array;
+}

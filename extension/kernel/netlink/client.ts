@@ -1,0 +1,154 @@
+import { errno } from '../libbpf/errno.ts';
+import {
+  encodeNetlinkMessage,
+  type NetlinkAck,
+  type NetlinkMessage,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  netlinkFlags,
+  parseAck,
+  parseNetlinkMessages,
+} from './codec.ts';
+import { deviceDumpRequest, familyRequest, genericNetlink, parseDevice, parseFamilyId } from './netdevFamily.ts';
+import {
+  type AddressRecord,
+  addressDumpRequest,
+  type LinkRecord,
+  linkRequest,
+  parseAddress,
+  parseLink,
+  rtnetlink,
+  xdpAttachRequest,
+} from './rtnetlink.ts';
+
+/** The socket calls that netlink needs. Numbers are -errno on failure. */
+export interface NetlinkSockets {
+  /** Returns an fd that the caller closes. */
+  open(protocol: number, groups: number): number;
+  send(fd: number, message: Uint8Array): number;
+  /** The datagram's true length; -EAGAIN when there is none and `wait` is false. */
+  receive(fd: number, buffer: Uint8Array, wait: boolean): number;
+  watch(fd: number, listener: () => void): { stop(): void };
+  close(fd: number): void;
+}
+
+/** What the handlers ask of the network stack. */
+export interface Netlink {
+  /** -errno when the dump fails. */
+  links(): LinkRecord[] | number;
+  /** -ENODEV when there is none of that index. */
+  link(ifindex: number): LinkRecord | number;
+  addresses(): AddressRecord[];
+  /** xdp-features by ifindex; undefined where the kernel has no such family (before 6.3). */
+  xdpFeatures(): Map<number, string[]> | undefined;
+  /** RTM_SETLINK/IFLA_XDP with the kernel's own words on failure. `programFd` -1 detaches. */
+  xdpAttach(request: { ifindex: number; programFd: number; flags: number; expectedFd?: number }): NetlinkAck;
+  /** Calls `listener` after links or addresses changed, until `stop`. undefined when it cannot be had. */
+  watch(listener: () => void): { stop(): void } | undefined;
+}
+
+const receiveBytes = 64 * 1024;
+
+export function createNetlink(sockets: NetlinkSockets): Netlink {
+  const buffer = new Uint8Array(receiveBytes);
+  let sequence = 0;
+
+  function request(protocol: number, type: number, flags: number, payload: Uint8Array): Reply {
+    const fd = sockets.open(protocol, 0);
+    if (fd < 0) return { ack: { result: fd, message: undefined }, messages: [] };
+    try {
+      sequence++;
+      const message = { type, flags: netlinkFlags.request | netlinkFlags.ack | flags, sequence, payload };
+      const sent = sockets.send(fd, encodeNetlinkMessage(message));
+      if (sent < 0) return { ack: { result: sent, message: undefined }, messages: [] };
+      return receiveReply(sockets, fd, buffer, sequence);
+    } finally {
+      sockets.close(fd);
+    }
+  }
+
+  function links(): LinkRecord[] | number {
+    const reply = request(rtnetlink.protocol, rtnetlink.getLink, netlinkFlags.dump, linkRequest(0));
+    if (reply.ack.result < 0) return reply.ack.result;
+    return reply.messages.flatMap(({ type, payload }) =>
+      type === rtnetlink.newLink ? (parseLink(payload) ?? []) : [],
+    );
+  }
+
+  function link(ifindex: number): LinkRecord | number {
+    const reply = request(rtnetlink.protocol, rtnetlink.getLink, 0, linkRequest(ifindex));
+    if (reply.ack.result < 0) return reply.ack.result;
+    const payload = reply.messages[0]?.payload;
+    return (payload === undefined ? undefined : parseLink(payload)) ?? -errno.ENODEV;
+  }
+
+  function addresses(): AddressRecord[] {
+    const reply = request(rtnetlink.protocol, rtnetlink.getAddress, netlinkFlags.dump, addressDumpRequest());
+    return reply.messages.flatMap(({ type, payload }) =>
+      type === rtnetlink.newAddress ? (parseAddress(payload) ?? []) : [],
+    );
+  }
+
+  function xdpFeatures(): Map<number, string[]> | undefined {
+    const { protocol, controlFamily } = genericNetlink;
+    const family = request(protocol, controlFamily, 0, familyRequest('netdev')).messages[0];
+    const familyId = family === undefined ? undefined : parseFamilyId(family.payload);
+    if (familyId === undefined) return undefined;
+    const reply = request(protocol, familyId, netlinkFlags.dump, deviceDumpRequest());
+    if (reply.ack.result < 0) return undefined;
+    const devices = reply.messages.flatMap(({ payload }) => parseDevice(payload) ?? []);
+    return new Map(devices.map((device) => [device.ifindex, device.xdpFeatures]));
+  }
+
+  return {
+    links,
+    link,
+    addresses,
+    xdpFeatures,
+    xdpAttach: (attach) => request(rtnetlink.protocol, rtnetlink.setLink, 0, xdpAttachRequest(attach)).ack,
+    watch: (listener) => watchLinks(sockets, listener),
+  };
+}
+
+interface Reply {
+  ack: NetlinkAck;
+  messages: NetlinkMessage[];
+}
+
+function receiveReply(sockets: NetlinkSockets, fd: number, buffer: Uint8Array, sequence: number): Reply {
+  const messages: NetlinkMessage[] = [];
+  for (;;) {
+    const length = sockets.receive(fd, buffer, true);
+    if (length === -errno.EINTR) continue;
+    if (length < 0) return { ack: { result: length, message: undefined }, messages };
+    // The buffer is used again for the next datagram, so what is kept is copied.
+    const datagram = buffer.slice(0, Math.min(length, buffer.length));
+    for (const message of parseNetlinkMessages(datagram)) {
+      if (message.sequence !== sequence) continue;
+      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) return { ack: parseAck(message), messages };
+      messages.push(message);
+    }
+  }
+}
+
+function watchLinks(sockets: NetlinkSockets, listener: () => void): { stop(): void } | undefined {
+  const { link, ipv4Address, ipv6Address } = rtnetlink.groups;
+  const fd = sockets.open(rtnetlink.protocol, link | ipv4Address | ipv6Address);
+  if (fd < 0) return undefined;
+  const buffer = new Uint8Array(receiveBytes);
+  // What a notification says is not used: some may be lost (-ENOBUFS), so the listener looks at everything anyway.
+  const drain = (): void => {
+    for (;;) {
+      const length = sockets.receive(fd, buffer, false);
+      if (length < 0 && length !== -errno.ENOBUFS && length !== -errno.EINTR) break;
+    }
+    listener();
+  };
+  const watch = sockets.watch(fd, drain);
+  return {
+    stop: () => {
+      watch.stop();
+      sockets.close(fd);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What bpf_printk wrote during `work`, or why that cannot be read. */
+export interface PrintkCapture {
+  during<T>(work: () => T): { outcome: T; lines?: string[]; problem?: string };
+}
+
+const roots = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
+const event = 'events/bpf_trace/bpf_trace_printk';
+const instancePrefix = 'xdp-vscode-';
+
+/**
+ * An own tracefs instance for the time of one run, so that nobody else's trace is touched and nobody else's lines are
+ * taken: its filter lets only this thread's lines in.
+ */
+export function tracefsCapture(): PrintkCapture {
+  let runs = 0;
+  return {
+    during: (work) => {
+      const root = roots.find((path) => existsSync(join(path, 'instances')));
+      if (root === undefined) return { outcome: work(), problem: notThere() };
+      runs++;
+      const instance = join(root, 'instances', `${instancePrefix}${process.pid}-${runs}`);
+      try {
+        removeLeftovers(join(root, 'instances'));
+        mkdirSync(instance);
+      } catch (cause) {
+        return { outcome: work(), problem: refused(root, cause) };
+      }
+      try {
+        const problem = enable(instance);
+        if (problem !== undefined) return { outcome: work(), problem };
+        const outcome = work();
+        return { outcome, lines: parseTrace(readFileSync(join(instance, 'trace'), 'utf8')) };
+      } finally {
+        removeInstance(instance);
+      }
+    },
+  };
+}
+
+/** The texts of bpf_trace_printk events in a trace file; a text with line breaks gives several lines. */
+export function parseTrace(trace: string): string[] {
+  const lines: string[] = [];
+  let inEvent = false;
+  for (const line of trace.split('\n')) {
+    const match = / \[\d{3,}\].*?: bpf_trace_printk: (.*)$/.exec(line);
+    if (match?.[1] !== undefined) {
+      lines.push(match[1]);
+      inEvent = true;
+    } else if (line.startsWith('#')) {
+      inEvent = false;
+    } else if (inEvent && line !== '') {
+      lines.push(line);
+    }
+  }
+  return lines;
+}
+
+function enable(instance: string): string | undefined {
+  if (!existsSync(join(instance, event))) {
+    return 'This kernel has no bpf_trace_printk event (CONFIG_BPF_EVENTS); bpf_printk lines cannot be read';
+  }
+  // The trace knows threads by their number in the first pid namespace, which a container does not learn.
+  const firstPidNamespace = 'pid:[4026531836]';
+  if (readlinkSync('/proc/self/ns/pid') === firstPidNamespace) {
+    writeFileSync(join(instance, event, 'filter'), `common_pid == ${process.pid}`);
+  }
+  writeFileSync(join(instance, event, 'enable'), '1');
+  return undefined;
+}
+
+/** A helper that was killed in the middle of a run leaves its instance behind. */
+function removeLeftovers(instances: string): void {
+  for (const name of readdirSync(instances)) {
+    const pid = name.startsWith(instancePrefix) ? Number.parseInt(name.slice(instancePrefix.length), 10) : Number.NaN;
+    if (Number.isNaN(pid) || pid === process.pid || existsSync(`/proc/${pid}`)) continue;
+    removeInstance(join(instances, name));
+  }
+}
+
+/** One that somebody holds open stays, until the next run of any helper. */
+function removeInstance(instance: string): void {
+  try {
+    rmdirSync(instance);
+  } catch (error) {
+    console.error(`${instance} could not be removed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function notThere(): string {
+  return 'bpf_printk lines cannot be read: tracefs is not mounted. Mount it with: sudo mount -t tracefs tracefs /sys/kernel/tracing';
+}
+
+function refused(root: string, cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return `bpf_printk lines cannot be read: ${root} refuses this user (${code}). Only root may; read them with: sudo cat ${root}/trace_pipe`;
+}

@@ -1,0 +1,204 @@
+import { createHandlers, type KernelService } from '../../extension/kernel/handlers/create.ts';
+import type { BpfMap, BpfMapInfo, BpfObject, BpfProgram, Libbpf } from '../../extension/kernel/libbpf/port.ts';
+import type { Netlink } from '../../extension/kernel/netlink/client.ts';
+import type { LinkRecord } from '../../extension/kernel/netlink/rtnetlink.ts';
+import type { System } from '../../extension/kernel/system/system.ts';
+import type { KernelEvents } from '../../extension/protocol/kernel.ts';
+
+/** A kernel that says yes to everything, except where a test makes it answer otherwise. */
+export interface FakeKernel {
+  libbpf?: Partial<Libbpf>;
+  netlink?: Partial<Netlink>;
+  system?: Partial<System>;
+  object?: Partial<FakeObject>;
+}
+
+export interface FakeObject {
+  programs: { name: string; section: string; type: string; log?: string }[];
+  maps: { name: string; type: number; keySize: number; valueSize: number }[];
+  /** 0 or -errno. */
+  load: number;
+  /** What libbpf prints while it loads. */
+  prints: string[];
+}
+
+export interface FakeService extends KernelService {
+  events: { event: keyof KernelEvents; data: unknown }[];
+  /** fds that are open. */
+  open: Set<number>;
+}
+
+export const fakeLink: LinkRecord = {
+  ifindex: 2,
+  name: 'eth0',
+  mtu: 1500,
+  mac: '02:00:00:00:00:01',
+  up: true,
+  loopback: false,
+  state: 'up',
+  kind: '',
+  rxQueues: 1,
+  txQueues: 1,
+  peerIfindex: undefined,
+  xdp: [],
+};
+
+export function fakeService(kernel: FakeKernel = {}): FakeService {
+  const open = new Set<number>();
+  const events: FakeService['events'] = [];
+  let lastFd = 100;
+  let print: (level: 'warn' | 'info', text: string) => void = () => {};
+  const newFd = () => {
+    lastFd++;
+    open.add(lastFd);
+    return lastFd;
+  };
+  const libbpf: Libbpf = {
+    version: '1.1',
+    onPrint: (sink) => {
+      print = sink;
+    },
+    openObject: () =>
+      fakeObject(
+        kernel.object ?? {},
+        newFd,
+        (fd) => open.delete(fd),
+        (text) => print('warn', text),
+      ),
+    programInfo: (fd) => ({
+      type: 'xdp',
+      id: fd,
+      name: 'prog',
+      tag: '',
+      mapIds: [],
+      btfId: 0,
+      runTimeNs: 0n,
+      runCount: 0n,
+    }),
+    mapInfo: () => fakeMapInfo({}),
+    isFrozen: () => false,
+    linkInfo: (fd) => ({ id: fd, xdp: true, programId: 1, ifindex: 2 }),
+    btfInfo: () => -2,
+    openById: () => -1,
+    nextId: () => -1,
+    createByteStore: () => -1,
+    pin: () => 0,
+    openPin: () => -2,
+    close: (fd) => {
+      open.delete(fd);
+    },
+    createXdpLink: newFd,
+    detachLink: () => 0,
+    testRun: () => ({ result: 0, retval: 2, durationNs: 1, dataOut: new Uint8Array(), ctxOut: new Uint8Array(24) }),
+    testRunInBackground: async () => ({
+      result: 0,
+      retval: 2,
+      durationNs: 1,
+      dataOut: new Uint8Array(),
+      ctxOut: new Uint8Array(24),
+    }),
+    mapLookup: () => 0,
+    mapUpdate: () => 0,
+    mapDelete: () => 0,
+    mapNextKey: () => -2,
+    mapLookupBatch: () => ({ result: -2, count: 0 }),
+    ...kernel.libbpf,
+  };
+  const netlink: Netlink = {
+    links: () => [fakeLink],
+    link: () => fakeLink,
+    addresses: () => [],
+    xdpFeatures: () => new Map([[2, ['basic']]]),
+    xdpAttach: () => ({ result: 0, message: undefined }),
+    watch: () => undefined,
+    ...kernel.netlink,
+  };
+  const system: System = {
+    capabilities: () => ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF'],
+    possibleCpus: () => [0, 1, 2, 3],
+    onlineCpus: () => [0, 1],
+    kernelRelease: () => '5.15.0',
+    driver: () => 'fake_driver',
+    onCpu: (_cpu, work) => work(),
+    printk: { during: (work) => ({ outcome: work(), lines: [] }) },
+    nowNs: () => 1n,
+    ...kernel.system,
+  };
+  const service = createHandlers({
+    profile: 'own',
+    libbpf,
+    netlink,
+    system,
+    pins: { problem: 'no BPF file system here' },
+    emit: (event, data) => void events.push({ event, data }),
+  });
+  return { ...service, events, open };
+}
+
+export function fakeMapInfo(changed: Partial<BpfMapInfo>): BpfMapInfo {
+  return {
+    type: 1,
+    id: 7,
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 10,
+    flags: 0,
+    name: 'fake',
+    btfId: 0,
+    btfKeyTypeId: 0,
+    btfValueTypeId: 0,
+    ...changed,
+  };
+}
+
+function fakeObject(
+  object: Partial<FakeObject>,
+  newFd: () => number,
+  closeFd: (fd: number) => void,
+  print: (text: string) => void,
+): BpfObject {
+  const fds: number[] = [];
+  const take = () => {
+    const fd = newFd();
+    fds.push(fd);
+    return fd;
+  };
+  const programs = (object.programs ?? [{ name: 'xdp_prog', section: 'xdp', type: 'xdp' }]).map(
+    ({ name, section, type, log = '' }): BpfProgram => {
+      let load = true;
+      let now = type;
+      const fd = take();
+      return {
+        name,
+        section,
+        type: () => now,
+        autoload: () => load,
+        setAutoload: (value) => {
+          load = value;
+        },
+        setTypeXdp: () => {
+          now = 'xdp';
+        },
+        setLog: () => {},
+        log: () => log,
+        fd: () => fd,
+      };
+    },
+  );
+  const maps = (object.maps ?? []).map((map): BpfMap => {
+    const fd = take();
+    return { ...map, pinPath: undefined, fd: () => fd, reuse: () => 0 };
+  });
+  return {
+    programs,
+    maps,
+    btfFd: () => -2,
+    load: async () => {
+      for (const line of object.prints ?? []) print(line);
+      return object.load ?? 0;
+    },
+    close: () => {
+      for (const fd of fds.splice(0)) closeFd(fd);
+    },
+  };
+}
