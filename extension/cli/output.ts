@@ -47,7 +47,7 @@ function withoutEmptyDetails(data: XdpErrorData): XdpErrorData {
 
 /** Names come from files, maps and interfaces of other people: no terminal escape of theirs reaches the terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes.
+  // oxlint-disable-next-line no-control-regex -- control characters are what this removes.
   return text.replace(
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
     (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,

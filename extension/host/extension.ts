@@ -18,7 +18,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const maps = new MapsView(services);
   const packets = new PacketPanel(services);
   const idle = releaseWhenIdle(services, () => packets.isOpen);
-  packets.onDidClose(idle.check);
+  packets.onDidClose(() => idle.check());
   context.subscriptions.push(
     registerCommands(services, maps, packets),
     maps.register(),

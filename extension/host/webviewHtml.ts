@@ -24,8 +24,8 @@ export function configureWebview(
   <meta charset="UTF-8">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
   <meta name="viewport" content="width=device-width, initial-scale=1.0">
-  <link rel="stylesheet" href="${codicons}" id="vscode-codicon-stylesheet">
-  <script nonce="${nonce}" type="module" src="${script}"></script>
+  <link rel="stylesheet" href="${codicons.toString()}" id="vscode-codicon-stylesheet">
+  <script nonce="${nonce}" type="module" src="${script.toString()}"></script>
 </head>
 <body><${page.element}></${page.element}></body>
 </html>`;

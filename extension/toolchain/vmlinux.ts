@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, constants, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, release, version } from 'node:os';
-import { delimiter, isAbsolute, join } from 'node:path';
-import { installCommand } from './distro.ts';
+import { isAbsolute, join } from 'node:path';
+import { formatC } from '../core/btf/formatC.ts';
+import { readBtf } from '../core/btf/readBtf.ts';
+import { XdpError } from '../core/errors.ts';
 import { isFile } from './headers.ts';
-import { run } from './process.ts';
 
 export interface VmlinuxOptions {
   env?: NodeJS.ProcessEnv;
@@ -20,7 +21,7 @@ export type Vmlinux =
 const kernelBtf = '/sys/kernel/btf/vmlinux';
 
 /**
- * The running kernel's types as C, made by `bpftool btf dump` once per kernel and kept in
+ * The running kernel's types as C, made from its BTF once per kernel and kept in
  * `$XDG_CACHE_HOME/xdp-vscode` (`~/.cache/xdp-vscode`).
  */
 export async function kernelVmlinux(options: VmlinuxOptions = {}): Promise<Vmlinux> {
@@ -37,24 +38,13 @@ export async function kernelVmlinux(options: VmlinuxOptions = {}): Promise<Vmlin
   const path = join(dir, 'vmlinux.h');
   if (await isFile(path)) return { kind: 'ready', dir, path };
 
-  const tools = await bpftools(env);
-  if (tools.length === 0) {
-    return {
-      kind: 'unavailable',
-      why: 'bpftool, which makes it from the running kernel, is not installed',
-      fix: `Install it: ${installCommand(['bpftool'])}`,
-    };
+  try {
+    return save(dir, path, formatC(readBtf(await readFile(btf, { signal }))));
+  } catch (error) {
+    if (signal?.aborted) throw new XdpError('cancelled', 'The compilation was cancelled.', { cause: error });
+    const why = `the kernel's types in ${btf} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return { kind: 'unavailable', why, fix: 'Put a vmlinux.h beside the file.' };
   }
-  let why = '';
-  for (const tool of tools) {
-    const args = ['btf', 'dump', 'file', btf, 'format', 'c'];
-    const toolEnv = { ...env, LC_ALL: 'C' };
-    const result = await run(tool, args, { env: toolEnv, signal, timeoutMs: 60_000, maxBytes: 256 << 20 });
-    // Ubuntu's /usr/sbin/bpftool is a script that may only print which package to install.
-    if (result.code === 0 && result.stdout.startsWith('#ifndef __VMLINUX_H__')) return save(dir, path, result.stdout);
-    why = `${tool} failed: ${lastLine(result.stderr) || lastLine(result.stdout) || `exit code ${result.code}`}`;
-  }
-  return { kind: 'unavailable', why, fix: `Install the bpftool of this kernel: ${installCommand(['bpftool'])}` };
 }
 
 /** Written beside and renamed, so that a compile in another window never reads half a header. */
@@ -84,26 +74,4 @@ function kernelKey(btfSize: number): string {
 function cacheHome(env: NodeJS.ProcessEnv): string {
   const set = env.XDG_CACHE_HOME;
   return set !== undefined && isAbsolute(set) ? set : join(env.HOME ?? homedir(), '.cache');
-}
-
-/** Every bpftool there is, likeliest first. Debian keeps it in /usr/sbin, which is not on a user's PATH. */
-async function bpftools(env: NodeJS.ProcessEnv): Promise<string[]> {
-  const folders = [...(env.PATH ?? '').split(delimiter).filter(isAbsolute), '/usr/sbin', '/usr/local/sbin', '/sbin'];
-  const kernels = await readdir('/usr/lib/linux-tools').catch(() => []);
-  const newestFirst = kernels.toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }));
-  const places = [...folders, ...newestFirst.map((kernel) => join('/usr/lib/linux-tools', kernel))];
-  const found: string[] = [];
-  for (const folder of new Set(places)) {
-    const path = join(folder, 'bpftool');
-    const usable = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (usable && (await isFile(path))) found.push(path);
-  }
-  return found;
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim() ?? '';
 }

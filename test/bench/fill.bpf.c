@@ -27,7 +27,7 @@ __u32 next_key;
 SEC("xdp")
 int fill(struct xdp_md *ctx)
 {
-	__u32 key = __sync_fetch_and_add(&next_key, 1);
+	__u32 key = next_key++;
 	struct counter value = { .packets = key, .bytes = 64ULL * key };
 
 	bpf_map_update_elem(&big, &key, &value, BPF_ANY);

@@ -49,7 +49,7 @@ test('every text of the manifest exists in English and in Chinese', () => {
   const used = new Set([...readFileSync('package.json', 'utf8').matchAll(/"%([\w.]+)%"/g)].map((match) => match[1]));
   for (const file of ['package.nls.json', 'package.nls.zh-cn.json']) {
     const texts = read(file) as Record<string, string>;
-    expect(Object.keys(texts).sort()).toEqual([...used].sort());
+    expect(Object.keys(texts).sort()).toEqual([...used].map(String).sort());
     for (const [key, text] of Object.entries(texts)) expect(text, key).not.toBe('');
   }
 });

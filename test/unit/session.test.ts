@@ -107,7 +107,7 @@ test('a packet from hex with spaces, from a file and from a capture are the same
 
 test.each<{ content: string | undefined; code: XdpErrorCode }>([
   { content: undefined, code: 'file-not-found' },
-  { content: '\x7fELF but no more', code: 'object-damaged' },
+  { content: '\x7fELF\x02\x01\x01', code: 'object-damaged' },
   { content: '\u0000\u0001\u0002 binary', code: 'not-c' },
 ])('a file that is no program: $code', async ({ content, code }) => {
   const file = path.join(folder, `bad-${code}.c`);

@@ -162,20 +162,17 @@ test('what keeps vmlinux.h from being made is said on the #include', async () =>
   ]);
 });
 
-test('no BTF, and a bpftool that fails, are told apart', async () => {
+test('no BTF, and BTF that is damaged, are told apart', async () => {
   const root = project({ btf: 'not BTF' });
   const cache = join(root, 'cache');
-  const env = { PATH: join(root, 'bin'), XDG_CACHE_HOME: cache };
+  const env = { XDG_CACHE_HOME: cache };
   expect(await kernelVmlinux({ env, btf: join(root, 'none') })).toMatchObject({
     kind: 'unavailable',
     fix: expect.stringContaining('CONFIG_DEBUG_INFO_BTF'),
   });
-  script(root, 'bin/bpftool', 'echo "WARNING: bpftool not found for kernel" >&2; exit 2');
   expect(await kernelVmlinux({ env, btf: join(root, 'btf') })).toMatchObject({
     kind: 'unavailable',
-    why: expect.stringMatching(/bpftool failed: /),
-    fix: expect.stringContaining('Install'),
+    why: expect.stringContaining('damaged'),
+    fix: expect.stringContaining('vmlinux.h'),
   });
-  script(root, 'bin/bpftool', 'echo "#ifndef __VMLINUX_H__"');
-  expect(await kernelVmlinux({ env, btf: join(root, 'btf') })).toMatchObject({ kind: 'ready' });
 });

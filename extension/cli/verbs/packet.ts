@@ -26,5 +26,5 @@ export const packet: Verb = {
 };
 
 function display(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -33,6 +33,19 @@ export function choosePrograms(object: BpfObject, objectName: string, wanted: re
   return choice;
 }
 
+/**
+ * Loads the other XDP programs of the object too. libbpf fills a prog array that names programs when it loads the object,
+ * and fails with EBADF when one of them was left out (libbpf.c, init_prog_array_slots()).
+ */
+export function addTailCallTargets(object: BpfObject, choice: Choice): void {
+  for (const program of object.programs) {
+    if (program.type() !== 'xdp' || choice.chosen.includes(program)) continue;
+    program.setAutoload(true);
+    choice.chosen.push(program);
+    choice.left = choice.left.filter(({ name }) => name !== program.name);
+  }
+}
+
 function reasonToLeave(
   program: BpfProgram,
   programs: number,

@@ -3,7 +3,7 @@ import type { kernelContract, LoadedObject, MapRef, VerifiedProgram } from '../.
 import type { Handlers } from '../../protocol/rpc.ts';
 import { errno } from '../libbpf/errno.ts';
 import type { BpfObject, BpfProgram } from '../libbpf/port.ts';
-import { choosePrograms } from './choose.ts';
+import { addTailCallTargets, choosePrograms } from './choose.ts';
 import type { Context } from './context.ts';
 import { loadFailure, openFailure, rejection } from './loadFailures.ts';
 import { openMap } from './mapRefs.ts';
@@ -39,30 +39,41 @@ interface LoadParams {
 }
 
 async function load(context: Context, params: LoadParams, warnings: readonly string[]): Promise<LoadedObject> {
-  for (const [attempt, logBytes] of logSizes.entries()) {
+  let size = 0;
+  let whole = false;
+  for (;;) {
+    const logBytes = logSizes[size];
+    if (logBytes === undefined) throw new XdpError('load-failed', `${params.name}: the verifier log does not fit`);
     const object = open(context, params, warnings);
     let owned = true;
     try {
-      const { chosen, left } = choosePrograms(object, params.name, params.programs);
+      const choice = choosePrograms(object, params.name, params.programs);
+      if (whole) addTailCallTargets(object, choice);
       reuseMaps(context, object, params);
-      if (attempt === 0) tellUnfollowedPins(context, object);
-      for (const program of chosen) program.setLog(logBytes, logOnFailure);
+      if (size === 0 && !whole) tellUnfollowedPins(context, object);
+      for (const program of choice.chosen) program.setLog(logBytes, logOnFailure);
       const result = await object.load();
       if (result < 0) {
-        const rejected = chosen.find((program) => program.log() !== '');
-        if (result === -errno.ENOSPC && rejected !== undefined && attempt + 1 < logSizes.length) continue;
+        const rejected = choice.chosen.find((program) => program.log() !== '');
+        if (result === -errno.ENOSPC && rejected !== undefined) {
+          size++;
+          continue;
+        }
+        if (result === -errno.EBADF && rejected === undefined && !whole) {
+          whole = true;
+          continue;
+        }
         const capabilities = context.system.capabilities();
         if (rejected !== undefined) throw rejection(rejected, result, rejected.log(), capabilities);
         throw loadFailure(params.name, result, warnings, capabilities);
       }
       const stored = context.objects.add(params.name, object);
       owned = false;
-      return describeObject(context.libbpf, stored, left);
+      return describeObject(context.libbpf, stored, choice.left);
     } finally {
       if (owned) object.close();
     }
   }
-  throw new XdpError('load-failed', `${params.name}: the verifier log does not fit`);
 }
 
 /** Each program alone, so that one rejection says nothing about the others. */
@@ -106,6 +117,8 @@ async function verifyAlone(
       const log = program.log();
       if (result >= 0) return { verdict: 'accepted', errno: 0, log };
       if (result === -errno.ENOSPC && log !== '' && attempt + 1 < logSizes.length) continue;
+      // Only the prog arrays could not be filled, since their programs are verified elsewhere: the log is of a success.
+      if (result === -errno.EBADF && /^processed \d+ insns/m.test(log)) return { verdict: 'accepted', errno: 0, log };
       if (log === '') throw loadFailure(params.name, result, warnings.slice(seen), context.system.capabilities());
       return { verdict: 'rejected', errno: -result, log };
     } finally {

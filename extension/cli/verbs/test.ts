@@ -1,0 +1,104 @@
+import { XdpError } from '../../core/errors.ts';
+import { kernelTestEngine } from '../../session/packetTestKernel.ts';
+import { findTestFiles, testFileSuffix } from '../../session/packetTestFiles.ts';
+import { type FileReport, runPacketTests } from '../../session/packetTest.ts';
+import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
+import { exitCodeOf, Output } from '../output.ts';
+import { jsonReporter } from './reporters/json.ts';
+import { junitReporter } from './reporters/junit.ts';
+import type { Report, Reporter } from './reporters/report.ts';
+import { specReporter } from './reporters/spec.ts';
+
+const reporters = { spec: specReporter, json: jsonReporter, junit: junitReporter } as const;
+const reporterNames = ['spec', 'json', 'junit'] as const;
+
+export const test: Verb = {
+  summary: 'run packet tests (*.xdptest.json)',
+  usage: 'test [PATH…] [--engine kernel|vm|both] [--coverage FILE] [--reporter spec|json|junit]',
+  async run(args, context) {
+    const { values, positionals } = parse(
+      this.usage,
+      args,
+      { engine: { type: 'string', default: 'kernel' }, coverage: { type: 'string' }, reporter: { type: 'string' } },
+      { min: 0, max: 1000 },
+    );
+    const reporter = oneOf('--reporter', values.reporter ?? (context.output.json ? 'json' : 'spec'), reporterNames);
+    if (context.output.json && reporter !== 'json') {
+      throw new XdpError('usage', `--json and --reporter ${reporter} contradict each other.`, {
+        fix: 'Give one of the two.',
+      });
+    }
+    try {
+      const engine = oneOf('--engine', values.engine, ['kernel', 'vm', 'both'] as const);
+      if (engine !== 'kernel') throw notYet(`--engine ${engine}`, 'Use --engine kernel, the default.');
+      if (values.coverage !== undefined) throw notYet('--coverage', 'Run the tests without it.');
+      const files = await findTestFiles(positionals.length === 0 ? ['.'] : positionals);
+      if (files.length === 0) throw noTests(positionals);
+      return await testAll(files, reporters[reporter], context);
+    } catch (error) {
+      if (reporter !== 'json' || context.output.json) throw error;
+      // The document of this reporter, although --json was not given.
+      new Output(true).error(error);
+      return exitCodeOf(error);
+    }
+  },
+};
+
+function notYet(option: string, fix: string): XdpError {
+  return new XdpError('not-available', `${option} is not available in this version yet.`, { fix });
+}
+
+function noTests(paths: readonly string[]): XdpError {
+  const where = paths.length === 0 ? 'this folder' : paths.join(', ');
+  return new XdpError('usage', `There is no packet test file in ${where}.`, {
+    fix: `A test file is named NAME${testFileSuffix} and stands beside its source; docs/test-file.md shows one.`,
+  });
+}
+
+async function testAll(files: readonly string[], reporter: Reporter, context: Context): Promise<ExitCode> {
+  const { kernel, build, signal } = context;
+  const startedAt = new Date();
+  const startedMs = performance.now();
+  const reports: FileReport[] = [];
+  const engine = async () => kernelTestEngine(await kernel.own());
+  const stdout = new Batches();
+  try {
+    for await (const event of runPacketTests({ files, build, signal, engine })) {
+      if (event.kind === 'fileEnded') reports.push(event.report);
+      stdout.write(reporter.onEvent(event));
+    }
+  } finally {
+    stdout.flush();
+  }
+  if (signal.aborted) throw new XdpError('cancelled', 'The tests were interrupted.');
+  const report: Report = { engine: 'kernel', files: reports, durationMs: performance.now() - startedMs, startedAt };
+  stdout.write(reporter.onEnd(report));
+  stdout.flush();
+  return exitCode(reports);
+}
+
+/** Text for stdout, at most 20 times a second: a write for each of a thousand tests costs as much as the tests. */
+class Batches {
+  #text = '';
+  #flushedMs = 0;
+
+  write(text: string): void {
+    this.#text += text;
+    if (performance.now() - this.#flushedMs > 50) this.flush();
+  }
+
+  flush(): void {
+    if (this.#text !== '') process.stdout.write(this.#text);
+    this.#text = '';
+    this.#flushedMs = performance.now();
+  }
+}
+
+/** A file that cannot be used weighs more than a test that fails: nobody may take the rest for everything. */
+function exitCode(reports: readonly FileReport[]): ExitCode {
+  const codes = reports.map(({ problem, results }): ExitCode => {
+    if (problem !== undefined) return exitCodeOf(problem);
+    return results.some(({ status }) => status === 'failed' || status === 'error') ? 1 : 0;
+  });
+  return codes.includes(2) ? 2 : codes.includes(1) ? 1 : 0;
+}
