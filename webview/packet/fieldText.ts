@@ -51,8 +51,6 @@ export function valueOfInput(spec: FieldSpec, text: string): FieldValue | undefi
     case 'ipv4List':
     case 'ipv6List':
       return trimmed.split(/[\s,]+/);
-    case 'uintList':
-      return trimmed.split(/[\s,]+/).map(Number);
   }
 }
 

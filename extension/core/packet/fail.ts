@@ -1,0 +1,39 @@
+import { XdpError, type XdpErrorDetails } from '../errors.ts';
+
+/** A packet that cannot be built as asked. `layer`, `field` and `position` (0-based, in the text) say where. */
+export function packetInvalid(message: string, details: XdpErrorDetails = {}, fix?: string): XdpError {
+  return new XdpError('packet-invalid', message, fix === undefined ? { details } : { details, fix });
+}
+
+/** `Did you mean …?` for a name that is nearly one of `names`, else the first few that exist. */
+export function suggest(name: string, names: readonly string[]): string {
+  const wanted = name.toLowerCase();
+  const longer = wanted.length < 2 ? undefined : names.find((known) => known.toLowerCase().startsWith(wanted));
+  if (longer !== undefined) return `Did you mean ${longer}?`;
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const candidate of names) {
+    const distance = editDistance(wanted, candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best === undefined
+    ? `Known: ${names.slice(0, 24).join(', ')}${names.length > 24 ? ', …' : ''}.`
+    : `Did you mean ${best}?`;
+}
+
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 8 || a.length > 64) return 99;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 99;
+}

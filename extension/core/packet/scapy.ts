@@ -1,0 +1,304 @@
+/** Packets as Scapy expressions: `Ether()/IP(src="10.0.0.1")/TCP(dport=80, flags="S")/Raw(b"hi")`. */
+import { XdpError } from '../errors.ts';
+import { hexPair } from './address.ts';
+import { equalBytes } from './bits.ts';
+import { buildPacket } from './build.ts';
+import { type CompiledField, type CompiledHeader, compiledHeaders } from './compile.ts';
+import { dissect, layersOf } from './dissect.ts';
+import { packetInvalid, suggest } from './fail.ts';
+import type { FieldSpec } from './headers/spec.ts';
+import type { FieldValue, Layer, TcpOption, TcpOptionValue } from './model.ts';
+import { type MinimalOptions, minimalLayers } from './minimal.ts';
+import { readOptions } from './read.ts';
+import { literalBytes, type Node, Reader } from './scapyReader.ts';
+import { utf8 } from './text.ts';
+import { flagsToText, isLayer, isTcpOption } from './value.ts';
+
+/** Errors are XdpError('packet-invalid') with `details.position`, 0-based in `text`. */
+export function parseScapy(text: string): Layer[] {
+  const reader = new Reader(text);
+  const layers: Layer[] = [];
+  if (text.trim() === '') throw reader.error('The expression is empty.', 0, example);
+  const parser: Parser = { error: reader.error.bind(reader), places: new Map() };
+  collect(parser, reader.readAll(), layers);
+  checkBuild(parser.places, layers);
+  return layers;
+}
+
+/** Where a layer and the values of its fields stand in the text. */
+type Places = Map<Layer, { position: number; fields: Map<string, number> }>;
+
+interface Parser {
+  error: Reader['error'];
+  places: Places;
+}
+
+const example = 'Like this: Ether()/IP(src="10.0.0.1")/UDP(dport=53)/Raw(b"hi")';
+const sweep = 'One expression is one packet. To make many, sweep the field in the packet builder.';
+
+function collect(reader: Parser, node: Node, layers: Layer[]): void {
+  const bytes = literalBytes(node);
+  if (bytes !== undefined) {
+    layers.push({ name: 'Raw', fields: { load: bytes } });
+    return;
+  }
+  if (node.kind === 'stack') {
+    for (const part of node.parts) collect(reader, part, layers);
+    return;
+  }
+  if (node.kind === 'call') {
+    layers.push(...layersOfCall(reader, node, false));
+    return;
+  }
+  if (node.kind === 'name' && compiledHeaders().has(node.name)) {
+    throw reader.error(`${node.name} needs parentheses: ${node.name}().`, node.position);
+  }
+  if (node.kind === 'list' || node.kind === 'tuple')
+    throw reader.error('A list of packets stands here.', node.position, sweep);
+  throw reader.error('A layer is expected here.', node.position, example);
+}
+
+type Call = Extract<Node, { kind: 'call' }>;
+
+function layersOfCall(reader: Parser, call: Call, asOption: boolean): Layer[] {
+  const header = compiledHeaders().get(call.name);
+  if (header === undefined) {
+    const names = [...compiledHeaders().values()]
+      .filter((known) => (known.spec.role === 'option') === asOption)
+      .map((known) => known.spec.name);
+    throw reader.error(`There is no layer "${call.name}".`, call.position, suggest(call.name, names));
+  }
+  const fields: Layer['fields'] = {};
+  const place = { position: call.position, fields: new Map<string, number>() };
+  for (const { name, position, value } of call.named) {
+    const index = header.positions.get(name);
+    const field = index === undefined ? undefined : header.fields[index];
+    if (field === undefined) {
+      throw reader.error(`${call.name} has no field "${name}".`, position, suggest(name, [...header.positions.keys()]));
+    }
+    fields[name] = fieldValue(reader, field.spec, value);
+    place.fields.set(name, value.position);
+  }
+  const first = call.positional[0];
+  if (first === undefined) {
+    const layer = { name: call.name, fields };
+    reader.places.set(layer, place);
+    return [layer];
+  }
+  const bytes = literalBytes(first);
+  if (call.positional.length > 1 || bytes === undefined) {
+    throw reader.error(`Fields of ${call.name} are given by name: ${call.name}(field=value).`, first.position);
+  }
+  const [layer, ...others] = fromBytes(header, bytes, fields);
+  if (layer === undefined) return [];
+  reader.places.set(layer, place);
+  return [layer, ...others];
+}
+
+/** `IP(b"…")`: the header and what follows it are dissected; fields given beside it replace what was found. */
+function fromBytes(header: CompiledHeader, bytes: Uint8Array, fields: Layer['fields']): Layer[] {
+  const { name, role, option } = header.spec;
+  if (option !== undefined) return readOptions(bytes, option.family);
+  if (role === 'payload') return [{ name, fields: { load: bytes, ...fields } }];
+  const [found, ...others] = layersOf(dissect(bytes, { first: name }));
+  if (found === undefined) return [{ name, fields }];
+  return [{ name: found.name, fields: { ...found.fields, ...fields } }, ...others];
+}
+
+function fieldValue(reader: Parser, spec: FieldSpec, node: Node): FieldValue | undefined {
+  switch (node.kind) {
+    case 'none':
+      return undefined;
+    case 'integer':
+      return node.value >= -0x8000_0000_0000n && node.value <= 0xffff_ffff_ffffn ? Number(node.value) : node.value;
+    case 'text':
+      refuseSet(reader, spec, node);
+      return spec.kind === 'bytes' ? utf8(node.value) : node.value;
+    case 'bytes':
+      return node.value;
+    case 'list':
+    case 'tuple':
+      return listValue(reader, spec, node);
+    case 'call':
+      if (spec.kind === 'packets') return layersOfCall(reader, node, true);
+      if (/^(Rand|Net|Bin)/.test(node.name))
+        throw reader.error(`${node.name}() stands for many values.`, node.position, sweep);
+      throw reader.error(`${spec.name} cannot be a layer.`, node.position);
+    case 'stack':
+      if (spec.kind === 'packets') {
+        return node.parts.flatMap((part) => (part.kind === 'call' ? layersOfCall(reader, part, true) : []));
+      }
+      throw reader.error(`${spec.name} cannot be a packet.`, node.position);
+    case 'name':
+      throw reader.error(
+        `"${node.name}" is not a value.`,
+        node.position,
+        `In quotes, if it is a name: "${node.name}".`,
+      );
+  }
+}
+
+/** Scapy makes a set of packets from prefixes and wildcards. */
+function refuseSet(reader: Parser, spec: FieldSpec, node: Extract<Node, { kind: 'text' }>): void {
+  if ((spec.kind === 'ipv4' || spec.kind === 'ipv6' || spec.kind === 'address') && /[/*]|\d-\d/.test(node.value)) {
+    throw reader.error(`${spec.name}="${node.value}" stands for many addresses.`, node.position, sweep);
+  }
+}
+
+function listValue(reader: Parser, spec: FieldSpec, node: Extract<Node, { kind: 'list' | 'tuple' }>): FieldValue {
+  switch (spec.kind) {
+    case 'tcpOptions':
+      return node.items.map((item) => tcpOption(reader, item));
+    case 'packets':
+      return node.items.flatMap((item) => {
+        if (item.kind === 'call') return layersOfCall(reader, item, true);
+        throw reader.error('An option is expected here: IPOption_NOP().', item.position);
+      });
+    case 'ipv4List':
+    case 'ipv6List':
+      return node.items.map((item) => {
+        if (item.kind === 'text') return item.value;
+        throw reader.error('An address in quotes is expected here.', item.position);
+      });
+    case 'uint':
+    case 'enum':
+    case 'flags':
+    case 'mac':
+    case 'ipv4':
+    case 'ipv6':
+    case 'address':
+    case 'bytes':
+      throw reader.error(`${spec.name} is given ${node.kind === 'list' ? 'a list' : 'a range'}.`, node.position, sweep);
+  }
+}
+
+function tcpOption(reader: Parser, node: Node): TcpOption {
+  const items = node.kind === 'tuple' || node.kind === 'list' ? node.items : [];
+  const [name, value] = items;
+  if (items.length !== 2 || value === undefined || (name?.kind !== 'text' && name?.kind !== 'integer')) {
+    throw reader.error('An option is a pair: ("MSS", 1460), ("NOP", None).', node.position);
+  }
+  return [name.kind === 'text' ? name.value : Number(name.value), tcpOptionValue(reader, value)];
+}
+
+function tcpOptionValue(reader: Parser, node: Node): TcpOptionValue {
+  switch (node.kind) {
+    case 'none':
+      return null;
+    case 'integer':
+      return Number(node.value);
+    case 'text':
+    case 'bytes':
+      return literalBytes(node) ?? null;
+    case 'list':
+    case 'tuple':
+      return node.items.map((item) => {
+        if (item.kind === 'integer') return Number(item.value);
+        throw reader.error('A number is expected here.', item.position);
+      });
+    case 'call':
+    case 'stack':
+    case 'name':
+      throw reader.error('A number, bytes or None is expected here.', node.position);
+  }
+}
+
+/** Values out of range and the like show when the packet is built: then the place in the text is looked up. */
+function checkBuild(places: Places, layers: readonly Layer[]): void {
+  try {
+    buildPacket(layers);
+  } catch (error) {
+    if (!(error instanceof XdpError) || error.code !== 'packet-invalid') throw error;
+    const { layerIndex, layer: name, field } = error.details;
+    const owner = typeof layerIndex === 'number' ? layers[layerIndex] : undefined;
+    // The error may be in an option of the layer.
+    const layer = owner?.name === name ? owner : [...places.keys()].find((other) => other.name === name);
+    const place = (layer && places.get(layer)) ?? (owner && places.get(owner));
+    const position = (typeof field === 'string' ? place?.fields.get(field) : undefined) ?? place?.position ?? 0;
+    throw packetInvalid(error.message, { ...error.details, position }, error.fix);
+  }
+}
+
+/** The shortest expression that builds the same bytes. */
+export function formatScapy(layers: readonly Layer[], options: MinimalOptions = {}): string {
+  if (layers.length === 0) return 'Raw()';
+  const kept = minimalLayers(layers, options);
+  return kept.map((layer) => formatLayer(layer)).join('/');
+}
+
+function formatLayer(layer: Layer): string {
+  const header = compiledHeaders().get(layer.name);
+  const load = layer.fields['load'];
+  if (header?.spec.role === 'payload' && (load instanceof Uint8Array || typeof load === 'string')) {
+    return `${layer.name}(${formatBytes(typeof load === 'string' ? utf8(load) : load)})`;
+  }
+  const parts: string[] = [];
+  // In the order of the header, not in that of the object.
+  const seen = new Set<string>();
+  for (const field of header?.fields ?? []) {
+    const value = layer.fields[field.name];
+    if (value === undefined || seen.has(field.name)) continue;
+    seen.add(field.name);
+    parts.push(`${field.name}=${formatValue(field, value)}`);
+  }
+  return `${layer.name}(${parts.join(', ')})`;
+}
+
+function formatValue(field: CompiledField, value: FieldValue): string {
+  const { spec } = field;
+  if (typeof value === 'number') return formatNumber(spec, value);
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Uint8Array) return formatBytes(value);
+  if (typeof value === 'string') return spec.kind === 'bytes' ? formatBytes(utf8(value)) : quote(value);
+  return `[${value.map((item) => formatItem(item)).join(', ')}]`;
+}
+
+function formatItem(item: unknown): string {
+  if (isLayer(item)) return formatLayer(item);
+  if (isTcpOption(item)) {
+    const [name, value] = item;
+    // Scapy wants None for these two and bytes for all others that have no value.
+    const none = value === null && (name === 'NOP' || name === 'EOL');
+    return `(${typeof name === 'string' ? quote(name) : name}, ${none ? 'None' : formatOptionValue(value)})`;
+  }
+  return typeof item === 'string' ? quote(item) : String(item);
+}
+
+function formatOptionValue(value: TcpOptionValue): string {
+  if (value === null) return 'b""';
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return formatBytes(utf8(value));
+  if (value instanceof Uint8Array) return formatBytes(value);
+  return `(${value.join(', ')}${value.length === 1 ? ',' : ''})`;
+}
+
+function formatNumber(spec: FieldSpec, value: number): string {
+  if (spec.flags !== undefined) {
+    const names = flagsToText(spec.flags, value);
+    if (names !== undefined) return quote(names);
+  }
+  return spec.base === 16 || spec.flags !== undefined ? `0x${value.toString(16)}` : String(value);
+}
+
+function quote(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/** A Python bytes literal; long runs of one byte as a repetition. */
+function formatBytes(bytes: Uint8Array): string {
+  const first = bytes[0];
+  if (first !== undefined && bytes.length > 16 && equalBytes(bytes, new Uint8Array(bytes.length).fill(first))) {
+    return `b"${escapeByte(first)}"*${bytes.length}`;
+  }
+  let text = '';
+  for (const byte of bytes) text += escapeByte(byte);
+  return `b"${text}"`;
+}
+
+function escapeByte(byte: number): string {
+  if (byte === 0x22 || byte === 0x5c) return `\\${String.fromCharCode(byte)}`;
+  if (byte === 10) return '\\n';
+  if (byte === 13) return '\\r';
+  if (byte === 9) return '\\t';
+  return byte >= 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${hexPair(byte)}`;
+}
