@@ -16,11 +16,7 @@ export function median(samples: readonly number[]): number {
 }
 
 /** Milliseconds of each of `runs` executions, after `warmUp` uncounted ones. */
-export async function sample(
-  runs: number,
-  action: () => unknown,
-  warmUp = Math.min(3, runs),
-): Promise<number[]> {
+export async function sample(runs: number, action: () => unknown, warmUp = Math.min(3, runs)): Promise<number[]> {
   const times: number[] = [];
   for (let run = -warmUp; run < runs; run++) {
     const start = performance.now();

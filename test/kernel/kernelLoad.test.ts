@@ -178,3 +178,17 @@ test('loading, failing and closing leaks no file', async () => {
   for (let index = 0; index < 20; index++) await round();
   expect(openFiles(client.hello.pid)).toEqual(before);
 });
+
+test('a program that tail-calls others loads with them, and really calls them', async () => {
+  const elf = fixture('kernelTailCall');
+  const loaded = await load(elf, ['dispatch']);
+  expect(loaded.programs.map(({ name }) => name).sort((left, right) => left.localeCompare(right))).toEqual([
+    'dispatch',
+    'target',
+  ]);
+  const run = { object: loaded.object, program: 'dispatch', data: new Uint8Array(64), repeat: 1, capturePrintk: false };
+  expect((await client.call('program/testRun', run)).retval).toBe(3);
+  await client.call('object/close', { object: loaded.object });
+  const { programs } = await client.call('object/verify', { elf, name: 'tail' });
+  expect(programs.map(({ verdict }) => verdict)).toEqual(['accepted', 'accepted']);
+});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findHeader } from '../../extension/toolchain/headers.ts';
 import { kernelVmlinux } from '../../extension/toolchain/vmlinux.ts';
-import { compileFile, describeDiagnostics, project, script } from '../support/toolchain.ts';
+import { compileFile, describeDiagnostics, project } from '../support/toolchain.ts';
 
 /** Looks for `header` from `src/prog.c` of a project with these files; paths are relative to it. */
 async function check(header: string, files: readonly string[], expected: string | readonly string[] | undefined) {

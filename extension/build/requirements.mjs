@@ -1,0 +1,114 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { findCommand } from './processes.mjs';
+
+/**
+ * Something that must be on the machine. It is looked for itself, not by its package, so that what people installed
+ * in another way counts.
+ * @typedef {object} Requirement
+ * @property {string} what for people whose system has other packages
+ * @property {string} why
+ * @property {readonly string[]} packages Debian's and Ubuntu's; the first that exists there is taken
+ * @property {() => boolean} present
+ */
+
+/**
+ * @param {string} name
+ * @param {string} why
+ * @param {readonly string[]} [packages]
+ * @returns {Requirement}
+ */
+function command(name, why, packages = [name]) {
+  return { what: name, why, packages, present: () => findCommand(name) !== undefined };
+}
+
+/** The multiarch folder of this machine, as in /usr/lib/x86_64-linux-gnu. */
+const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+
+/** What XDP for VS Code needs to do its work. @type {readonly Requirement[]} */
+export const productRequirements = [
+  {
+    what: 'clang (any version with the BPF target)',
+    why: 'compiles BPF C',
+    packages: ['clang'],
+    present: () => findCommand('clang') !== undefined || hasFile('/usr/bin', /^clang-\d+$/),
+  },
+  {
+    what: 'libbpf.so.1 (libbpf 1.0 or newer)',
+    why: 'loads programs into the kernel',
+    packages: ['libbpf1'],
+    present: () =>
+      [`/usr/lib/${triplet}`, `/lib/${triplet}`, '/usr/lib64', '/usr/lib', '/usr/local/lib', '/usr/local/lib64'].some(
+        (folder) => existsSync(`${folder}/libbpf.so.1`),
+      ),
+  },
+  {
+    what: "libbpf's headers (bpf/bpf_helpers.h)",
+    why: 'BPF programs include them',
+    packages: ['libbpf-dev'],
+    present: () => ['/usr/include', '/usr/local/include'].some((folder) => existsSync(`${folder}/bpf/bpf_helpers.h`)),
+  },
+  {
+    what: "the kernel's headers for programs (linux/bpf.h, asm/types.h)",
+    why: 'BPF programs include them',
+    packages: ['linux-libc-dev'],
+    present: () =>
+      existsSync('/usr/include/linux/bpf.h') &&
+      ['/usr/include', `/usr/include/${triplet}`].some((folder) => existsSync(`${folder}/asm/types.h`)),
+  },
+  command('ip', 'makes the lab', ['iproute2']),
+  command('setpriv', 'takes away privileges that are not needed', ['util-linux']),
+];
+
+/** What installing the VS Code server needs. @type {readonly Requirement[]} */
+export const serverRequirements = [
+  command('g++', "builds two of the VS Code server's modules"),
+  command('make', "builds two of the VS Code server's modules"),
+  command('python3', "builds two of the VS Code server's modules"),
+];
+
+/** Pings in the lab; not worth a failure. @type {readonly Requirement[]} */
+export const niceToHave = [command('ping', 'sends pings in the lab', ['iputils-ping'])];
+
+/** What the tests use as their judges. @type {readonly Requirement[]} */
+export const testRequirements = [
+  {
+    what: 'Chromium or Chrome',
+    why: 'shows VS Code to the tests',
+    packages: ['chromium'],
+    present: () => findBrowser() !== undefined,
+  },
+  command('bpftool', "the kernel's own view of programs and maps", ['bpftool', 'linux-tools-common']),
+  command('tshark', 'says what is in a packet'),
+  {
+    what: 'Scapy for python3',
+    why: 'builds packets to compare ours with',
+    packages: ['python3-scapy'],
+    present: () => existsSync('/usr/lib/python3/dist-packages/scapy/__init__.py'),
+  },
+  command('ethtool', "an interface's driver and features"),
+  command('strace', 'says what a process does to the system'),
+  command('gcc', 'compiles small judges'),
+  command('sudo', 'is tried as a way to get privilege'),
+  command('ping', 'sends pings in the lab', ['iputils-ping']),
+];
+
+/** @returns {string | undefined} */
+export function findBrowser() {
+  const chosen = process.env.XDP_TEST_BROWSER;
+  if (chosen !== undefined && existsSync(chosen)) return chosen;
+  return ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+    .map(findCommand)
+    .find((file) => file !== undefined);
+}
+
+/**
+ * @param {string} folder
+ * @param {RegExp} name
+ */
+function hasFile(folder, name) {
+  try {
+    return readdirSync(folder).some((file) => name.test(file));
+  } catch {
+    return false;
+  }
+}

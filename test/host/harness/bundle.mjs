@@ -1,0 +1,28 @@
+import { existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { cache, dist, root } from '../../../extension/build/paths.mjs';
+import { testFiles } from '../../support/vscodeRun.mjs';
+
+/** Where the bundled tests lie; the results file is written beside them. */
+export const bundledTests = path.join(cache, 'host-tests');
+
+/** Bundles the suite and the tests into what an extension host can load. */
+export async function bundleHostTests() {
+  if (!existsSync(path.join(dist, 'extension.js'))) throw new Error('Run `npm run build` first.');
+  rmSync(bundledTests, { recursive: true, force: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['test/host/harness/suite.ts', ...testFiles('test/host')],
+    outdir: bundledTests,
+    entryNames: '[name]',
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    external: ['vscode', 'mocha', 'koffi'],
+    sourcemap: 'inline',
+    logLevel: 'warning',
+  });
+  return { entry: path.join(bundledTests, 'suite.js'), results: path.join(bundledTests, 'results.json') };
+}
