@@ -7,6 +7,7 @@ import { exitCodeOf, Output } from './output.ts';
 import { attach } from './verbs/attach.ts';
 import { compile } from './verbs/compile.ts';
 import { detach } from './verbs/detach.ts';
+import { explain } from './verbs/explain.ts';
 import { inspect } from './verbs/inspect.ts';
 import { interfaces } from './verbs/interfaces.ts';
 import { lab } from './verbs/lab.ts';
@@ -17,6 +18,7 @@ import { packet } from './verbs/packet.ts';
 import { run } from './verbs/run.ts';
 import { test } from './verbs/test.ts';
 import { verify } from './verbs/verify.ts';
+import { vmPlugin } from './verbs/vmPlugin.ts';
 
 const verbs = {
   compile,
@@ -30,10 +32,10 @@ const verbs = {
   run,
   packet,
   lab,
-  explain: notYet('explain LOG [--object FILE]', 'explain a verifier log'),
+  explain,
   test,
   doctor: notYet('doctor', 'what this machine can and cannot do'),
-  'vm-plugin': notYet('vm-plugin [MEMORY-HEX]', 'run raw bytecode in the built-in machine'),
+  'vm-plugin': vmPlugin,
 } as const;
 
 function help(): string {

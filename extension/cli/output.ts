@@ -45,13 +45,13 @@ function withoutEmptyDetails(data: XdpErrorData): XdpErrorData {
   return details && Object.keys(details).length > 0 ? data : rest;
 }
 
+/** C0 and C1 but for tab and newline. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this finds.
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
 /** Names come from files, maps and interfaces of other people: no terminal escape of theirs reaches the terminal. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this removes.
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  return text.replace(controls, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** Columns aligned by their widest cell; numbers to the right. */

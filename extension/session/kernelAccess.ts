@@ -84,6 +84,11 @@ export class KernelAccess {
   }
 
   #start(profile: 'own' | 'system', netns: string | undefined): Promise<HelperClient> {
+    if (process.platform !== 'linux') {
+      const message = `XDP programs are loaded by a Linux kernel; this is ${process.platform}.`;
+      const fix = 'Open the folder on a Linux machine: over Remote-SSH, in WSL 2, or in a dev container.';
+      return Promise.reject(new XdpError('environment', message, { fix }));
+    }
     const { helperPath, execPath, elevation, askPassword, onLog, start = startHelper } = this.#options;
     return start({
       helperPath,

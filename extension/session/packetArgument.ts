@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { XdpError } from '../core/errors.ts';
-import { parsePacketText } from '../core/packet/parsePacket.ts';
+import { dissect } from '../core/packet/dissect.ts';
+import { type ParsedPacket, parsePacketText } from '../core/packet/parsePacket.ts';
 import { type CapturedPacket, readPcap } from '../core/packet/pcap.ts';
 import { fileError } from './bpfObject.ts';
 
@@ -10,8 +11,8 @@ const maxFileBytes = 256 << 20;
  * `P` of the CLI contract: hex, `@file.bin`, `file.pcap[ng]#N` (N counts from 1, as Wireshark numbers packets), or the
  * Scapy form. Errors: `packet-invalid` with the position, `file-not-found`.
  */
-export async function packetArgument(text: string): Promise<{ bytes: Uint8Array; warnings: string[] }> {
-  if (text.startsWith('@')) return { bytes: await readBounded(text.slice(1)), warnings: [] };
+export async function packetArgument(text: string): Promise<ParsedPacket> {
+  if (text.startsWith('@')) return dissected(await readBounded(text.slice(1)));
   const capture = /^(.+\.(?:pcap|pcapng|cap))#(\d+)$/i.exec(text);
   if (capture?.[1] && capture[2]) {
     const packets = await readCapture(capture[1]);
@@ -26,15 +27,19 @@ export async function packetArgument(text: string): Promise<{ bytes: Uint8Array;
       packet.originalLength > packet.data.length
         ? [`the capture holds ${packet.data.length} of the packet's ${packet.originalLength} bytes (snap length)`]
         : [];
-    return { bytes: packet.data, warnings };
+    return dissected(packet.data, warnings);
   }
   if (/\.(?:pcap|pcapng|cap)$/i.test(text)) {
     throw new XdpError('packet-invalid', `${text} is a capture file: say which packet.`, {
       fix: `For the first one: ${text}#1`,
     });
   }
-  const parsed = parsePacketText(text);
-  return { bytes: parsed.bytes, warnings: parsed.warnings };
+  return parsePacketText(text);
+}
+
+function dissected(bytes: Uint8Array, before: readonly string[] = []): ParsedPacket {
+  const { layers, warnings } = dissect(bytes);
+  return { bytes, layers, warnings: [...before, ...warnings] };
 }
 
 /** The packets of a .pcap or .pcapng file. Errors: `file-not-found`, `packet-invalid`. */

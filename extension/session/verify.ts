@@ -1,4 +1,5 @@
-import { locateInsn } from '../core/verifier/locate.ts';
+import { type ExplainedLog, explainLog, explainProgram, type Failure } from '../core/verifier/explain.ts';
+import { objectLines } from '../core/verifier/locate.ts';
 import { summarize } from '../core/verifier/log.ts';
 import type { HelperClient } from '../kernel/client.ts';
 import type { VerifiedProgram } from '../protocol/kernel.ts';
@@ -11,21 +12,41 @@ export interface Verdict {
   reason?: string;
   insnsProcessed: number;
   stackBytes: number;
-  failure?: {
-    code: string;
-    file: string | null;
-    line: number | null;
-    column: number | null;
-    message: string;
-    explanation: string;
-    log: string;
-  };
+  failure?: VerifierFailure;
+}
+
+/** Why a program was refused, as `xdp verify --json` and `xdp explain --json` print it. */
+export interface VerifierFailure {
+  /** One of the codes of docs/verifier.md. */
+  code: string;
+  file: string | null;
+  line: number | null;
+  column: number | null;
+  /** The verifier's own words. */
+  message: string;
+  explanation: string;
+  /** What to write instead. */
+  fix?: string;
+  /** The C expression that failed. */
+  expression?: string;
+  /** Where the value came from, where something was proven, where the proof was lost; in the program's order. */
+  story: { file: string; line: number; column: number | null; text: string }[];
+  log: string;
 }
 
 /** Loads every program of the object alone (never attached) and reads the verdicts. */
 export async function verifyObject(client: HelperClient, object: BpfObject): Promise<Verdict[]> {
   const { programs } = await client.call('object/verify', { elf: object.elf, name: object.name });
   return programs.map((program) => verdictOf(object, program));
+}
+
+/** Explains every failure in a text that holds logs of the verifier; places come from the object where it fits. */
+export function explainText(text: string, object?: BpfObject): (VerifierFailure & { program: string | null })[] {
+  const lines = object === undefined ? undefined : objectLines(object.elf);
+  return explainLog(text, lines).map(({ program, failure, log }: ExplainedLog) => ({
+    program: program ?? null,
+    ...failureJson(failure, log),
+  }));
 }
 
 function verdictOf(object: BpfObject, program: VerifiedProgram): Verdict {
@@ -38,19 +59,32 @@ function verdictOf(object: BpfObject, program: VerifiedProgram): Verdict {
     stackBytes: summary.stackBytes ?? 0,
   };
   if (program.verdict !== 'rejected') return verdict;
-  const place = summary.insn === undefined ? undefined : locateInsn(object.elf, program.name, summary.insn);
+  const failure = explainProgram(program.log, objectLines(object.elf), program.name) ?? silent(program);
+  return { ...verdict, failure: failureJson(failure, program.log) };
+}
+
+/** The kernel refused the program, and its log does not say why. */
+function silent(program: VerifiedProgram): Failure {
   return {
-    ...verdict,
-    failure: {
-      code: 'program-rejected',
-      file: place?.file ?? null,
-      line: place?.line ?? null,
-      column: place?.column ?? null,
-      message: summary.message || program.reason || `the kernel refused the program (errno ${program.errno})`,
-      explanation: place
-        ? `The verifier stopped at ${place.file}:${place.line}. Its log leads there.`
-        : 'The verifier named no place in the source. Its log leads to the instruction.',
-      log: program.log,
-    },
+    code: 'unknown',
+    message: program.reason ?? `the kernel refused the program (errno ${program.errno})`,
+    explanation: 'The kernel refused the program and its log gives no reason.',
+    story: [],
+  };
+}
+
+function failureJson(failure: Failure, log: string): VerifierFailure {
+  const { code, message, explanation, fix, expression, place, story } = failure;
+  return {
+    code,
+    file: place?.file ?? null,
+    line: place?.line ?? null,
+    column: place?.column ?? null,
+    message,
+    explanation,
+    ...(fix === undefined ? {} : { fix }),
+    ...(expression === undefined ? {} : { expression }),
+    story: story.map((entry) => ({ ...entry.place, text: entry.text })),
+    log,
   };
 }

@@ -9,9 +9,11 @@ export const lab: Verb = {
     const { positionals } = parse(this.usage, args, {}, { min: 1, max: 1 });
     const status = await act(positionals[0] ?? '', this.usage);
     output.result(status, () =>
-      status.interfaces.length === 0
+      status.state === 'down'
         ? 'The lab is down.'
-        : `Lab ${status.name} is up: interfaces ${status.interfaces.join(', ')}; namespaces ${status.namespaces.join(', ')}.`,
+        : status.state === 'broken'
+          ? 'The lab is broken: something of it was removed. `xdp lab up` makes it whole, `xdp lab down` removes the rest.'
+          : `Lab ${status.name} is up: interfaces ${status.interfaces.join(', ')}; namespaces ${status.namespaces.join(', ')}.`,
     );
     return 0;
   },

@@ -1,4 +1,4 @@
-import { packetJson } from '../../core/packet/json.ts';
+import { builtPacketJson } from '../../core/packet/json.ts';
 import { packetArgument } from '../../session/packetArgument.ts';
 import { parse, type Verb } from '../command.ts';
 import { printable } from '../output.ts';
@@ -8,9 +8,7 @@ export const packet: Verb = {
   usage: 'packet P        P is hex, @file.bin, file.pcap#N, or Ether()/IP(…)/…',
   async run(args, { output }) {
     const { positionals } = parse(this.usage, args, {}, { min: 1, max: 1 });
-    const { bytes, warnings } = await packetArgument(positionals[0] ?? '');
-    const json = packetJson(bytes);
-    const document = { ...json, warnings: [...warnings, ...json.warnings] };
+    const document = builtPacketJson(await packetArgument(positionals[0] ?? ''));
     output.result(document, () =>
       [
         ...document.layers.flatMap((layer) => [

@@ -1,10 +1,14 @@
 import { XdpError } from '../../core/errors.ts';
 import { parseHex } from '../../core/packet/hex.ts';
-import { chooseProgram, openObject } from '../../session/bpfObject.ts';
+import { type BpfObject, chooseProgram, openObject } from '../../session/bpfObject.ts';
+import { runPacketBoth } from '../../session/engineBoth.ts';
+import { possibleCpus } from '../../session/engineTarget.ts';
+import { runPacketVm } from '../../session/engineVm.ts';
+import type { HelperClient } from '../../session/kernelAccess.ts';
 import { packetArgument } from '../../session/packetArgument.ts';
-import { type RunContext, type RunResult, runJson, runPacket } from '../../session/run.ts';
-import { oneOf, parse, type Verb, wholeNumber } from '../command.ts';
-import { printable } from '../output.ts';
+import { type RunContext, type RunRequest, type RunResult, runJson, runPacket } from '../../session/run.ts';
+import { type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
+import { type Output, printable } from '../output.ts';
 
 /** Enough runs for a mean that means something; BPF_PROG_TEST_RUN has a fixed cost of milliseconds beyond one. */
 const defaultRepeat = '1000';
@@ -26,11 +30,6 @@ export const run: Verb = {
       { min: 1, max: 1 },
     );
     const engine = oneOf('--engine', values.engine, ['kernel', 'vm', 'both'] as const);
-    if (engine !== 'kernel') {
-      throw new XdpError('not-available', `--engine ${engine} is not available in this version yet.`, {
-        fix: 'Use --engine kernel, the default.',
-      });
-    }
     if (values.packet === undefined) {
       throw new XdpError('usage', 'No packet was given.', { fix: `Usage: xdp ${this.usage}` });
     }
@@ -40,17 +39,45 @@ export const run: Verb = {
     for (const warning of warnings) output.note(`packet: ${warning}`);
     const object = await openObject(positionals[0] ?? '', build);
     const program = chooseProgram(object, values.prog);
-    const result = await runPacket(await kernel.own(), object, {
-      program: program.name,
-      packet: bytes,
-      context,
-      repeat,
-    });
+    const request: RunRequest = { program: program.name, packet: bytes, context, repeat };
+    if (engine === 'both') return await runBoth(await kernel.own(), object, request, output);
+    const result =
+      engine === 'kernel'
+        ? await runPacket(await kernel.own(), object, request)
+        : runPacketVm(object, request, possibleCpus());
     if (result.printkProblem !== undefined) output.note(`bpf_printk could not be read: ${result.printkProblem}`);
     output.result({ engine, ...runJson(result) }, () => describe(result, repeat));
     return 0;
   },
 };
+
+/** Kernel and machine side by side: 0 when they agree, 1 when not; an engine that cannot run it is named. */
+async function runBoth(
+  client: HelperClient,
+  object: BpfObject,
+  request: RunRequest,
+  output: Output,
+): Promise<ExitCode> {
+  const both = await runPacketBoth(client, object, request).catch((error: unknown) => {
+    if (!(error instanceof XdpError)) throw error;
+    const engine = error.details['engine'] === 'vm' ? 'built-in machine' : 'kernel';
+    const { fix, details } = error;
+    const options = { details, cause: error, ...(fix === undefined ? {} : { fix }) };
+    throw new XdpError('test-run-failed', `The ${engine} could not run it: ${error.message}`, options);
+  });
+  const { kernel, vm, differences } = both;
+  const engines = { kernel: runJson(kernel), vm: runJson(vm) };
+  output.result({ engine: 'both', ...engines.kernel, engines, differences }, () =>
+    [
+      describe(kernel, request.repeat),
+      ...(differences.length === 0 ? ['Kernel and built-in machine agree.'] : ['Kernel and built-in machine differ:']),
+      ...differences.map(({ what, kernel: left, vm: right }) =>
+        printable(`  ${what}: kernel ${JSON.stringify(left)}, machine ${JSON.stringify(right)}`),
+      ),
+    ].join('\n'),
+  );
+  return differences.length === 0 ? 0 : 1;
+}
 
 /** `{"ingress_ifindex":1,"rx_queue_index":0,"metadata":"01020304","cpu":0}`: the names of `struct xdp_md`. */
 function parseContext(text: string): RunContext {

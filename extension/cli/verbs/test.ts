@@ -1,4 +1,6 @@
 import { XdpError } from '../../core/errors.ts';
+import { possibleCpus } from '../../session/engineTarget.ts';
+import { vmTestEngine } from '../../session/engineVmTests.ts';
 import { kernelTestEngine } from '../../session/packetTestKernel.ts';
 import { findTestFiles, testFileSuffix } from '../../session/packetTestFiles.ts';
 import { type FileReport, runPacketTests } from '../../session/packetTest.ts';
@@ -30,11 +32,12 @@ export const test: Verb = {
     }
     try {
       const engine = oneOf('--engine', values.engine, ['kernel', 'vm', 'both'] as const);
-      if (engine !== 'kernel') throw notYet(`--engine ${engine}`, 'Use --engine kernel, the default.');
+      if (engine === 'both')
+        throw notYet('--engine both', 'Run the tests once with --engine kernel and once with --engine vm.');
       if (values.coverage !== undefined) throw notYet('--coverage', 'Run the tests without it.');
       const files = await findTestFiles(positionals.length === 0 ? ['.'] : positionals);
       if (files.length === 0) throw noTests(positionals);
-      return await testAll(files, reporters[reporter], context);
+      return await testAll(files, engine, reporters[reporter], context);
     } catch (error) {
       if (reporter !== 'json' || context.output.json) throw error;
       // The document of this reporter, although --json was not given.
@@ -55,12 +58,18 @@ function noTests(paths: readonly string[]): XdpError {
   });
 }
 
-async function testAll(files: readonly string[], reporter: Reporter, context: Context): Promise<ExitCode> {
+async function testAll(
+  files: readonly string[],
+  engineName: 'kernel' | 'vm',
+  reporter: Reporter,
+  context: Context,
+): Promise<ExitCode> {
   const { kernel, build, signal } = context;
   const startedAt = new Date();
   const startedMs = performance.now();
   const reports: FileReport[] = [];
-  const engine = async () => kernelTestEngine(await kernel.own());
+  const engine = async () =>
+    engineName === 'vm' ? vmTestEngine(possibleCpus()) : kernelTestEngine(await kernel.own());
   const stdout = new Batches();
   try {
     for await (const event of runPacketTests({ files, build, signal, engine })) {
@@ -71,7 +80,7 @@ async function testAll(files: readonly string[], reporter: Reporter, context: Co
     stdout.flush();
   }
   if (signal.aborted) throw new XdpError('cancelled', 'The tests were interrupted.');
-  const report: Report = { engine: 'kernel', files: reports, durationMs: performance.now() - startedMs, startedAt };
+  const report: Report = { engine: engineName, files: reports, durationMs: performance.now() - startedMs, startedAt };
   stdout.write(reporter.onEnd(report));
   stdout.flush();
   return exitCode(reports);

@@ -2,6 +2,7 @@ import { CompileFailed, openObject } from '../../session/bpfObject.ts';
 import { type Verdict, verifyObject } from '../../session/verify.ts';
 import { parse, type Verb } from '../command.ts';
 import { printable } from '../output.ts';
+import { describeFailure } from '../verifierFailure.ts';
 
 export const verify: Verb = {
   summary: "ask the kernel's verifier about every program, without attaching",
@@ -30,9 +31,9 @@ function describe(program: Verdict): string {
       return `${name}: accepted (${program.insnsProcessed} instructions processed, ${program.stackBytes} bytes of stack)`;
     case 'skipped':
       return `${name}: skipped: ${printable(program.reason ?? '')}`;
-    case 'rejected': {
-      const place = failure?.file == null ? '' : ` at ${failure.file}:${failure.line}:${failure.column}`;
-      return `${name}: rejected${place}: ${printable(failure?.message ?? '')}\n\n${printable(failure?.log ?? '')}`;
-    }
+    case 'rejected':
+      return failure === undefined
+        ? `${name}: rejected`
+        : `${name}: rejected\n${describeFailure(failure)}\n\n${printable(failure.log)}`;
   }
 }

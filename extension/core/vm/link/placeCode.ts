@@ -1,0 +1,46 @@
+import type { Code } from '../isa/code.ts';
+import { imm64Kind, opcode } from '../isa/opcodes.ts';
+import type { VmMap } from '../maps/map.ts';
+import type { Memory } from '../memory/memory.ts';
+import { right, tag } from '../memory/regions.ts';
+import type { LinkedProgram } from './linkedObject.ts';
+
+/** The program's code for one machine: 64-bit immediates become pointers into its memory. */
+export function placeCode(program: LinkedProgram, memory: Memory, maps: readonly VmMap[]): Code {
+  const { code } = program;
+  const imm = code.imm.slice();
+  const immHigh = code.immHigh.slice();
+  let tables = 0;
+  for (let slot = 0; slot < code.length; slot++) {
+    if (code.opcode[slot] !== opcode.loadImm64) continue;
+    switch (code.src[slot]!) {
+      case imm64Kind.mapByFd:
+        immHigh[slot] = tag.map;
+        break;
+      case imm64Kind.mapValueByFd: {
+        const region = maps[code.imm[slot]!]!.valueRegion(0, 0);
+        imm[slot] = memory.starts[region]! + code.immHigh[slot]!;
+        immHigh[slot] = region;
+        break;
+      }
+      case imm64Kind.mapValueByIndex: {
+        tables ||= placeTables(program, memory);
+        imm[slot] = memory.starts[tables]! + code.imm[slot]!;
+        immHigh[slot] = tables;
+        break;
+      }
+      case imm64Kind.code:
+        imm[slot] = code.offset[slot]!;
+        immHigh[slot] = tag.code;
+        break;
+    }
+  }
+  return { ...code, imm, immHigh };
+}
+
+function placeTables(program: LinkedProgram, memory: Memory): number {
+  const { jumpTables, name } = program;
+  const region = memory.allocateRegion(jumpTables.length, right.read, { kind: 'data', name: `jump tables of ${name}` });
+  memory.bytes.set(jumpTables, memory.starts[region]);
+  return region;
+}

@@ -1,0 +1,297 @@
+import { XdpError } from '../errors.ts';
+import { sourceOf } from '../object/programs.ts';
+import type { ObjectSpec, SourcePlace } from '../object/spec.ts';
+import { testRunLimits, type XdpMd } from '../xdp.ts';
+import { Cpu, type CpuOptions } from './engine/cpu.ts';
+import { Environment, keyScratch, type Program } from './engine/environment.ts';
+import { interpret } from './engine/interpreter.ts';
+import { kfuncs } from './helpers/kfuncs.ts';
+import type { Inputs, PerfEvent, RedirectTarget, World } from './helpers/world.ts';
+import type { Code } from './isa/code.ts';
+import type { LinkedFunction, LinkedObject, LinkedProgram, LinkOptions } from './link/linkedObject.ts';
+import { linkObject } from './link/linkObject.ts';
+import { placeCode } from './link/placeCode.ts';
+import { ArrayMap } from './maps/arrayMap.ts';
+import { createMap } from './maps/createMap.ts';
+import type { VmMap } from './maps/map.ts';
+import { Frame } from './memory/frame.ts';
+import { Memory } from './memory/memory.ts';
+import { Fault, type FaultReason, tag } from './memory/regions.ts';
+import { defaultFuel } from './rawProgram.ts';
+
+export interface MachineOptions
+  extends Partial<Pick<LinkOptions, 'kernelBtf' | 'kconfig' | 'kernelVersion' | 'cpuCount'>>,
+    CpuOptions {
+  inputs?: Inputs;
+  /** Instructions that one run may execute: 64 Mi. */
+  fuel?: number;
+  /** Bytes of memory for maps and everything else: 256 MiB. */
+  memoryLimit?: number;
+}
+
+export interface XdpRequest {
+  program: string;
+  packet: Uint8Array;
+  /** Between data_meta and data: a multiple of 4 bytes, at most 252. */
+  metadata?: Uint8Array;
+  /** The program sees 1 (lo) when absent, as under BPF_PROG_TEST_RUN. */
+  ingressIfindex?: number;
+  rxQueueIndex?: number;
+  /** Only programs of a devmap have one. */
+  egressIfindex?: number;
+}
+
+/** What one run did. Maps keep their entries from run to run: read them from the machine. */
+export interface XdpRun {
+  /** r0, the low 32 bits. After a fault: XDP_ABORTED. */
+  retval: number;
+  /** From `data` on, fragments included. */
+  packetOut: Uint8Array;
+  metadataOut: Uint8Array;
+  /** As BPF_PROG_TEST_RUN gives it: offsets from data_meta; interfaces as they were asked for. */
+  ctxOut: XdpMd;
+  printk: string[];
+  perfEvents: PerfEvent[];
+  /** Set when the program returned XDP_REDIRECT after a redirect helper. */
+  redirect: RedirectTarget | undefined;
+  insnsExecuted: number;
+  fault: ProgramFault | undefined;
+}
+
+/** Why a program stopped before its end, and where. */
+export interface ProgramFault {
+  reason: FaultReason;
+  /** What happened, without the place. */
+  message: string;
+  program: string;
+  function: string;
+  /** Slot in the program. */
+  insn: number;
+  source: SourcePlace | undefined;
+}
+
+const xdpRedirect = 4;
+const defaultClock = 1_000_000_000n;
+
+/** Options for linkObject() that go with these of a machine. */
+export function linkOptions(options: MachineOptions): LinkOptions {
+  const { kernelBtf, kconfig, kernelVersion, cpuCount } = options;
+  return { kernelBtf, kconfig, kernelVersion, cpuCount: cpuCount ?? 1, hasKfunc: (name) => kfuncs.has(name) };
+}
+
+/** A machine with fresh maps for an ELF object. Throws XdpError for what cannot be linked or has impossible maps. */
+export function createMachine(elf: Uint8Array, options: MachineOptions = {}, spec?: ObjectSpec): Machine {
+  return new Machine(linkObject(elf, linkOptions(options), spec), options);
+}
+
+/** Runs the programs of one object. Deterministic: all that could differ between runs is in the options. */
+export class Machine {
+  readonly linked: LinkedObject;
+  readonly maps: readonly VmMap[];
+  private readonly options: MachineOptions;
+  private readonly memory: Memory;
+  private readonly cpu: Cpu;
+  private readonly world: World;
+  private readonly environment: Environment;
+  private readonly programNames: readonly string[];
+  private readonly codes = new Map<string, Code>();
+  private readonly owners = new Map<Code, LinkedProgram>();
+
+  constructor(linked: LinkedObject, options: MachineOptions = {}) {
+    this.linked = linked;
+    this.options = options;
+    this.memory = new Memory(options.memoryLimit);
+    this.cpu = new Cpu(this.memory, options);
+    this.programNames = [...linked.programs.keys()];
+    const { memory } = this;
+    const cpuCount = options.cpuCount ?? 1;
+    const inputs = options.inputs ?? {};
+    const maps = linked.maps.map(({ definition }, number) =>
+      asLoadError(() => createMap(definition, { memory, number, cpuCount })),
+    );
+    this.maps = maps;
+    this.world = {
+      memory,
+      maps,
+      frame: new Frame(memory),
+      context: { ingressIfindex: 1, rxQueueIndex: 0, egressIfindex: 0 },
+      inputs,
+      cpuCount,
+      clockNs: inputs.clockNs ?? defaultClock,
+      randomState: inputs.randomSeed ?? 1,
+      keyScratch: keyScratch(memory),
+      redirect: undefined,
+      printk: [],
+      perfEvents: [],
+      lock: undefined,
+      program: (reference) => this.codeAt(reference),
+    };
+    this.environment = new Environment(this.cpu, this.world, (cpu) => this.programOf(cpu.code));
+    asLoadError(() => this.fillMaps());
+  }
+
+  map(name: string): VmMap | undefined {
+    return this.maps.find((map) => map.definition.name === name);
+  }
+
+  /** Changes what later runs find: the processor, time, tables. */
+  setInputs(inputs: Inputs): void {
+    this.world.inputs = inputs;
+    if (inputs.clockNs !== undefined) this.world.clockNs = inputs.clockNs;
+    if (inputs.randomSeed !== undefined) this.world.randomState = inputs.randomSeed;
+  }
+
+  /** One packet through one program. A program's own failure is in `fault`, not thrown. */
+  runXdp(request: XdpRequest): XdpRun {
+    const code = this.codeOf(request.program);
+    const { cpu, world } = this;
+    this.prepare(request);
+    const fuel = this.options.fuel ?? defaultFuel;
+    cpu.start(code);
+    cpu.hi[1] = tag.context;
+    let fault: ProgramFault | undefined;
+    try {
+      if (!interpret(cpu, this.environment, fuel)) {
+        throw new Fault('fuel', `the program did not end after ${fuel} instructions`);
+      }
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      fault = this.locate(error);
+    }
+    const retval = fault === undefined ? cpu.lo[0]! >>> 0 : 0;
+    const { frame } = world;
+    return {
+      retval,
+      packetOut: frame.packet(),
+      metadataOut: frame.metadata(),
+      ctxOut: {
+        data: frame.data - frame.dataMeta,
+        data_end: frame.dataEnd - frame.dataMeta,
+        data_meta: 0,
+        ingress_ifindex: request.ingressIfindex ?? 0,
+        rx_queue_index: request.rxQueueIndex ?? 0,
+        egress_ifindex: request.egressIfindex ?? 0,
+      },
+      printk: [...world.printk],
+      perfEvents: [...world.perfEvents],
+      redirect: retval === xdpRedirect ? world.redirect : undefined,
+      insnsExecuted: cpu.executed,
+      fault,
+    };
+  }
+
+  private prepare(request: XdpRequest): void {
+    const { packet, metadata = new Uint8Array(0) } = request;
+    if (packet.length < testRunLimits.minPacket) {
+      throw new XdpError(
+        'packet-too-short',
+        `The packet has ${packet.length} bytes: an Ethernet header alone has 14.`,
+        {
+          fix: 'Give a packet that starts with an Ethernet header.',
+        },
+      );
+    }
+    if (metadata.length % testRunLimits.metadataAlign !== 0 || metadata.length > testRunLimits.maxMetadata) {
+      throw new XdpError('context-invalid', `Metadata is ${metadata.length} bytes long.`, {
+        fix: 'The kernel takes a multiple of 4 bytes, at most 252.',
+      });
+    }
+    const { world } = this;
+    world.frame.set(packet, metadata);
+    world.context.ingressIfindex = request.ingressIfindex ?? 1;
+    world.context.rxQueueIndex = request.rxQueueIndex ?? 0;
+    world.context.egressIfindex = request.egressIfindex ?? 0;
+    world.redirect = undefined;
+    world.lock = undefined;
+    world.printk.length = 0;
+    world.perfEvents.length = 0;
+  }
+
+  private codeOf(name: string): Code {
+    const known = this.codes.get(name);
+    if (known !== undefined) return known;
+    const program = this.linked.programs.get(name);
+    if (program === undefined) {
+      throw new XdpError('program-not-found', `The object has no program named ${name}.`, {
+        fix: `It has: ${this.programNames.join(', ')}.`,
+      });
+    }
+    const code = placeCode(program, this.memory, this.maps);
+    this.codes.set(name, code);
+    this.owners.set(code, program);
+    return code;
+  }
+
+  /** Prog arrays hold 1 for the object's first program, 2 for its second. */
+  private codeAt(reference: number): Code | undefined {
+    const name = this.programNames[reference - 1];
+    return name === undefined ? undefined : this.codeOf(name);
+  }
+
+  private programOf(code: Code): Program | undefined {
+    const program = this.owners.get(code);
+    if (program === undefined) return undefined;
+    return {
+      kfunc: (slot) => {
+        const name = program.kfuncs[code.imm[slot]!] ?? '';
+        return { name, kfunc: kfuncs.get(name) };
+      },
+      poisoned: (slot) => program.poisoned.get(slot),
+    };
+  }
+
+  private locate(fault: Fault): ProgramFault {
+    const { slot, code } = this.cpu;
+    const program = this.owners.get(code);
+    const fn = program?.functions.find(({ start, length }) => slot >= start && slot < start + length);
+    return {
+      reason: fault.reason,
+      message: fault.message,
+      program: program?.name ?? '',
+      function: fn?.name ?? '',
+      insn: slot,
+      source: fn === undefined ? undefined : this.sourceAt(fn, slot),
+    };
+  }
+
+  private sourceAt(fn: LinkedFunction, slot: number): SourcePlace | undefined {
+    return sourceOf(this.linked.lines, fn.place, slot - fn.start);
+  }
+
+  /** Global data, and the entries that the object gives its prog arrays and maps of maps. */
+  private fillMaps(): void {
+    for (const [number, { initial, references }] of this.linked.maps.entries()) {
+      const map = this.maps[number]!;
+      if (initial !== undefined && map instanceof ArrayMap) map.fill(initial);
+      for (const { index, kind, name } of references) {
+        const target =
+          kind === 'map'
+            ? this.linked.maps.findIndex((each) => each.spec.name === name)
+            : this.programNames.indexOf(name) + 1;
+        if (target < 0) continue;
+        const key = new Uint8Array(Uint32Array.of(index).buffer);
+        map.set(key, new Uint8Array(Uint32Array.of(target).buffer));
+      }
+    }
+  }
+}
+
+/** One sentence: what happened, where. */
+export function describeFault(fault: ProgramFault): string {
+  const { source } = fault;
+  const where =
+    source === undefined
+      ? `instruction ${fault.insn} of ${fault.function}`
+      : `${source.file}:${source.line}, in ${fault.function}`;
+  return `${where}: ${fault.message}.`;
+}
+
+function asLoadError<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof Fault)
+      throw new XdpError('load-failed', `The object does not fit: ${error.message}.`, { cause: error });
+    throw error;
+  }
+}

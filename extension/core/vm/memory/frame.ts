@@ -1,0 +1,161 @@
+import { Memory } from './memory.ts';
+import { right, tag } from './regions.ts';
+
+/** Bytes of one page: of the frame, and of each fragment. */
+const pageBytes = 4096;
+/** XDP_PACKET_HEADROOM of include/uapi/linux/bpf.h. */
+const headroom = 256;
+/** Bytes of struct xdp_frame, which the kernel keeps at the start of the headroom. */
+const frameHeaderBytes = 40;
+/** SKB_DATA_ALIGN(sizeof(struct skb_shared_info)): what the kernel keeps at the end of the frame. */
+const sharedInfoBytes = 320;
+/** ETH_HLEN. */
+const ethernetHeader = 14;
+const maxMetadata = 255;
+
+const einval = -22;
+const eacces = -13;
+
+/**
+ * The frame that a program runs on, as BPF_PROG_TEST_RUN lays it out: net/bpf/test_run.c, bpf_prog_test_run_xdp(). What
+ * does not fit into the page follows in fragments. Addresses are in `memory`.
+ */
+export class Frame {
+  dataMeta = 0;
+  data = 0;
+  dataEnd = 0;
+  /** What follows the linear part; each at most a page. */
+  fragments: Uint8Array[] = [];
+  private readonly hardStart: number;
+  private readonly memory: Memory;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+    this.hardStart = memory.allocate(pageBytes, () => tag.packet);
+  }
+
+  /** A fresh frame with this packet. Bytes around it are zero. */
+  set(packet: Uint8Array, metadata: Uint8Array): void {
+    const { bytes } = this.memory;
+    bytes.fill(0, this.hardStart, this.hardStart + pageBytes);
+    const linear = Math.min(packet.length, pageBytes - headroom - sharedInfoBytes);
+    this.data = this.hardStart + headroom;
+    this.dataMeta = this.data - metadata.length;
+    this.dataEnd = this.data + linear;
+    bytes.set(metadata, this.dataMeta);
+    bytes.set(packet.subarray(0, linear), this.data);
+    this.fragments = [];
+    for (let at = linear; at < packet.length; at += pageBytes) {
+      this.fragments.push(new Uint8Array(packet.subarray(at, at + pageBytes)));
+    }
+    this.place();
+  }
+
+  metadata(): Uint8Array {
+    return this.memory.bytes.slice(this.dataMeta, this.data);
+  }
+
+  /** The whole packet from `data` on. */
+  packet(): Uint8Array {
+    const whole = new Uint8Array(this.length());
+    whole.set(this.memory.bytes.subarray(this.data, this.dataEnd));
+    let at = this.dataEnd - this.data;
+    for (const fragment of this.fragments) {
+      whole.set(fragment, at);
+      at += fragment.length;
+    }
+    return whole;
+  }
+
+  /** Bytes of linear part and fragments: xdp_get_buff_len(). */
+  length(): number {
+    return this.fragments.reduce((sum, fragment) => sum + fragment.length, this.dataEnd - this.data);
+  }
+
+  /** net/core/filter.c, bpf_xdp_adjust_head(). 0 or a negative errno. */
+  adjustHead(offset: number): number {
+    const metadataLength = this.data - this.dataMeta;
+    const data = this.data + offset;
+    if (data < this.hardStart + frameHeaderBytes + metadataLength) return einval;
+    if (data > this.dataEnd - ethernetHeader) return einval;
+    this.memory.bytes.copyWithin(this.dataMeta + offset, this.dataMeta, this.data);
+    this.dataMeta += offset;
+    this.data = data;
+    this.place();
+    return 0;
+  }
+
+  /** net/core/filter.c, bpf_xdp_adjust_meta(). */
+  adjustMeta(offset: number): number {
+    const meta = this.dataMeta + offset;
+    if (meta < this.hardStart + frameHeaderBytes || meta > this.data) return einval;
+    const length = this.data - meta;
+    if (length % 4 !== 0 || length > maxMetadata) return eacces;
+    this.dataMeta = meta;
+    this.place();
+    return 0;
+  }
+
+  /** net/core/filter.c, bpf_xdp_adjust_tail(). */
+  adjustTail(offset: number): number {
+    if (this.fragments.length > 0) return offset < 0 ? this.shrinkFragments(-offset) : this.growFragment(offset);
+    const end = this.dataEnd + offset;
+    if (end > this.hardStart + pageBytes - sharedInfoBytes) return einval;
+    if (end < this.data + ethernetHeader) return einval;
+    if (offset > 0) this.memory.bytes.fill(0, this.dataEnd, end);
+    this.dataEnd = end;
+    this.place();
+    return 0;
+  }
+
+  /** Copies between the packet, fragments included, and memory at `address`. The range is inside the packet. */
+  copy(direction: 'load' | 'store', offset: number, address: number, length: number): void {
+    const { bytes } = this.memory;
+    const linear = this.dataEnd - this.data;
+    const inLinear = Math.max(0, Math.min(length, linear - offset));
+    if (inLinear > 0) {
+      const at = this.data + offset;
+      if (direction === 'load') bytes.copyWithin(address, at, at + inLinear);
+      else bytes.copyWithin(at, address, address + inLinear);
+    }
+    let start = linear;
+    for (const fragment of this.fragments) {
+      const from = Math.max(offset, start);
+      const to = Math.min(offset + length, start + fragment.length);
+      if (from < to) {
+        const at = address + (from - offset);
+        if (direction === 'load') bytes.set(fragment.subarray(from - start, to - start), at);
+        else fragment.set(bytes.subarray(at, at + to - from), from - start);
+      }
+      start += fragment.length;
+    }
+  }
+
+  private shrinkFragments(amount: number): number {
+    if (amount > this.length() - ethernetHeader) return einval;
+    let left = amount;
+    while (left > 0 && this.fragments.length > 0) {
+      const last = this.fragments.pop()!;
+      const taken = Math.min(left, last.length);
+      left -= taken;
+      if (taken < last.length) this.fragments.push(last.slice(0, last.length - taken));
+    }
+    if (this.fragments.length === 0) {
+      this.dataEnd -= left;
+      this.place();
+    }
+    return 0;
+  }
+
+  private growFragment(amount: number): number {
+    const last = this.fragments.pop()!;
+    const grown = amount <= pageBytes - last.length ? new Uint8Array(last.length + amount) : last;
+    if (grown !== last) grown.set(last);
+    this.fragments.push(grown);
+    return grown === last && amount > 0 ? einval : 0;
+  }
+
+  private place(): void {
+    this.memory.placeRegion(tag.packet, this.dataMeta, this.dataEnd, right.both);
+  }
+}

@@ -1,0 +1,74 @@
+import { Cpu } from './engine/cpu.ts';
+import { Environment, keyScratch } from './engine/environment.ts';
+import { interpret } from './engine/interpreter.ts';
+import { helpers, unknownHelper } from './helpers/table.ts';
+import type { World } from './helpers/world.ts';
+import { InvalidInstruction } from './isa/code.ts';
+import { decode } from './isa/decode.ts';
+import { callKind, imm64Kind, opcode } from './isa/opcodes.ts';
+import { Frame } from './memory/frame.ts';
+import { Memory } from './memory/memory.ts';
+import { Fault, right, tag } from './memory/regions.ts';
+
+export const defaultFuel = 64 * 1024 * 1024;
+
+/**
+ * Runs bytecode that belongs to no object: r1 points to `input`, r2 is its length. Returns r0. Throws InvalidInstruction
+ * for what is no program, Fault for what goes wrong while it runs.
+ */
+export function runBytecode(bytes: Uint8Array, input: Uint8Array, fuel: number = defaultFuel): bigint {
+  const code = decode(bytes);
+  for (let slot = 0; slot < code.length; slot++) {
+    const kind = code.src[slot]!;
+    if (code.opcode[slot] === opcode.loadImm64) {
+      if (kind === imm64Kind.code) {
+        code.imm[slot] = code.offset[slot]!;
+        code.immHigh[slot] = tag.code;
+      } else if (kind !== imm64Kind.value) throw new InvalidInstruction(slot, 'it refers to a map, and there is none');
+      slot++;
+    } else if (code.opcode[slot] === opcode.call) {
+      if (kind === callKind.kfunc) throw new InvalidInstruction(slot, 'it calls a kernel function, and there is none');
+      const known = kind !== callKind.helper || helpers.has(code.imm[slot]!);
+      if (!known) throw new InvalidInstruction(slot, unknownHelper(code.imm[slot]!).message);
+    }
+  }
+  const memory = new Memory();
+  const cpu = new Cpu(memory);
+  const environment = new Environment(cpu, emptyWorld(memory), () => undefined);
+  cpu.start(code);
+  if (input.length > 0) {
+    const region = memory.allocateRegion(input.length, right.both, { kind: 'memory', name: '' });
+    memory.bytes.set(input, memory.starts[region]);
+    cpu.lo[1] = memory.starts[region]!;
+    cpu.hi[1] = region;
+  }
+  cpu.lo[2] = input.length;
+  try {
+    if (!interpret(cpu, environment, fuel))
+      throw new Fault('fuel', `the program did not end after ${fuel} instructions`);
+  } catch (error) {
+    if (error instanceof Fault)
+      throw new Fault(error.reason, `instruction ${cpu.slot}: ${error.message}`, error.region);
+    throw error;
+  }
+  return (BigInt(cpu.hi[0]! >>> 0) << 32n) | BigInt(cpu.lo[0]! >>> 0);
+}
+
+function emptyWorld(memory: Memory): World {
+  return {
+    memory,
+    maps: [],
+    frame: new Frame(memory),
+    context: { ingressIfindex: 0, rxQueueIndex: 0, egressIfindex: 0 },
+    inputs: {},
+    cpuCount: 1,
+    clockNs: 0n,
+    randomState: 1,
+    keyScratch: keyScratch(memory),
+    redirect: undefined,
+    printk: [],
+    perfEvents: [],
+    lock: undefined,
+    program: () => undefined,
+  };
+}

@@ -1,0 +1,158 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { diffPages, type RawPage } from '../../extension/core/maps/entries.ts';
+import { mapSchema } from '../../extension/core/maps/schema.ts';
+import { linkObject } from '../../extension/core/vm/link/linkObject.ts';
+import {
+  describeFault,
+  linkOptions,
+  Machine,
+  type MachineOptions,
+  type XdpRequest,
+} from '../../extension/core/vm/machine.ts';
+import type { HelperClient } from '../../extension/kernel/client.ts';
+import type { LoadedObject, MapInfo } from '../../extension/protocol/kernel.ts';
+
+/** One object, loaded in the kernel and in the built-in machine, whose runs are compared one by one. */
+export interface Pair {
+  machine: Machine;
+  /** Runs on both. Returns what differs, in words; empty when nothing does. */
+  run(request: XdpRequest): Promise<string[]>;
+  /** Differences between the maps as they are now. */
+  maps(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export async function loadPair(
+  client: HelperClient,
+  elf: Uint8Array,
+  programs?: readonly string[],
+  options: MachineOptions = {},
+): Promise<Pair> {
+  const loaded = await client.call('object/load', {
+    elf,
+    name: 'vm.o',
+    ...(programs ? { programs: [...programs] } : {}),
+  });
+  const cpuCount = client.hello.possibleCpus.length;
+  const settings = { cpuCount, ...options };
+  const machine = new Machine(linkObject(elf, linkOptions(settings)), settings);
+  return {
+    machine,
+    run: (request) => compareRun(client, loaded, machine, request),
+    maps: () => compareMaps(client, loaded, machine),
+    close: async () => {
+      await client.call('object/close', { object: loaded.object });
+    },
+  };
+}
+
+/** Compiles test/fixtures/bpf/NAME.bpf.c with this compiler. */
+export function compileFixture(name: string, flags: readonly string[], compiler = 'clang'): Uint8Array {
+  const folder = mkdtempSync(join(tmpdir(), 'xdp-vm-'));
+  try {
+    const output = join(folder, 'out.o');
+    const source = join(import.meta.dirname, '../fixtures/bpf', `${name}.bpf.c`);
+    const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+    execFileSync(compiler, ['-g', '-O2', '-target', 'bpf', include, ...flags, '-c', source, '-o', output], {
+      stdio: 'pipe',
+    });
+    return readFileSync(output);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function compareRun(
+  client: HelperClient,
+  loaded: LoadedObject,
+  machine: Machine,
+  request: XdpRequest,
+): Promise<string[]> {
+  const { packet, program, metadata = new Uint8Array(0) } = request;
+  const data = new Uint8Array(metadata.length + packet.length);
+  data.set(metadata);
+  data.set(packet, metadata.length);
+  const given = metadata.length > 0 || request.ingressIfindex !== undefined;
+  const kernel = await client.call('program/testRun', {
+    object: loaded.object,
+    program,
+    data,
+    repeat: 1,
+    cpu: 0,
+    capturePrintk: false,
+    ...(given ? { ctx: contextBytes(request, data.length) } : {}),
+  });
+  const vm = machine.runXdp(request);
+  const differences: string[] = [];
+  const compare = (what: string, a: string, b: string): void => {
+    if (a !== b) differences.push(`${what}: kernel ${a}, machine ${b}`);
+  };
+  if (vm.fault !== undefined) differences.push(`machine: ${describeFault(vm.fault)}`);
+  compare('verdict', String(kernel.retval), String(vm.retval));
+  const bytesOut = new Uint8Array(vm.metadataOut.length + vm.packetOut.length);
+  bytesOut.set(vm.metadataOut);
+  bytesOut.set(vm.packetOut, vm.metadataOut.length);
+  compare('bytes', hex(kernel.dataOut), hex(bytesOut));
+  const context = new Uint8Array(Uint32Array.from(Object.values(vm.ctxOut)).buffer);
+  compare('context', hex(kernel.ctxOut), hex(context));
+  return differences.map((difference) => `${program} on ${hex(data)}: ${difference}`);
+}
+
+function contextBytes(request: XdpRequest, length: number): Uint8Array {
+  const ctx = new Uint8Array(24);
+  const view = new DataView(ctx.buffer);
+  view.setUint32(0, request.metadata?.length ?? 0, true);
+  view.setUint32(4, length, true);
+  view.setUint32(12, request.ingressIfindex ?? 0, true);
+  return ctx;
+}
+
+const unlisted = [
+  'xskmap',
+  'ringbuf',
+  'perf_event_array',
+  'bloom_filter',
+  'prog_array',
+  'array_of_maps',
+  'hash_of_maps',
+];
+
+async function compareMaps(client: HelperClient, loaded: LoadedObject, machine: Machine): Promise<string[]> {
+  const differences: string[] = [];
+  for (const info of loaded.maps) {
+    if (unlisted.includes(info.type)) continue;
+    const vmMap = machine.map(info.name);
+    if (vmMap === undefined) throw new Error(`the machine has no map ${info.name}`);
+    const kernel = await readAll(client, info);
+    const vm = info.keySize === 0 ? undefined : vmMap.read();
+    if (vm === undefined) continue;
+    const schema = mapSchema(info, undefined, 0, 0, client.hello.possibleCpus);
+    for (const { key, before, after } of diffPages(schema, kernel, vm)) {
+      differences.push(`${info.name}[${hex(key)}]: kernel ${hex(before)}, machine ${hex(after)}`);
+    }
+  }
+  return differences;
+}
+
+async function readAll(client: HelperClient, info: MapInfo): Promise<RawPage> {
+  const pages: RawPage[] = [];
+  let cursor: Uint8Array | undefined;
+  do {
+    const page = await client.call('map/read', { map: { id: info.id }, limit: 4096, ...(cursor ? { cursor } : {}) });
+    pages.push(page);
+    cursor = page.cursor;
+  } while (cursor);
+  const join = (parts: Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
+  return {
+    count: pages.reduce((sum, page) => sum + page.count, 0),
+    keys: join(pages.map((page) => page.keys)),
+    values: join(pages.map((page) => page.values)),
+  };
+}
+
+function hex(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? 'nothing' : Buffer.from(bytes).toString('hex');
+}
