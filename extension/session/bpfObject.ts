@@ -2,9 +2,8 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
-import { parseObject } from '../core/object/parseObject.ts';
 import type { ObjectSpec, ProgramSpec } from '../core/object/spec.ts';
-import { type CompileResult, compile } from '../toolchain/compile.ts';
+import type { CompileResult } from '../toolchain/compile.ts';
 
 export type { CompileResult };
 export type CompileDiagnostic = CompileResult['diagnostics'][number];
@@ -49,12 +48,14 @@ export class CompileFailed extends XdpError {
  */
 export async function openObject(file: string, options: BuildOptions): Promise<BpfObject> {
   const absolute = path.resolve(file);
+  const { parseObject } = await import('../core/object/parseObject.ts');
   if (await startsWithElfMagic(absolute)) {
     const elf = await readFile(absolute);
     return { file: absolute, name: objectName(absolute), elf, spec: parseObject(elf), compiled: undefined };
   }
   const folder = await mkdtemp(path.join(tmpdir(), 'xdp-'));
   try {
+    const { compile } = await import('../toolchain/compile.ts');
     const result = await compile({ ...options, file: absolute, output: path.join(folder, 'out.o') });
     if (!result.ok || result.object === null) throw new CompileFailed(absolute, result);
     const elf = await readFile(result.object);
@@ -65,8 +66,9 @@ export async function openObject(file: string, options: BuildOptions): Promise<B
 }
 
 /** Compiles a source to an object beside it (`x.bpf.c` → `x.bpf.o`). A compile error is in the result, not thrown. */
-export function compileSource(file: string, options: BuildOptions): Promise<CompileResult> {
-  return compile({ ...options, file, output: file.replace(/\.c$/, '.o') });
+export async function compileSource(file: string, options: BuildOptions): Promise<CompileResult> {
+  const { compile } = await import('../toolchain/compile.ts');
+  return await compile({ ...options, file, output: file.replace(/\.c$/, '.o') });
 }
 
 async function startsWithElfMagic(file: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { XdpError } from '../core/errors.ts';
-import { type HelperClient, type StartHelperOptions, startHelper } from '../kernel/client.ts';
+import type { HelperClient, StartHelperOptions } from '../kernel/client.ts';
 
 export type Elevation = StartHelperOptions['elevation'];
 
@@ -89,7 +89,7 @@ export class KernelAccess {
       const fix = 'Open the folder on a Linux machine: over Remote-SSH, in WSL 2, or in a dev container.';
       return Promise.reject(new XdpError('environment', message, { fix }));
     }
-    const { helperPath, execPath, elevation, askPassword, onLog, start = startHelper } = this.#options;
+    const { helperPath, execPath, elevation, askPassword, onLog, start = startRealHelper } = this.#options;
     return start({
       helperPath,
       execPath,
@@ -100,6 +100,12 @@ export class KernelAccess {
       ...(onLog ? { onLog } : {}),
     });
   }
+}
+
+/** Loaded when first used: an editor that never attaches anything never pays for it. */
+async function startRealHelper(options: StartHelperOptions): Promise<HelperClient> {
+  const { startHelper } = await import('../kernel/client.ts');
+  return await startHelper(options);
 }
 
 export type { HelperClient };

@@ -93,6 +93,11 @@ describe('the main job', () => {
     const view = await app.webview(/Map Viewer/);
     const sum = view.locator('tr.entry[data-key="1 XDP_DROP"] td').first();
     await sum.waitFor();
+    // Wider, so that the CPUs' columns come into sight.
+    await app.page.mouse.move(348, 400);
+    await app.page.mouse.down();
+    await app.page.mouse.move(660, 400, { steps: 8 });
+    await app.page.mouse.up();
     for (const count of [40, 60]) {
       const before: number = packetsByKey(program.id).get(1) ?? 0;
       network.sendUdp(9, count);
@@ -100,10 +105,22 @@ describe('the main job', () => {
       assert.equal(now, before + count);
       await until(`${now} in the view`, async () => (digits(await sum.innerText()) === now ? true : undefined));
     }
+    network.sendUdp(4000, 300);
+    const passed = view.locator('tr.entry[data-key="2 XDP_PASS"] td[data-column=sum]').first();
+    await until('the packets that passed', async () => {
+      const shown = digits(await passed.innerText());
+      // The kernel's own neighbour discovery passes as well, at times of its own.
+      return shown >= 300 && shown === packetsByKey(program.id).get(2) ? true : undefined;
+    });
+    await app.page.mouse.move(900, 880);
     await app.screenshot('6-counters');
   });
 
   it('runs a packet built by hand', async () => {
+    await app.page.mouse.move(660, 400);
+    await app.page.mouse.down();
+    await app.page.mouse.move(348, 400, { steps: 8 });
+    await app.page.mouse.up();
     await app.command('XDP: Run Packet');
     const panel = await app.webview('XDP Packet');
     const scapy = panel.getByRole('textbox', { name: /scapy/i });

@@ -4,7 +4,6 @@ import * as vscode from 'vscode';
 import { toErrorData } from '../../core/errors.ts';
 import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../../protocol/webview.ts';
 import { xdpPrograms } from '../../session/bpfObject.ts';
-import { runPacket } from '../../session/run.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
@@ -73,7 +72,11 @@ export class PacketPanel implements vscode.Disposable {
       },
     );
     this.#panel = panel;
-    panel.iconPath = vscode.Uri.joinPath(this.#services.extensionUri, 'extension', 'host', 'media', 'xdp.svg');
+    const media = vscode.Uri.joinPath(this.#services.extensionUri, 'extension', 'host', 'media');
+    panel.iconPath = {
+      dark: vscode.Uri.joinPath(media, 'xdp.svg'),
+      light: vscode.Uri.joinPath(media, 'xdp-light.svg'),
+    };
     configureWebview(panel.webview, this.#services.extensionUri, { script: 'packet', element: 'xdp-packet-panel' });
     const feed = new MapFeed(this.#services, (message) => this.#post(message));
     this.#feed = feed;
@@ -136,6 +139,7 @@ export class PacketPanel implements vscode.Disposable {
     try {
       const object = await buildFile(this.#services, choice.file);
       const client = await this.#services.kernel.own();
+      const { runPacket } = await import('../../session/run.ts');
       const result = await runPacket(client, object, {
         program: choice.name,
         packet,
