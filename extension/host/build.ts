@@ -9,24 +9,16 @@ import { requireTrust } from './trust.ts';
  * The object behind a file: saved, compiled when it is a source, with clang's words as Problems either way. The one
  * place where the host turns files into programs, so also the one that asks for trust.
  */
-export async function buildFile(
-  services: Services,
-  file: vscode.Uri,
-  token?: vscode.CancellationToken,
-): Promise<BpfObject> {
+export async function buildFile(services: Services, file: vscode.Uri): Promise<BpfObject> {
   requireTrust();
   await saveIfDirty(file);
-  const cancel = new AbortController();
-  const subscription = token?.onCancellationRequested(() => cancel.abort());
   try {
-    const object = await openObject(file.fsPath, { ...services.buildOptions(file), signal: cancel.signal });
+    const object = await openObject(file.fsPath, services.buildOptions(file));
     if (object.compiled) showDiagnostics(services.diagnostics, file, object.compiled.diagnostics);
     return object;
   } catch (error) {
     if (error instanceof CompileFailed) showDiagnostics(services.diagnostics, file, error.result.diagnostics);
     throw error;
-  } finally {
-    subscription?.dispose();
   }
 }
 

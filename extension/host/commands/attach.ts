@@ -13,12 +13,8 @@ export async function attachCommand(services: Services, target: unknown): Promis
   const file = await targetFile(target);
   if (!file) return;
   const object = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)),
-      cancellable: true,
-    },
-    (_progress, token) => buildFile(services, file, token),
+    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
+    () => buildFile(services, file),
   );
   const program = await pickProgram(object);
   if (!program) return;
@@ -28,7 +24,7 @@ export async function attachCommand(services: Services, target: unknown): Promis
   if (!mode) return;
   const live = await vscode.window.withProgress(
     {
-      location: vscode.ProgressLocation.Notification,
+      location: vscode.ProgressLocation.Window,
       title: vscode.l10n.t('Attaching {0} to {1}', program.name, iface.name),
     },
     () =>

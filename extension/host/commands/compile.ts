@@ -24,7 +24,11 @@ export async function compileCommand(services: Services, target: unknown): Promi
         );
       } else {
         const errors = result.diagnostics.filter(({ severity }) => severity === 'error').length;
-        vscode.window.setStatusBarMessage(vscode.l10n.t('$(error) {0}: {1} errors', name, errors), 5000);
+        const found =
+          errors === 1
+            ? vscode.l10n.t('$(error) {0}: 1 error', name)
+            : vscode.l10n.t('$(error) {0}: {1} errors', name, errors);
+        vscode.window.setStatusBarMessage(found, 5000);
       }
       return result;
     },
