@@ -13,6 +13,7 @@ export async function buildFile(services: Services, file: vscode.Uri): Promise<B
   requireTrust();
   await saveIfDirty(file);
   try {
+    services.verdicts.clear();
     const object = await openObject(file.fsPath, services.buildOptions(file));
     if (object.compiled) showDiagnostics(services.diagnostics, file, object.compiled.diagnostics);
     return object;

@@ -9,7 +9,10 @@ import { settings } from './ids.ts';
 /** What commands, views and panels share. Made at activation; nothing in it does any work before it is asked to. */
 export interface Services {
   log: vscode.LogOutputChannel;
+  /** What clang says. */
   diagnostics: vscode.DiagnosticCollection;
+  /** What the kernel's verifier says of the programs of the file that was verified last. */
+  verdicts: vscode.DiagnosticCollection;
   kernel: KernelAccess;
   attachments: Attachments;
   extensionUri: vscode.Uri;
@@ -19,6 +22,7 @@ export interface Services {
 export function createServices(context: vscode.ExtensionContext): Services {
   const log = vscode.window.createOutputChannel('XDP', { log: true });
   const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
+  const verdicts = vscode.languages.createDiagnosticCollection('xdp-verifier');
   const kernel = new KernelAccess({
     helperPath: context.asAbsolutePath(path.join('dist', 'helper.js')),
     execPath: setting(settings.nodePath) || process.execPath,
@@ -27,10 +31,11 @@ export function createServices(context: vscode.ExtensionContext): Services {
     onLog: (line) => log.info(line),
   });
   const attachments = new Attachments(kernel, new AttachmentRegistry('vscode'));
-  context.subscriptions.push(log, diagnostics);
+  context.subscriptions.push(log, diagnostics, verdicts);
   return {
     log,
     diagnostics,
+    verdicts,
     kernel,
     attachments,
     extensionUri: context.extensionUri,

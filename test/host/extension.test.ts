@@ -65,6 +65,36 @@ describe('the extension', () => {
     });
   });
 
+  it('shows a rejected program at the C expression, with its cause in words', async () => {
+    const file = path.join(folder, 'rejected.bpf.c');
+    const lines = [
+      '#include <linux/bpf.h>',
+      '#include <linux/if_ether.h>',
+      '#include <linux/ip.h>',
+      '#include <bpf/bpf_helpers.h>',
+      'SEC("xdp") int rejected(struct xdp_md *ctx)',
+      '{',
+      '\tstruct iphdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);',
+      '\treturn ip->protocol == 6 ? XDP_DROP : XDP_PASS;',
+      '}',
+      'char _license[] SEC("license") = "GPL";',
+    ];
+    writeFileSync(file, lines.join('\n'));
+    const uri = vscode.Uri.file(file);
+    try {
+      await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri));
+      await vscode.commands.executeCommand(commands.verify, uri);
+      const [problem] = vscode.languages.getDiagnostics(uri);
+      assert.equal(problem?.source, 'verifier');
+      assert.equal(problem?.code, 'packet-bounds');
+      assert.equal(problem && problem.range.start.line + 1, 8);
+      assert.match(problem?.message ?? '', /data_end/);
+    } finally {
+      await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
+      rmSync(file, { force: true });
+    }
+  });
+
   it('offers every map macro as a snippet', async () => {
     const document = await vscode.workspace.openTextDocument({ language: 'c', content: 'BPF_' });
     await vscode.window.showTextDocument(document);

@@ -1,12 +1,15 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { XdpError } from '../../core/errors.ts';
 import type { ProgramSpec } from '../../core/object/spec.ts';
 import { type XdpModeRequest, xdpModeRequests } from '../../core/xdp.ts';
 import type { InterfaceInfo } from '../../protocol/kernel.ts';
+import type { AttachRequest, LiveAttachment } from '../../session/attachments.ts';
 import { type BpfObject, chooseProgram, xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { views } from '../ids.ts';
 import type { Services } from '../services.ts';
+import { showVerdicts } from './verify.ts';
 
 /** Program → interface → mode → attached. Each step that has only one answer is skipped. */
 export async function attachCommand(services: Services, target: unknown): Promise<void> {
@@ -28,7 +31,14 @@ export async function attachCommand(services: Services, target: unknown): Promis
       title: vscode.l10n.t('Attaching {0} to {1}', program.name, iface.name),
     },
     () =>
-      services.attachments.attach({ object, program: program.name, iface: iface.name, mode, via: 'link', keep: false }),
+      attachOrExplain(services, file, {
+        object,
+        program: program.name,
+        iface: iface.name,
+        mode,
+        via: 'link',
+        keep: false,
+      }),
   );
   services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);
   if (live.modeReason !== undefined) {
@@ -37,6 +47,18 @@ export async function attachCommand(services: Services, target: unknown): Promis
     );
   }
   await vscode.commands.executeCommand(`${views.maps}.focus`);
+}
+
+/** A rejected program is shown where it fails, not only in a message. */
+async function attachOrExplain(services: Services, file: vscode.Uri, request: AttachRequest): Promise<LiveAttachment> {
+  try {
+    return await services.attachments.attach(request);
+  } catch (error) {
+    if (error instanceof XdpError && error.code === 'program-rejected') {
+      await showVerdicts(services, file, request.object);
+    }
+    throw error;
+  }
 }
 
 async function pickProgram(object: BpfObject): Promise<ProgramSpec | undefined> {

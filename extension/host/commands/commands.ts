@@ -7,6 +7,7 @@ import type { MapsView } from '../views/mapsView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
 import { detachCommand } from './detach.ts';
+import { verifyCommand } from './verify.ts';
 
 /** One line per command; every failure of any of them reaches the user through one place. */
 export function registerCommands(services: Services, maps: MapsView, packets: PacketPanel): vscode.Disposable {
@@ -22,6 +23,7 @@ export function registerCommands(services: Services, maps: MapsView, packets: Pa
     });
   return vscode.Disposable.from(
     register(commands.compile, (target) => compileCommand(services, target)),
+    register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
     register(commands.detach, (target) => detachCommand(services, target)),
     register(commands.runPacket, (target) => packets.open(target)),
