@@ -19,8 +19,10 @@ export const runResultStyles = [
       padding: 2px 10px;
       border: 1px solid var(--tone);
       border-radius: 4px;
-      color: var(--tone);
-      background: color-mix(in srgb, var(--tone) 12%, transparent);
+      border-left-width: 4px;
+      /* The text keeps the theme's own contrast: only the frame says which action it is. */
+      color: var(--vscode-foreground);
+      background: color-mix(in srgb, var(--tone) 18%, transparent);
       font-weight: 600;
       font-size: 14px;
       line-height: 20px;
@@ -29,7 +31,7 @@ export const runResultStyles = [
       --tone: var(--vscode-charts-green);
     }
     .drop {
-      --tone: var(--vscode-charts-orange);
+      --tone: var(--vscode-editorWarning-foreground);
     }
     .tx {
       --tone: var(--vscode-charts-blue);
