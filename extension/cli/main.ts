@@ -7,13 +7,13 @@ import { exitCodeOf, Output } from './output.ts';
 import { attach } from './verbs/attach.ts';
 import { compile } from './verbs/compile.ts';
 import { detach } from './verbs/detach.ts';
+import { doctor } from './verbs/doctor.ts';
 import { explain } from './verbs/explain.ts';
 import { inspect } from './verbs/inspect.ts';
 import { interfaces } from './verbs/interfaces.ts';
 import { lab } from './verbs/lab.ts';
 import { map } from './verbs/map.ts';
 import { maps } from './verbs/maps.ts';
-import { notYet } from './verbs/notYet.ts';
 import { packet } from './verbs/packet.ts';
 import { run } from './verbs/run.ts';
 import { test } from './verbs/test.ts';
@@ -34,7 +34,7 @@ const verbs = {
   lab,
   explain,
   test,
-  doctor: notYet('doctor', 'what this machine can and cannot do'),
+  doctor,
   'vm-plugin': vmPlugin,
 } as const;
 

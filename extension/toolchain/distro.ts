@@ -1,57 +1,80 @@
 import { readFileSync } from 'node:fs';
 
 /** What a user may have to install, by what it is for. */
-export type Need = 'clang' | 'libbpf-headers' | 'kernel-headers' | 'libc-headers' | 'bpftool';
+export type Need =
+  | 'clang'
+  | 'libbpf'
+  | 'libbpf-headers'
+  | 'kernel-headers'
+  | 'libc-headers'
+  | 'bpftool'
+  | 'iproute2'
+  | 'util-linux';
 
 const managers = {
   apt: {
     install: 'sudo apt install',
     packages: {
       clang: 'clang llvm',
+      libbpf: 'libbpf1',
       'libbpf-headers': 'libbpf-dev',
       'kernel-headers': 'linux-libc-dev',
       'libc-headers': 'libc6-dev',
       bpftool: 'bpftool',
+      iproute2: 'iproute2',
+      'util-linux': 'util-linux',
     },
   },
   dnf: {
     install: 'sudo dnf install',
     packages: {
       clang: 'clang llvm',
+      libbpf: 'libbpf',
       'libbpf-headers': 'libbpf-devel',
       'kernel-headers': 'kernel-headers',
       'libc-headers': 'glibc-devel',
       bpftool: 'bpftool',
+      iproute2: 'iproute',
+      'util-linux': 'util-linux',
     },
   },
   pacman: {
     install: 'sudo pacman -S',
     packages: {
       clang: 'clang llvm',
+      libbpf: 'libbpf',
       'libbpf-headers': 'libbpf',
       'kernel-headers': 'linux-api-headers',
       'libc-headers': 'glibc',
       bpftool: 'bpf',
+      iproute2: 'iproute2',
+      'util-linux': 'util-linux',
     },
   },
   zypper: {
     install: 'sudo zypper install',
     packages: {
       clang: 'clang llvm',
+      libbpf: 'libbpf1',
       'libbpf-headers': 'libbpf-devel',
       'kernel-headers': 'linux-glibc-devel',
       'libc-headers': 'glibc-devel',
       bpftool: 'bpftool',
+      iproute2: 'iproute2',
+      'util-linux': 'util-linux',
     },
   },
   apk: {
     install: 'sudo apk add',
     packages: {
       clang: 'clang llvm',
+      libbpf: 'libbpf',
       'libbpf-headers': 'libbpf-dev',
       'kernel-headers': 'linux-headers',
       'libc-headers': 'musl-dev',
       bpftool: 'bpftool',
+      iproute2: 'iproute2',
+      'util-linux': 'setpriv util-linux-misc',
     },
   },
 } as const satisfies Record<string, { install: string; packages: Record<Need, string> }>;

@@ -1,0 +1,80 @@
+import path from 'node:path';
+import { XdpError } from '../../core/errors.ts';
+import { type Check, type Diagnosis, examine } from '../../session/doctor/doctor.ts';
+import { localMachine } from '../../session/doctor/localMachine.ts';
+import type { Elevation } from '../../session/kernelAccess.ts';
+import { oneOf, parse, type Verb } from '../command.ts';
+import { printable } from '../output.ts';
+
+export const doctor: Verb = {
+  summary: 'what this machine can and cannot do, with the fix for each',
+  usage: 'doctor',
+  async run(args, { output, build, signal }) {
+    parse(this.usage, args, {}, { min: 0, max: 0 });
+    const elevations: readonly Elevation[] = ['auto', 'none', 'sudo', 'pkexec'];
+    const diagnosis = await examine(
+      localMachine({
+        helperPath: path.join(__dirname, 'helper.js'),
+        execPath: process.execPath,
+        elevation: oneOf('XDP_ELEVATION', process.env['XDP_ELEVATION'] ?? 'auto', elevations),
+        build,
+        ...(process.env['XDP_DEBUG'] === undefined ? {} : { onLog: (line: string) => output.note(line) }),
+      }),
+    );
+    if (signal.aborted) throw new XdpError('cancelled', 'The examination was stopped before it finished.');
+    output.result(diagnosis, () => describeDiagnosis(diagnosis));
+    return diagnosis.ok ? 0 : 1;
+  },
+};
+
+/** A line for each check, its fix below it, and the verdict at the end, where the eye is when the command has ended. */
+export function describeDiagnosis({ ok, checks }: Diagnosis): string {
+  const lines = fold(checks);
+  const width = Math.max(...lines.map(({ title }) => title.length));
+  const asks = checks.some(({ id, status }) => id === 'load' && status === 'unknown');
+  const verdict = !ok
+    ? 'XDP programs cannot be loaded here yet: mend what is marked ✗.'
+    : asks
+      ? 'XDP programs can be compiled here; loading and attaching them asks for a password first.'
+      : 'XDP programs can be compiled, loaded and attached here.';
+  return [
+    ...lines.flatMap((check) => [
+      `${mark(check)} ${check.title.padEnd(width)}  ${printable(check.detail)}`,
+      ...(check.fix === undefined ? [] : [`  ${' '.repeat(width)}  → ${printable(check.fix)}`]),
+    ]),
+    '',
+    verdict,
+  ].join('\n');
+}
+
+/** ✗ stands in the way; – is not there, and can be done without. */
+function mark({ status, required }: Check): string {
+  switch (status) {
+    case 'ok':
+      return '✓';
+    case 'missing':
+      return required ? '✗' : '–';
+    case 'warning':
+      return '!';
+    case 'unknown':
+      return '?';
+  }
+}
+
+/** Kernel options of which there is the same to say share a line. */
+function fold(checks: readonly Check[]): Check[] {
+  const isOption = ({ id }: Check): boolean => id.startsWith('option-');
+  const lines: Check[] = [];
+  for (const check of checks) {
+    if (!isOption(check) || check.status === 'missing') {
+      lines.push(check);
+      continue;
+    }
+    const alike = checks.filter((each) => isOption(each) && each.status === check.status);
+    if (alike[0] !== check) continue;
+    const names = alike.map(({ title }) => title.slice('CONFIG_'.length)).join(' ');
+    const detail = check.status === 'unknown' ? `${names}: ${check.detail}` : names;
+    lines.push({ ...check, title: 'Kernel options', detail });
+  }
+  return lines;
+}
