@@ -2,7 +2,9 @@ import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
 import { KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/registry.ts';
+import { askOnTerminal } from './askOnTerminal.ts';
 import type { Context, ExitCode } from './command.ts';
+import { Ending } from './ending.ts';
 import { exitCodeOf, Output } from './output.ts';
 import { attach } from './verbs/attach.ts';
 import { compile } from './verbs/compile.ts';
@@ -57,32 +59,30 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = argv.filter((argument) => argument !== '--json');
   const output = new Output(argv.includes('--json'));
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(`${help()}\n`);
+    output.result({ verbs: Object.entries(verbs).map(([verb, { usage }]) => ({ verb, usage })) }, help);
     return name === undefined ? 2 : 0;
   }
   if (name === '--version') {
-    process.stdout.write(`${process.env['npm_package_version'] ?? __XDP_VERSION__}\n`);
+    output.result({ version: __XDP_VERSION__ }, () => __XDP_VERSION__);
     return 0;
   }
   const verb = Object.hasOwn(verbs, name) ? verbs[name as keyof typeof verbs] : undefined;
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
-  process.once('SIGHUP', end);
+  const ending = new Ending(output);
   let kernel: KernelAccess | undefined;
   try {
     if (!verb) {
       throw new XdpError('usage', `There is no verb ${name}.`, { fix: `Verbs: ${Object.keys(verbs).join(', ')}.` });
     }
     if (rest.includes('--help')) {
-      process.stdout.write(`xdp ${verb.usage}\n\n${verb.summary}\n`);
+      const { usage, summary } = verb;
+      output.result({ usage, summary }, () => `xdp ${usage}\n\n${summary}`);
       return 0;
     }
     kernel = new KernelAccess({
       helperPath: path.join(__dirname, 'helper.js'),
       execPath: process.execPath,
       elevation: elevation(process.env['XDP_ELEVATION']),
+      ...(process.stderr.isTTY ? { askPassword: askOnTerminal } : {}),
       ...(process.env['XDP_DEBUG'] === undefined ? {} : { onLog: (line: string) => output.note(line) }),
     });
     const context: Context = {
@@ -102,7 +102,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     return exitCodeOf(error);
   } finally {
     await kernel?.dispose();
-    process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', end);
+    ending.dispose();
   }
 }
 

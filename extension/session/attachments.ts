@@ -92,7 +92,7 @@ export class Attachments {
       });
     } catch (error) {
       await client.call('object/close', { object: loaded.object }).catch(() => undefined);
-      throw await this.#namingTheHolder(error, iface);
+      throw advisingNetns(await this.#namingTheHolder(error, iface), netns);
     }
     const maps = loaded.maps
       .filter((map) => isListable(map.type))
@@ -136,7 +136,11 @@ export class Attachments {
       helper.call('xdp/detachInterface', { ifindex: iface.ifindex, force: forced });
     // Ending a link that another process holds needs its id opened, which the kernel ties to CAP_SYS_ADMIN.
     const needsSystem = forced && iface.attached.some(({ owner, via }) => owner === 'other' && via !== 'netlink');
-    const { detached } = needsSystem ? await this.#access.withSystem(netns, call) : await call(client);
+    const { detached } = await (needsSystem ? this.#access.withSystem(netns, call) : call(client)).catch(
+      (error: unknown) => {
+        throw advisingNetns(error, netns);
+      },
+    );
     if (registered) await this.#registry.remove(registered.key);
     return detached;
   }
@@ -203,6 +207,13 @@ export class Attachments {
     this.#live = this.#live.filter((each) => each !== live);
     await this.#registry.remove(live);
   }
+}
+
+/** The helper does not know the name of the namespace that it runs in; the command that it advises needs it. */
+function advisingNetns(error: unknown, netns: string | undefined): unknown {
+  if (netns === undefined || !(error instanceof XdpError) || error.fix === undefined) return error;
+  const fix = error.fix.replaceAll(/(xdp detach --iface \S+)/g, `$1 --netns ${netns}`);
+  return new XdpError(error.code, error.message, { fix, details: error.details, cause: error });
 }
 
 export async function findInterface(

@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
@@ -53,7 +53,12 @@ export async function openObject(file: string, options: BuildOptions): Promise<B
     const elf = await readFile(absolute);
     return { file: absolute, name: objectName(absolute), elf, spec: parseObject(elf), compiled: undefined };
   }
-  const folder = await mkdtemp(path.join(tmpdir(), 'xdp-'));
+  const folder = await mkdtemp(path.join(tmpdir(), 'xdp-')).catch((cause: unknown) => {
+    throw new XdpError('environment', `No temporary folder can be made in ${tmpdir()} to compile into.`, {
+      fix: 'Make that folder writable, or set TMPDIR to another one.',
+      cause,
+    });
+  });
   try {
     const { compile } = await import('../toolchain/compile.ts');
     const result = await compile({ ...options, file: absolute, output: path.join(folder, 'out.o') });
@@ -74,6 +79,7 @@ export async function compileSource(file: string, options: BuildOptions): Promis
 async function startsWithElfMagic(file: string): Promise<boolean> {
   let handle: Awaited<ReturnType<typeof open>>;
   try {
+    await requireRegularFile(file);
     handle = await open(file, 'r');
   } catch (cause) {
     throw fileError(file, cause);
@@ -88,8 +94,26 @@ async function startsWithElfMagic(file: string): Promise<boolean> {
   }
 }
 
+/** An object or a capture beyond this is a mistake. Bytes. */
+const maxFileBytes = 256 << 20;
+
+/** A pipe or a device may never end, and a huge file would not fit: neither is read. Errors: `file-not-found`. */
+export async function requireRegularFile(file: string): Promise<void> {
+  const info = await stat(file).catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
+  if (info.isDirectory()) throw fileError(file, { code: 'EISDIR' });
+  if (!info.isFile()) throw new XdpError('file-not-found', `${file} is not a regular file.`, { fix: 'Name a file.' });
+  if (info.size > maxFileBytes) {
+    throw new XdpError('file-not-found', `${file} is larger than ${maxFileBytes >> 20} MiB.`, {
+      fix: 'Name a smaller one.',
+    });
+  }
+}
+
 /** A failed open or read of a user's file, in words. */
 export function fileError(file: string, cause: unknown): XdpError {
+  if (cause instanceof XdpError) return cause;
   const code = (cause as NodeJS.ErrnoException).code;
   const why =
     code === 'ENOENT'
@@ -143,8 +167,9 @@ export function chooseProgram(object: BpfObject, name: string | undefined): Prog
       fix: 'Put the function into a section: SEC("xdp") int my_prog(struct xdp_md *ctx).',
     });
   }
-  throw new XdpError('program-ambiguous', `${where} holds ${candidates.length} programs: ${listing.join(', ')}.`, {
+  const choices = candidates.map((program) => `${program.name} (section ${program.section})`);
+  throw new XdpError('program-ambiguous', `${where} holds ${candidates.length} programs: ${choices.join(', ')}.`, {
     fix: `Choose one by name, for example --prog ${candidates[0]?.name}.`,
-    details,
+    details: { programs: candidates.map((program) => program.name) },
   });
 }

@@ -71,6 +71,16 @@ export class KernelAccess {
     }
   }
 
+  /** Runs one action in a helper without any privilege: looking at interfaces needs none. */
+  async withoutPrivilege<T>(netns: string | undefined, action: (client: HelperClient) => Promise<T>): Promise<T> {
+    const client = await this.#start('own', netns, 'none');
+    try {
+      return await action(client);
+    } finally {
+      await client.dispose();
+    }
+  }
+
   /** Ends the helpers; the next use starts one again. For when nothing is attached and nobody looks any more. */
   async release(): Promise<void> {
     const clients = [...this.#own.values()];
@@ -83,13 +93,17 @@ export class KernelAccess {
     await this.release();
   }
 
-  #start(profile: 'own' | 'system', netns: string | undefined): Promise<HelperClient> {
+  #start(
+    profile: 'own' | 'system',
+    netns: string | undefined,
+    elevation: Elevation = this.#options.elevation,
+  ): Promise<HelperClient> {
     if (process.platform !== 'linux') {
       const message = `XDP programs are loaded by a Linux kernel; this is ${process.platform}.`;
       const fix = 'Open the folder on a Linux machine: over Remote-SSH, in WSL 2, or in a dev container.';
       return Promise.reject(new XdpError('environment', message, { fix }));
     }
-    const { helperPath, execPath, elevation, askPassword, onLog, start = startRealHelper } = this.#options;
+    const { helperPath, execPath, askPassword, onLog, start = startRealHelper } = this.#options;
     return start({
       helperPath,
       execPath,

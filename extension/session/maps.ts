@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { readBtf } from '../core/btf/readBtf.ts';
 import type { Btf } from '../core/btf/types.ts';
 import { XdpError } from '../core/errors.ts';
@@ -62,10 +63,16 @@ async function btfOf(
  * name, so a longer one is compared by those.
  */
 export async function findMap(client: HelperClient, text: string): Promise<MapRef> {
-  if (text.includes('/')) return { pin: text };
-  if (/^\d+$/.test(text)) return { id: Number(text) };
+  if (text.includes('/')) return { pin: path.resolve(text) };
+  if (/^\d+$/.test(text)) {
+    if (Number(text) <= 0xffffffff) return { id: Number(text) };
+    throw new XdpError('map-not-found', `There is no map with id ${text}: ids have 32 bits.`);
+  }
   const { maps } = await client.call('map/list', {});
-  const matches = maps.filter((map) => map.name === text || map.name === text.slice(0, 15));
+  // libbpf names global data `OBJECT.data`; the source knows it as `.data`.
+  const matches = maps.filter(
+    ({ name }) => name === text || name === text.slice(0, 15) || (text.startsWith('.') && name.endsWith(text)),
+  );
   const [only] = matches;
   if (!only) {
     throw new XdpError('map-not-found', `No map named ${text} is loaded on this system.`, {
@@ -74,7 +81,8 @@ export async function findMap(client: HelperClient, text: string): Promise<MapRe
   }
   if (matches.length > 1) {
     const ids = matches.map((map) => String(map.id));
-    throw new XdpError('map-ambiguous', `${matches.length} maps are named ${text}: ids ${ids.join(', ')}.`, {
+    const why = text.length > 15 ? `of which the kernel keeps 15 characters, ` : '';
+    throw new XdpError('map-ambiguous', `${matches.length} maps are named ${text}, ${why}with ids ${ids.join(', ')}.`, {
       fix: `Name one by its id, for example ${only.id}.`,
       details: { ids },
     });

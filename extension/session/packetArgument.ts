@@ -3,9 +3,7 @@ import { XdpError } from '../core/errors.ts';
 import { dissect } from '../core/packet/dissect.ts';
 import { type ParsedPacket, parsePacketText } from '../core/packet/parsePacket.ts';
 import { type CapturedPacket, readPcap } from '../core/packet/pcap.ts';
-import { fileError } from './bpfObject.ts';
-
-const maxFileBytes = 256 << 20;
+import { fileError, requireRegularFile } from './bpfObject.ts';
 
 /**
  * `P` of the CLI contract: hex, `@file.bin`, `file.pcap[ng]#N` (N counts from 1, as Wireshark numbers packets), or the
@@ -29,9 +27,9 @@ export async function packetArgument(text: string): Promise<ParsedPacket> {
         : [];
     return dissected(packet.data, warnings);
   }
-  if (/\.(?:pcap|pcapng|cap)$/i.test(text)) {
+  if (/\.(?:pcap|pcapng|cap)(?:#.*)?$/i.test(text)) {
     throw new XdpError('packet-invalid', `${text} is a capture file: say which packet.`, {
-      fix: `For the first one: ${text}#1`,
+      fix: `For the first one: ${text.replace(/#.*$/, '')}#1`,
     });
   }
   return parsePacketText(text);
@@ -48,16 +46,10 @@ export async function readCapture(file: string): Promise<CapturedPacket[]> {
 }
 
 async function readBounded(file: string): Promise<Uint8Array> {
-  let bytes: Uint8Array;
+  await requireRegularFile(file);
   try {
-    bytes = await readFile(file);
+    return await readFile(file);
   } catch (cause) {
     throw fileError(file, cause);
   }
-  if (bytes.length > maxFileBytes) {
-    throw new XdpError('packet-invalid', `${file} is larger than ${maxFileBytes >> 20} MiB.`, {
-      fix: 'Cut the capture down first, for example with editcap.',
-    });
-  }
-  return bytes;
 }

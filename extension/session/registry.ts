@@ -1,5 +1,6 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AttachedProgram, Attachment } from '../protocol/kernel.ts';
 
@@ -54,15 +55,19 @@ export class AttachmentRegistry {
       iface: attachment.iface,
       file,
     };
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const target = this.#path(attachment);
-    await writeFile(`${target}.new`, JSON.stringify(record), { mode: 0o600 });
-    await chmod(`${target}.new`, 0o600);
-    await rename(`${target}.new`, target);
+    // A convenience for other sessions: that it cannot be kept is no reason to fail an attachment.
+    if (!(await this.#prepare())) return;
+    const temporary = path.join(this.#folder, `.${randomUUID()}`);
+    try {
+      await writeFile(temporary, JSON.stringify(record), { mode: 0o600, flag: 'wx' });
+      await rename(temporary, this.#path(attachment));
+    } catch {
+      await rm(temporary, { force: true }).catch(() => undefined);
+    }
   }
 
   async remove(key: { progId: number }): Promise<void> {
-    await rm(this.#path(key), { force: true });
+    if (await this.#isOurs()) await rm(this.#path(key), { force: true }).catch(() => undefined);
   }
 
   /** The session of this user that holds one of these programs, if any. */
@@ -72,7 +77,7 @@ export class AttachmentRegistry {
       const record = await readRecord(path.join(this.#folder, name));
       if (!record) continue;
       if ((await processStartTime(record.pid)) !== record.startTime) {
-        await rm(path.join(this.#folder, name), { force: true });
+        await rm(path.join(this.#folder, name), { force: true }).catch(() => undefined);
         continue;
       }
       if (!attached.some(({ progId }) => progId === record.progId)) continue;
@@ -92,22 +97,52 @@ export class AttachmentRegistry {
     return path.join(this.#folder, `${progId}.json`);
   }
 
-  /** The folder may stand in a shared /tmp: what another user wrote there is not believed. */
+  /** Makes the folder and its parent, each ours alone; false when that cannot be had. */
+  async #prepare(): Promise<boolean> {
+    for (const folder of [path.dirname(this.#folder), this.#folder]) {
+      await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
+    }
+    return await this.#isOurs();
+  }
+
+  /**
+   * The folders may stand in a shared /tmp, where anybody can make them first: nothing is read from or written to one
+   * that is a link, belongs to somebody else, or lets others write.
+   */
   async #isOurs(): Promise<boolean> {
     try {
-      const { uid, mode } = await stat(this.#folder);
-      return uid === process.getuid?.() && (mode & 0o077) === 0;
+      for (const [folder, forbidden] of [
+        [path.dirname(this.#folder), 0o022],
+        [this.#folder, 0o077],
+      ] as const) {
+        const info = await lstat(folder);
+        if (!info.isDirectory() || info.uid !== process.getuid?.() || (info.mode & forbidden) !== 0) return false;
+      }
+      return true;
     } catch {
       return false;
     }
   }
 }
 
+/** Root's is in /run, which only root writes to; a user's in the runtime folder that logind made, else in /tmp. */
 function defaultFolder(): string {
   const uid = process.getuid?.() ?? 0;
-  const base = process.env.XDG_RUNTIME_DIR ?? path.join(tmpdir(), `xdp-vscode-${uid}`);
+  if (uid === 0) return '/run/xdp-vscode/attachments';
+  const runtime = process.env.XDG_RUNTIME_DIR;
+  const base =
+    runtime !== undefined && ownsFolder(runtime, uid) ? path.join(runtime, 'xdp-vscode') : `/tmp/xdp-vscode-${uid}`;
+  return path.join(base, 'attachments');
+}
 
-  return path.join(base, 'xdp-vscode', 'attachments');
+/** `su` keeps XDG_RUNTIME_DIR of the user who called it. */
+function ownsFolder(folder: string, uid: number): boolean {
+  try {
+    const info = lstatSync(folder);
+    return path.isAbsolute(folder) && info.isDirectory() && info.uid === uid;
+  } catch {
+    return false;
+  }
 }
 
 async function readRecord(file: string): Promise<Record | undefined> {

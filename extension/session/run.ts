@@ -77,11 +77,25 @@ export async function runPacket(client: HelperClient, object: BpfObject, request
     durationNs,
     packetIn: request.packet,
     ...first,
-    packetChanges: single.next === undefined || goesAnotherWay(request.packet, single.reply, single.next),
+    packetChanges:
+      // A packet that grows or shrinks each time runs out of room or of bytes in the end.
+      first.packetOut.length !== request.packet.length ||
+      single.next === undefined ||
+      goesAnotherWay(request.packet, single.reply, single.next),
     maps: single.changes,
     printk: single.reply.printk ?? [],
-    printkProblem: single.reply.printkProblem,
+    printkProblem: callsPrintk(object.elf) ? single.reply.printkProblem : undefined,
   };
+}
+
+/** Does any instruction call bpf_trace_printk (6) or bpf_trace_vprintk (177)? Sections of code are aligned to 8 bytes. */
+function callsPrintk(elf: Uint8Array): boolean {
+  const call = 0x85;
+  for (let at = 0; at + 8 <= elf.length; at += 8) {
+    const isPlainCall = elf[at] === call && elf[at + 1] === 0 && elf[at + 2] === 0 && elf[at + 3] === 0;
+    if (isPlainCall && (elf[at + 4] === 6 || elf[at + 4] === 177) && elf[at + 5] === 0) return true;
+  }
+  return false;
 }
 
 async function onFreshInstance<T>(

@@ -11,8 +11,8 @@ export interface Source {
 /** A generated table can be large; a C file of this size is a mistake. Bytes. */
 const maxSourceBytes = 32 << 20;
 
-/** Endings under which C is kept; a file without an ending is judged by its content alone. */
-const cEndings = new Set(['', '.c', '.h', '.i', '.bpf', '.ebpf']);
+/** Text that is surely not C. Every other name is judged by its content. */
+const otherLanguages = new Set(['.ts', '.js', '.mjs', '.json', '.py', '.rs', '.go', '.java', '.sh', '.md', '.html']);
 
 /**
  * Reads a C file, so that what cannot be C is said as such and not as a hundred syntax errors.
@@ -35,7 +35,7 @@ export async function readSource(file: string): Promise<Source> {
   const why = binaryKind(bytes);
   if (why !== undefined) throw notC(path, why.what, why.fix);
   const ending = extname(basename(path)).toLowerCase();
-  if (!cEndings.has(ending)) throw notC(path, `its name ends in ${ending}`, 'Name a file that ends in .c.');
+  if (otherLanguages.has(ending)) throw notC(path, `its name ends in ${ending}`, 'Name a file that ends in .c.');
   return { path, text: bytes.toString('utf8') };
 }
 

@@ -347,7 +347,8 @@ test('exit codes', () => {
   expect(codes(missing)).toBe(2);
   expect(codes(empty)).toBe(2);
   expect(codes(path.join(box, 'not-there'))).toBe(2);
-  expect(codes(passing, '--engine', 'vm')).toBe(2);
+  expect(codes(passing, '--engine', 'vm')).toBe(0);
+  expect(codes(passing, '--engine', 'both')).toBe(2);
   expect(codes(passing, '--coverage', 'x')).toBe(2);
   expect(codes(passing, '--reporter', 'tap')).toBe(2);
   expect(existsSync(path.join(root, 'x'))).toBe(false);

@@ -223,8 +223,23 @@ export class App {
 
   async theme(name: ThemeName): Promise<void> {
     const { label, className } = themes[name];
-    await this.command('Preferences: Color Theme');
-    await this.pick(label);
+    // Shortly after the start the list is not complete: then it is opened again.
+    await until(
+      `the theme ${label}`,
+      async () => {
+        await this.command('Preferences: Color Theme');
+        await this.#quickInput().fill(label);
+        const row = this.#quickRow(label).first();
+        const offered = await row.waitFor({ timeout: 3000 }).then(
+          () => true,
+          () => false,
+        );
+        if (offered) await row.click();
+        else await this.page.keyboard.press('Escape');
+        return offered || undefined;
+      },
+      60_000,
+    );
     await this.page.locator(`.monaco-workbench.${className}`).waitFor();
   }
 

@@ -60,7 +60,7 @@ export const attach: Verb = {
 };
 
 function announce(output: Output, live: LiveAttachment): void {
-  const { program, progId, iface, mode, linkId, pin } = live;
+  const { program, progId, iface, mode, linkId, pin, netns } = live;
   const document = {
     program,
     progId,
@@ -70,7 +70,10 @@ function announce(output: Output, live: LiveAttachment): void {
     ...(pin === undefined ? {} : { pin }),
   };
   output.result(document, () => {
-    const kept = pin === undefined ? 'Ctrl-C detaches.' : `Kept by ${pin}; \`xdp detach --iface ${iface}\` removes it.`;
+    const kept =
+      pin === undefined
+        ? 'Ctrl-C detaches.'
+        : `Kept by ${pin}; \`xdp detach --iface ${iface}${netns === undefined ? '' : ` --netns ${netns}`}\` removes it.`;
     return `${program} attached to ${iface} (${mode}), program id ${progId}. ${kept}`;
   });
   if (live.modeReason !== undefined) output.note(live.modeReason);

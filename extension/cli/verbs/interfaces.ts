@@ -1,5 +1,7 @@
+import { XdpError } from '../../core/errors.ts';
 import type { InterfaceInfo } from '../../protocol/kernel.ts';
 import type { AttachmentRegistry } from '../../session/registry.ts';
+import type { HelperClient } from '../../session/kernelAccess.ts';
 import { parse, type Verb } from '../command.ts';
 import { table } from '../output.ts';
 
@@ -8,8 +10,14 @@ export const interfaces: Verb = {
   usage: 'interfaces [--netns NS]',
   async run(args, { output, kernel, registry }) {
     const { values } = parse(this.usage, args, { netns: { type: 'string' } }, { min: 0, max: 0 });
-    // Names of other people's programs need CAP_SYS_ADMIN.
-    const { interfaces: list } = await kernel.withSystem(values.netns, (client) => client.call('interfaces/list', {}));
+    const look = (client: HelperClient): Promise<{ interfaces: InterfaceInfo[] }> => client.call('interfaces/list', {});
+    // Names of other people's programs need CAP_SYS_ADMIN; the interfaces themselves need nothing.
+    const { interfaces: list } = await kernel.withSystem(values.netns, look).catch((error: unknown) => {
+      const lacking = error instanceof XdpError && (error.code === 'privilege' || error.code === 'elevation-refused');
+      if (!lacking || values.netns !== undefined) throw error;
+      output.note("Without privilege the names of other users' programs are not known.");
+      return kernel.withoutPrivilege(undefined, look);
+    });
     const shown = await Promise.all(list.map((each) => withHolders(each, registry)));
     output.result({ interfaces: shown }, () =>
       [

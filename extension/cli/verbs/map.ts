@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { XdpError } from '../../core/errors.ts';
 import { decodeEntries, encodeEntryValue, encodeKey, type MapEntry } from '../../core/maps/entries.ts';
 import { parseValueText, type Value } from '../../core/maps/value.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
@@ -77,12 +78,19 @@ async function set(args: readonly string[], context: Context): Promise<ExitCode>
 async function remove(args: readonly string[], context: Context): Promise<ExitCode> {
   const { positionals } = parse(usages.delete, args, {}, { min: 2, max: 2 });
   const [name = '', keyText = ''] = positionals;
-  await withMap(context, name, async (client, opened) => {
+  return await withMap<ExitCode>(context, name, async (client, opened) => {
     const key = encodeKey(opened.schema, parseValueText(keyText));
+    const { id, name: mapName } = opened.info;
+    const { value } = await client.call('map/lookup', { map: opened.ref, key });
+    // No such key is an answer, not a failure.
+    if (value === undefined) {
+      context.output.result({ id, name: mapName, deleted: false }, () => `${mapName} has no such key.`);
+      return 1;
+    }
     await client.call('map/delete', { map: opened.ref, key });
-    context.output.result({ id: opened.info.id, name: opened.info.name, deleted: true }, () => 'Deleted.');
+    context.output.result({ id, name: mapName, deleted: true }, () => 'Deleted.');
+    return 0;
   });
-  return 0;
 }
 
 async function exportMap(args: readonly string[], context: Context): Promise<ExitCode> {
@@ -93,6 +101,11 @@ async function exportMap(args: readonly string[], context: Context): Promise<Exi
     { min: 1, max: 1 },
   );
   const format = oneOf('--format', values.format, ['json', 'csv', 'openmetrics'] as const);
+  if (context.output.json && format !== 'json') {
+    throw new XdpError('usage', `--json and --format ${format} contradict each other.`, {
+      fix: 'Give one of the two.',
+    });
+  }
   await withMap(context, positionals[0] ?? '', async (client, opened) => {
     const entries = await readEntries(client, opened);
     switch (format) {

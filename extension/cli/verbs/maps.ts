@@ -12,15 +12,19 @@ export const maps: Verb = {
       ...(await client.call('program/list', {})),
     }));
     const users = usersOfMaps(programs);
-    const shown = list.map(({ id, name, type, keySize, valueSize, maxEntries }) => ({
-      id,
-      name,
-      type,
-      keySize,
-      valueSize,
-      maxEntries,
-      programs: users.get(id) ?? [],
-    }));
+    // Where a kept attachment of ours stores its BTF: not a map of anybody's program.
+    const ours = 'xdp_vscode_btf';
+    const shown = list
+      .filter(({ name }) => name !== ours)
+      .map(({ id, name, type, keySize, valueSize, maxEntries }) => ({
+        id,
+        name,
+        type,
+        keySize,
+        valueSize,
+        maxEntries,
+        programs: users.get(id) ?? [],
+      }));
     output.result({ maps: shown }, () =>
       shown.length === 0
         ? 'No BPF map is loaded.'

@@ -35,7 +35,10 @@ export const run: Verb = {
     }
     const repeat = wholeNumber('--repeat', values.repeat, { min: 1, max: 10_000_000 });
     const context = parseContext(values.ctx);
-    const { bytes, warnings } = await packetArgument(values.packet);
+    const { bytes, layers, warnings } = await packetArgument(values.packet);
+    if (layers[0]?.name !== 'Ether') {
+      output.note('packet: it does not begin with Ether(); an XDP program sees an Ethernet frame.');
+    }
     for (const warning of warnings) output.note(`packet: ${warning}`);
     const object = await openObject(positionals[0] ?? '', build);
     const program = chooseProgram(object, values.prog);
@@ -95,7 +98,7 @@ function parseContext(text: string): RunContext {
     if (name === 'ingress_ifindex') context.ingressIfindex = unsigned(name, value);
     else if (name === 'rx_queue_index') context.rxQueueIndex = unsigned(name, value);
     else if (name === 'cpu') context.cpu = unsigned(name, value);
-    else if (name === 'metadata' && typeof value === 'string') context.metadata = parseHex(value);
+    else if (name === 'metadata' && typeof value === 'string') context.metadata = metadataBytes(value);
     else if (name === 'egress_ifindex') {
       throw new XdpError('context-invalid', 'egress_ifindex cannot be given: the kernel refuses it in a test run.', {
         fix: 'It is set only for devmap programs in live traffic.',
@@ -110,6 +113,14 @@ function parseContext(text: string): RunContext {
 }
 
 const exampleContext = 'For example: --ctx \'{"ingress_ifindex": 1, "rx_queue_index": 0, "metadata": "01020304"}\'';
+
+function metadataBytes(hex: string): Uint8Array {
+  try {
+    return parseHex(hex);
+  } catch (cause) {
+    throw new XdpError('context-invalid', `metadata is not hex: ${hex}`, { fix: exampleContext, cause });
+  }
+}
 
 function unsigned(name: string, value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffffffff) return value;

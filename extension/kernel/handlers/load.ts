@@ -5,7 +5,7 @@ import { errno } from '../libbpf/errno.ts';
 import type { BpfObject, BpfProgram } from '../libbpf/port.ts';
 import { addTailCallTargets, choosePrograms } from './choose.ts';
 import type { Context } from './context.ts';
-import { loadFailure, openFailure, rejection } from './loadFailures.ts';
+import { loadFailure, openFailure, refusalOfProgram, rejection } from './loadFailures.ts';
 import { openMap } from './mapRefs.ts';
 import { describeObject, sourceMapName } from './objects.ts';
 
@@ -42,8 +42,6 @@ async function load(context: Context, params: LoadParams, warnings: readonly str
   let size = 0;
   let whole = false;
   for (;;) {
-    const logBytes = logSizes[size];
-    if (logBytes === undefined) throw new XdpError('load-failed', `${params.name}: the verifier log does not fit`);
     const object = open(context, params, warnings);
     let owned = true;
     try {
@@ -51,11 +49,11 @@ async function load(context: Context, params: LoadParams, warnings: readonly str
       if (whole) addTailCallTargets(object, choice);
       reuseMaps(context, object, params);
       if (size === 0 && !whole) tellUnfollowedPins(context, object);
-      for (const program of choice.chosen) program.setLog(logBytes, logOnFailure);
+      for (const program of choice.chosen) program.setLog(logSizes[size] ?? logSizes[0], logOnFailure);
       const result = await object.load();
       if (result < 0) {
         const rejected = choice.chosen.find((program) => program.log() !== '');
-        if (result === -errno.ENOSPC && rejected !== undefined) {
+        if (result === -errno.ENOSPC && rejected !== undefined && size + 1 < logSizes.length) {
           size++;
           continue;
         }
@@ -106,7 +104,7 @@ async function verifyAlone(
   params: LoadParams,
   programName: string,
   warnings: readonly string[],
-): Promise<Pick<VerifiedProgram, 'verdict' | 'errno' | 'log'>> {
+): Promise<Pick<VerifiedProgram, 'verdict' | 'errno' | 'log' | 'reason'>> {
   for (const [attempt, logBytes] of logSizes.entries()) {
     const seen = warnings.length;
     const object = open(context, params, warnings);
@@ -119,8 +117,11 @@ async function verifyAlone(
       if (result === -errno.ENOSPC && log !== '' && attempt + 1 < logSizes.length) continue;
       // Only the prog arrays could not be filled, since their programs are verified elsewhere: the log is of a success.
       if (result === -errno.EBADF && /^processed \d+ insns/m.test(log)) return { verdict: 'accepted', errno: 0, log };
-      if (log === '') throw loadFailure(params.name, result, warnings.slice(seen), context.system.capabilities());
-      return { verdict: 'rejected', errno: -result, log };
+      if (log !== '') return { verdict: 'rejected', errno: -result, log };
+      const words = warnings.slice(seen);
+      const reason = refusalOfProgram(program.name, result, words);
+      if (reason === undefined) throw loadFailure(params.name, result, words, context.system.capabilities());
+      return { verdict: 'rejected', errno: -result, reason, log: `${words.join('\n')}\n` };
     } finally {
       object.close();
     }
