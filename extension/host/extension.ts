@@ -6,6 +6,7 @@ import { PacketPanel } from './panels/packetPanel.ts';
 import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
+import { PacketTests } from './testing/packetTests.ts';
 import { AttachedView } from './views/attachedView.ts';
 import { MapsView } from './views/mapsView.ts';
 import { reportLosses } from './losses.ts';
@@ -17,12 +18,15 @@ export function activate(context: vscode.ExtensionContext): void {
   services = createServices(context);
   const maps = new MapsView(services);
   const packets = new PacketPanel(services);
-  const idle = releaseWhenIdle(services, () => packets.isOpen);
+  const tests = new PacketTests(services);
+  const idle = releaseWhenIdle(services, () => packets.isOpen || tests.usesHelper);
   packets.onDidClose(() => idle.check());
+  tests.onDidEnd(() => idle.check());
   context.subscriptions.push(
     registerCommands(services, maps, packets),
     maps.register(),
     packets,
+    tests,
     new AttachedView(services).register(),
     createStatusBar(services),
     registerTasks(context),
