@@ -12,7 +12,7 @@ import {
 } from '../protocol/kernel.ts';
 import { type Calls, ErrorData } from '../protocol/rpc.ts';
 import { serveAskPass } from './launch/askPass.ts';
-import { describeEnd, judge, netnsNames, noSuchNetns, passwordNeeded } from './launch/failures.ts';
+import { describeEnd, judge, netnsNames, noSuchNetns, passwordNeeded, whatItWrote } from './launch/failures.ts';
 import { type Elevation, isNetnsName, type LaunchAttempt, planLaunch } from './launch/plan.ts';
 import { launch, type LaunchedProcess, launchFacts } from './launch/process.ts';
 import { createWireConnection } from './wire.ts';
@@ -125,7 +125,7 @@ class Client {
         () =>
           reject(
             new XdpError('helper-died', `The kernel helper did not answer within ${timeoutMs / 1000} s`, {
-              fix: 'Try again; the output channel holds what it wrote.',
+              fix: `Try again. ${whatItWrote}`,
             }),
           ),
         timeoutMs,

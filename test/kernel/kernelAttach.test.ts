@@ -151,7 +151,7 @@ test('a busy interface says who holds it', async () => {
     const mine = await other.call('object/load', { elf, name: 'other.o' });
     await expect(attach('auto', { from: other, object: mine.object })).rejects.toMatchObject({
       code: 'interface-busy',
-      message: expect.stringContaining(`(id ${progId()}, generic mode, attached by another process)`),
+      message: expect.stringContaining(`program id ${progId()} (generic mode, attached by another process)`),
     });
     await expect(other.call('xdp/detachInterface', { ifindex: lab.ifindex, force: false })).rejects.toMatchObject({
       code: 'foreign-attachment',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
-import { bpftool, fixture, helper, openFiles } from '../support/kernelHelper.ts';
+import { bpftool, fixture, fixtureText, helper, openFiles } from '../support/kernelHelper.ts';
 
 let client: HelperClient;
 beforeAll(async () => {
@@ -80,6 +80,23 @@ test('verify judges each program alone and loads nothing', async () => {
     { name: 'other', type: 'sched_cls', verdict: 'skipped', reason: expect.any(String), log: '' },
   ]);
   expect((bpftool('prog', 'list') as unknown[]).length).toBe(before);
+});
+
+test('verify: an extern that the kernel lacks is a verdict, and the load fails for it', async () => {
+  const elf = fixtureText(
+    'kernelExtern',
+    `extern int bpf_xk_missing(struct xdp_md *ctx) __ksym;
+    SEC("xdp") int caller(struct xdp_md *ctx) { return bpf_xk_missing(ctx); }
+    SEC("xdp") int plain(struct xdp_md *ctx) { return XDP_PASS; }
+    SEC("tc") int other(struct __sk_buff *skb) { return 0; }
+    char _license[] SEC("license") = "GPL";`,
+  );
+  const { programs } = await client.call('object/verify', { elf, name: 'extern.o' });
+  const missing = expect.stringContaining("'bpf_xk_missing'");
+  const refused = { verdict: 'rejected', errno: expect.any(Number), reason: missing, log: missing };
+  expect(programs).toMatchObject([refused, refused, { name: 'other', verdict: 'skipped' }]);
+  // libbpf wants every extern of the object, even for a program that uses none.
+  await expect(load(elf, ['plain'])).rejects.toMatchObject({ code: 'load-failed', message: missing });
 });
 
 test('a section name of the past is taken as XDP when alone or named', async () => {

@@ -84,6 +84,15 @@ test('what the program adds comes back: metadata in front, tail behind', async (
   expect([...new Uint32Array(result.ctxOut.buffer, 0, 2)]).toEqual([8, 172]);
 });
 
+test('a program of another type is named as such', async () => {
+  const tc = await client.call('object/load', { elf: fixture('kernelCounter'), name: 'tc.o', programs: ['not_xdp'] });
+  await expect(run('not_xdp', { data: packet(64) }, tc.object)).rejects.toMatchObject({
+    code: 'usage',
+    message: 'not_xdp is a program of type sched_cls, which cannot be run on a packet as XDP',
+  });
+  await client.call('object/close', { object: tc.object });
+});
+
 test('an action that has no name keeps its number', async () => {
   expect(await run('odd_action', { data: packet(64) })).toMatchObject({ retval: 77 });
 });

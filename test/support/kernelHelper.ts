@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { type HelperClient, type StartHelperOptions, startHelper } from '../../extension/kernel/client.ts';
@@ -36,9 +36,21 @@ export async function helper(options: Partial<StartHelperOptions> = {}): Promise
 
 /** Compiles test/fixtures/bpf/NAME.bpf.c and returns the object's bytes. */
 export function fixture(name: string, flags: readonly string[] = []): Uint8Array {
+  const object = `${name}-${process.pid}-${flags.join('').replaceAll(/[^A-Za-z0-9]/g, '_')}.o`;
+  return compile(join(root, 'test/fixtures/bpf', `${name}.bpf.c`), object, flags);
+}
+
+/** Compiles this C, behind the usual includes, and returns the object's bytes. `name`: of its files. */
+export function fixtureText(name: string, text: string): Uint8Array {
   mkdirSync(outDir, { recursive: true });
-  const output = join(outDir, `${name}-${process.pid}-${flags.join('').replaceAll(/[^A-Za-z0-9]/g, '_')}.o`);
-  const source = join(root, 'test/fixtures/bpf', `${name}.bpf.c`);
+  const source = join(outDir, `${name}-${process.pid}.bpf.c`);
+  writeFileSync(source, `#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n${text}`);
+  return compile(source, `${name}-${process.pid}.o`, []);
+}
+
+function compile(source: string, object: string, flags: readonly string[]): Uint8Array {
+  mkdirSync(outDir, { recursive: true });
+  const output = join(outDir, object);
   execFileSync('clang', [
     '-g',
     '-O2',

@@ -100,6 +100,52 @@ test.for<[string, FakeKernel, object]>([
   expect([...service.open]).toEqual([]);
 });
 
+const verify = (prints: string[], load = -22) =>
+  Promise.resolve(
+    fakeService({
+      object: {
+        load,
+        prints,
+        programs: ['one', 'two'].map((name) => ({ name, section: 'xdp', type: 'xdp' })),
+      },
+    }).handlers['object/verify']({ elf, name: 'fake.o' }),
+  );
+
+test('verifying: what libbpf refuses is a verdict in its own words', async () => {
+  const extern = "extern (func ksym) 'bpf_new': not found in kernel or module BTFs";
+  const refused = { verdict: 'rejected', errno: 3, reason: expect.stringContaining(extern), log: `${extern}\n` };
+  expect(await verify([extern], -3)).toMatchObject({ programs: [refused, refused] });
+});
+
+test.for<[string, string[], number, string]>([
+  ['another program', ["prog 'three': BPF program load failed: Argument list too long"], -7, 'load-failed'],
+  ['damaged BTF', ['Error loading .BTF into kernel: -22.'], -22, 'load-failed'],
+  ['a map', ["map 'm': failed to create: Invalid argument(-22)", "prog 'one': x"], -22, 'load-failed'],
+  ['no privilege', ["prog 'one': BPF program load failed: Operation not permitted"], -1, 'privilege'],
+])('verifying: %s fails as a whole', async ([, prints, result, code]) => {
+  await expect(verify(prints, result)).rejects.toMatchObject({ code });
+});
+
+test('only an XDP program runs on a packet', async () => {
+  const service = fakeService({ object: { programs: [{ name: 'tc', section: 'tc', type: 'sched_cls' }] } });
+  const { object } = await Promise.resolve(service.handlers['object/load']({ elf, name: 'fake.o', programs: ['tc'] }));
+  const run = { object, program: 'tc', data: new Uint8Array(64), repeat: 1, capturePrintk: false };
+  await expect(Promise.resolve(service.handlers['program/testRun'](run))).rejects.toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining('sched_cls'),
+  });
+});
+
+test('without CAP_SYS_ADMIN the way to it is elevation or root', async () => {
+  const service = fakeService({ libbpf: { openById: () => -1 } });
+  const read = async () => service.handlers['map/read']({ map: { id: 99 }, limit: 1 });
+  await expect(read()).rejects.toMatchObject({
+    code: 'privilege',
+    details: { missing: ['CAP_SYS_ADMIN'] },
+    fix: expect.stringMatching(process.getuid?.() === 0 ? /--cap-add SYS_ADMIN/ : /XDP_ELEVATION/),
+  });
+});
+
 test('a log that does not fit is tried again larger, three times at most', async () => {
   const service = fakeService({
     object: { load: -28, programs: [{ name: 'p', section: 'xdp', type: 'xdp', log: 'too long' }] },
@@ -169,6 +215,7 @@ test.for<[string, FakeKernel, object]>([
     {
       code: 'interface-busy',
       details: { progId: 55, holderMode: 'generic', owner: 'other' },
+      message: expect.stringContaining('program id 55 (generic mode'),
       fix: expect.stringContaining('--force'),
     },
   ],

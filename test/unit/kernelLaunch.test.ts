@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { XdpError } from '../../extension/core/errors.ts';
 import { libbpfFix } from '../../extension/kernel/ffi/library.ts';
-import { judge, type LaunchEnd } from '../../extension/kernel/launch/failures.ts';
+import { describeEnd, judge, type LaunchEnd, passwordNeeded } from '../../extension/kernel/launch/failures.ts';
 import {
   type Elevation,
   isNetnsName,
@@ -13,7 +13,7 @@ import {
 import { launchExit, launchScript, scriptCommand } from '../../extension/kernel/launch/script.ts';
 import { capabilitiesOfMask, capabilitiesOfStatus } from '../../extension/kernel/system/capabilities.ts';
 import { parseCpuList } from '../../extension/kernel/system/cpus.ts';
-import { parseTrace } from '../../extension/kernel/system/tracefs.ts';
+import { parseTrace, tracefsCapture } from '../../extension/kernel/system/tracefs.ts';
 
 const own = ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF'];
 const full = ['CAP_SETPCAP', ...own, 'CAP_SYS_ADMIN'];
@@ -140,6 +140,28 @@ test.for<[string, LaunchAttempt['kind'], Partial<LaunchEnd>, string]>([
   const judged = judge(attempt, { exitCode: 0, signal: null, stderr: '', cancelled: false, ...end }, 'lab');
   expect(judged instanceof XdpError ? judged.code : judged).toBe(wanted);
   if (judged instanceof XdpError) expect(judged.fix).toBeDefined();
+});
+
+test('what can be changed about elevation is named for the editor and for the terminal', () => {
+  const both = /xdp\.elevation.*XDP_ELEVATION/;
+  expect(passwordNeeded().fix).toMatch(both);
+  for (const one of [{ commands: [] }, { elevation: 'none', netns: 'a' }] satisfies Case[]) {
+    expect(() => plan(one)).toThrow(expect.objectContaining({ fix: expect.stringMatching(both) }));
+  }
+});
+
+test('the last words of a helper are not those of a stack', () => {
+  const stderr = "node:internal:1\n\nError: Cannot find module 'x'\n    at load (a.js:1:2)\n}\n\nNode.js v20.20.0\n";
+  expect(describeEnd({ exitCode: 1, signal: null, stderr })).toBe(
+    "it ended with code 1 (Error: Cannot find module 'x')",
+  );
+});
+
+test.for([
+  ['/nowhere/tracing', /not mounted.*sudo mount/],
+  ['/proc/self/status', /^(?!.*mount).*refuses this user \(ENOTDIR\)/],
+] as const)('no trace in %s: the run is good and says why', ([root, problem]) => {
+  expect(tracefsCapture([root]).during(() => 7)).toEqual({ outcome: 7, problem: expect.stringMatching(problem) });
 });
 
 test.for([

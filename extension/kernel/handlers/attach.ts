@@ -9,7 +9,7 @@ import type { AttachmentStore } from './attachments.ts';
 import type { Context } from './context.ts';
 import { kernelError } from './failures.ts';
 import { attachedPrograms, driverOf, modesOf } from './interfaces.ts';
-import type { StoredProgram } from './objects.ts';
+import { requireXdp, type StoredProgram } from './objects.ts';
 
 type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach'>;
 
@@ -28,15 +28,7 @@ export function attachHandlers(context: Context): AttachHandlers {
 
 function attach(context: Context, params: AttachParams): Attachment {
   const program = context.objects.program(params.object, params.program);
-  if (program.type !== 'xdp') {
-    throw new XdpError(
-      'usage',
-      `${program.name} is a program of type ${program.type}, which no interface takes as XDP`,
-      {
-        fix: 'Choose a program in SEC("xdp").',
-      },
-    );
-  }
+  requireXdp(program, 'no interface takes as XDP');
   const link = findLink(context, params.ifindex);
   if (params.keep && 'problem' in context.pins) {
     throw new XdpError('environment', `${program.name} cannot be kept attached: ${context.pins.problem}`, {

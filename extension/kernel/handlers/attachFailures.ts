@@ -109,10 +109,12 @@ function busy(failure: AttachFailure, said: string, details: Record<string, stri
   });
 }
 
-/** `program xdp_pass (id 7, native mode, attached by somebody else)`. */
+/** `xdp_pass (id 7, native mode, attached by another process)`, without a name `program id 7 (native mode, …)`. */
 export function describeHolder(holder: AttachedProgram): string {
-  const name = holder.program === '' ? 'an XDP program' : holder.program;
-  return `${name} (id ${holder.progId}, ${holder.mode} mode, ${ownerText(holder.owner)})`;
+  const how = `${holder.mode} mode, ${ownerText(holder.owner)}`;
+  return holder.program === ''
+    ? `program id ${holder.progId} (${how})`
+    : `${holder.program} (id ${holder.progId}, ${how})`;
 }
 
 function ownerText(owner: AttachedProgram['owner']): string {

@@ -1,4 +1,5 @@
 import { XdpError, type XdpErrorDetails } from '../../core/errors.ts';
+import { elevationSetting } from '../elevation.ts';
 import { errno, errnoName, errnoText } from '../libbpf/errno.ts';
 import { profileCapabilities } from '../system/capabilities.ts';
 
@@ -20,14 +21,19 @@ export function privilegeError(what: string, capabilities: readonly string[], ne
 }
 
 function privilegeFix(missing: readonly string[]): string {
+  const root = process.getuid?.() === 0;
   if (missing.every((name) => name === 'CAP_SYS_ADMIN')) {
-    return 'The system profile of the helper has CAP_SYS_ADMIN: repeat the action with it (it asks for elevation).';
+    // The system profile lacks it too when it was started without elevation, or by root of a container.
+    const way = root
+      ? 'root has it, unless it is root of a container (docker run --cap-add SYS_ADMIN)'
+      : `run as root, or choose auto, sudo or pkexec as ${elevationSetting}`;
+    return `Repeat the action with the system profile of the helper, started with CAP_SYS_ADMIN: ${way}.`;
   }
-  if (process.getuid?.() === 0) {
+  if (root) {
     const add = missing.map((name) => `--cap-add ${name.slice('CAP_'.length)}`).join(' ');
     return `This root has not all the rights of root, as in a container: start it with them (docker run ${add}).`;
   }
-  return 'Let the helper start with elevation (setting xdp.elevation: auto, sudo or pkexec), or run as root.';
+  return `Run as root, or choose auto, sudo or pkexec as ${elevationSetting}.`;
 }
 
 export const loadCapabilities = profileCapabilities.own;

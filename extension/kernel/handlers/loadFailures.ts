@@ -114,6 +114,17 @@ export function loadFailure(
   });
 }
 
+/**
+ * Why one program was refused before the verifier saw it, in libbpf's words; undefined when the failure concerns the whole
+ * object. libbpf resolves every extern of an object whichever programs are asked for, so that each of them meets it.
+ */
+export function refusalOfProgram(program: string, result: number, warnings: readonly string[]): string | undefined {
+  if (-result === errno.EPERM || failedMap(warnings) !== undefined) return undefined;
+  const extern = warnings.find((line) => line.startsWith('extern '));
+  if (extern !== undefined) return `libbpf loads no program of this object: ${extern}`;
+  return warnings.find((line) => line.startsWith(`prog '${program}': `));
+}
+
 function failedMap(warnings: readonly string[]): { name: string; errno: number } | undefined {
   for (const line of warnings) {
     const match = /map '([^']+)': failed to create: .*\(-(\d+)\)/.exec(line);

@@ -134,6 +134,14 @@ export class ObjectStore {
   }
 }
 
+/** `wish` says what only an XDP program can do, after "which". */
+export function requireXdp({ name, type }: StoredProgram, wish: string): void {
+  if (type === 'xdp') return;
+  throw new XdpError('usage', `${name} is a program of type ${type}, which ${wish}`, {
+    fix: 'Choose a program in SEC("xdp").',
+  });
+}
+
 /** libbpf names a global data section's map `object.bss`; in the source it is `.bss`. */
 export function sourceMapName(name: string): string {
   const dot = name.indexOf('.');

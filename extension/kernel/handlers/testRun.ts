@@ -6,6 +6,7 @@ import { errno, errnoName, errnoText } from '../libbpf/errno.ts';
 import type { TestRunOutcome, TestRunRequest } from '../libbpf/port.ts';
 import type { Context } from './context.ts';
 import { loadCapabilities, privilegeError } from './failures.ts';
+import { requireXdp } from './objects.ts';
 
 type TestRunHandlers = Pick<Handlers<typeof kernelContract>, 'program/testRun'>;
 
@@ -31,6 +32,7 @@ export function testRunHandlers(context: Context): TestRunHandlers {
 
 async function testRun(context: Context, params: TestRunParams): Promise<TestRunReply> {
   const program = context.objects.program(params.object, params.program);
+  requireXdp(program, 'cannot be run on a packet as XDP');
   checkContext(params.ctx, params.data.length);
   const metadata = params.ctx === undefined ? 0 : fieldOf(params.ctx, 'data');
   if (params.data.length - metadata < testRunLimits.minPacket) {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { XdpError } from '../../core/errors.ts';
+import { elevationSetting } from '../elevation.ts';
 import type { LaunchAttempt } from './plan.ts';
 import { launchExit } from './script.ts';
 
@@ -44,9 +45,9 @@ export function judge(attempt: LaunchAttempt, end: LaunchEnd, netns: string | un
 export function passwordNeeded(): XdpError {
   return new XdpError(
     'privilege',
-    'Starting the helper needs a password for sudo, and there is no way to ask for it here',
+    'The helper needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON to load and attach programs; sudo wants a password to give them, and there is no way to ask for it here',
     {
-      fix: 'Run as root, run sudo -v first, or set xdp.elevation to pkexec in a graphical session.',
+      fix: `Run as root, run sudo -v first, or choose pkexec as ${elevationSetting} in a graphical session.`,
       details: { capability: 'CAP_BPF' },
     },
   );
@@ -77,13 +78,16 @@ function sudoRefusal(end: LaunchEnd): XdpError | undefined {
 
 function refused(message: string): XdpError {
   return new XdpError('elevation-refused', message, {
-    fix: 'Try again, or choose another way in the setting xdp.elevation.',
+    fix: `Try again, or choose another ${elevationSetting}.`,
   });
 }
 
+/** Where to find more than the last line. */
+export const whatItWrote = 'The output channel holds everything that it wrote; in the terminal, XDP_DEBUG=1 shows it.';
+
 function startFailure(end: LaunchEnd): XdpError {
   return new XdpError('helper-died', `The kernel helper did not start: ${describeEnd(end)}`, {
-    fix: 'The output channel holds what it wrote.',
+    fix: whatItWrote,
   });
 }
 
@@ -98,6 +102,8 @@ export function describeEnd(end: Pick<LaunchEnd, 'exitCode' | 'signal' | 'stderr
   return said === '' ? how : `${how} (${said})`;
 }
 
+/** The last line that tells something: an uncaught error of Node ends with its stack and Node's version. */
 function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim() ?? '';
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.findLast((line) => line !== '' && !/^(at .+|Node\.js v[\d.]+|[{}\]]+)$/.test(line)) ?? '';
 }

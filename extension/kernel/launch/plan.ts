@@ -1,4 +1,5 @@
 import { XdpError } from '../../core/errors.ts';
+import { elevationSetting } from '../elevation.ts';
 import { profileCapabilities } from '../system/capabilities.ts';
 import { type ScriptArguments, scriptCommand } from './script.ts';
 
@@ -115,7 +116,7 @@ export function isNetnsName(name: string): boolean {
 
 function namespaceWithoutElevation(netns: string): XdpError {
   return new XdpError('privilege', `Entering the network namespace ${netns} needs CAP_SYS_ADMIN for a moment`, {
-    fix: 'Set xdp.elevation to auto, sudo or pkexec, or run as root.',
+    fix: `Run as root, or choose auto, sudo or pkexec as ${elevationSetting}.`,
     details: { capability: 'CAP_SYS_ADMIN' },
   });
 }
@@ -127,7 +128,7 @@ function noWay(elevation: Elevation, facts: LaunchFacts): XdpError {
     'privilege',
     `Loading and attaching BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and ${why}`,
     {
-      fix: `Run as root, or install ${tool}, or start the editor from a process that has these capabilities.`,
+      fix: `Run as root, install ${tool}, or choose another ${elevationSetting}; a process that has these capabilities needs none.`,
       details: { capability: 'CAP_BPF' },
     },
   );

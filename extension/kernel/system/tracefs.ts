@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** What bpf_printk wrote during `work`, or why that cannot be read. */
@@ -6,7 +15,7 @@ export interface PrintkCapture {
   during<T>(work: () => T): { outcome: T; lines?: string[]; problem?: string };
 }
 
-const roots = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
+const mountPoints = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 const event = 'events/bpf_trace/bpf_trace_printk';
 const instancePrefix = 'xdp-vscode-';
 
@@ -14,12 +23,12 @@ const instancePrefix = 'xdp-vscode-';
  * An own tracefs instance for the time of one run, so that nobody else's trace is touched and nobody else's lines are
  * taken: its filter lets only this thread's lines in.
  */
-export function tracefsCapture(): PrintkCapture {
+export function tracefsCapture(roots: readonly string[] = mountPoints): PrintkCapture {
   let runs = 0;
   return {
     during: (work) => {
-      const root = roots.find((path) => existsSync(join(path, 'instances')));
-      if (root === undefined) return { outcome: work(), problem: notThere() };
+      const root = findRoot(roots);
+      if (typeof root !== 'string') return { outcome: work(), problem: root.problem };
       runs++;
       const instance = join(root, 'instances', `${instancePrefix}${process.pid}-${runs}`);
       try {
@@ -89,11 +98,30 @@ function removeInstance(instance: string): void {
   }
 }
 
-function notThere(): string {
-  return 'bpf_printk lines cannot be read: tracefs is not mounted. Mount it with: sudo mount -t tracefs tracefs /sys/kernel/tracing';
+/** A root of mode 0700 looks as if it were not there, but for the errno. */
+function findRoot(roots: readonly string[]): string | { problem: string } {
+  let problem: string | undefined;
+  for (const root of roots) {
+    try {
+      statSync(join(root, 'instances'));
+      return root;
+    } catch (cause) {
+      if (errorCode(cause) !== 'ENOENT') problem ??= refused(root, cause);
+    }
+  }
+  return { problem: problem ?? notMounted };
 }
 
+const notMounted =
+  'bpf_printk lines cannot be read: tracefs is not mounted. Mount it with: sudo mount -t tracefs tracefs /sys/kernel/tracing';
+
 function refused(root: string, cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return `bpf_printk lines cannot be read: ${root} refuses this user (${code}). Only root may; read them with: sudo cat ${root}/trace_pipe`;
+  const what = `bpf_printk lines cannot be read: ${root} refuses this user (${errorCode(cause)})`;
+  return process.getuid?.() === 0
+    ? `${what}, although it is root: a container or kernel lockdown closes it`
+    : `${what}; only root may read the trace here. Run as root (sudo xdp run …), or watch them with: sudo cat ${root}/trace_pipe`;
+}
+
+function errorCode(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
 }
