@@ -48,7 +48,7 @@ export const run: Verb = {
       engine === 'kernel'
         ? await runPacket(await kernel.own(), object, request)
         : runPacketVm(object, request, possibleCpus());
-    if (result.printkProblem !== undefined) output.note(`bpf_printk could not be read: ${result.printkProblem}`);
+    if (result.printkProblem !== undefined) output.note(result.printkProblem);
     output.result({ engine, ...runJson(result) }, () => describe(result, repeat));
     return 0;
   },

@@ -63,7 +63,7 @@ export const controlRules: readonly Rule[] = [
   {
     code: 'unresolved-extern',
     pattern:
-      /(?:cannot find address for kernel function|failed to find (?:BTF for kernel function|the address for kernel symbol)|ldimm64 (?:insn specifies|failed|unable)|pseudo btf_id|The address of function \S+ cannot be found|kernel btf_id \d+ is not a function|without fd_array|disallowed for kernel module function call)/,
+      /(?:^extern .*(?:not found|not resolved|incompatible)|cannot find address for kernel function|failed to find (?:BTF for kernel function|the address for kernel symbol)|ldimm64 (?:insn specifies|failed|unable)|pseudo btf_id|The address of function \S+ cannot be found|kernel btf_id \d+ is not a function|without fd_array|disallowed for kernel module function call)/,
     explain: () => 'The program refers to a kernel function or variable that the running kernel does not offer.',
     fix: 'Mark it `__weak` and test it before it is used, or use a kernel that has it.',
   },
