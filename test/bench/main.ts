@@ -106,9 +106,10 @@ async function compileRow(): Promise<Row> {
 function activationRow(): Row {
   execFileSync(process.execPath, [path.join(root, 'test/host/run.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
   const file = path.join(root, '.cache/host-tests/activation.json');
-  const { activationMs: ours } = JSON.parse(readFileSync(file, 'utf8')) as { activationMs: number };
+  const { loadMs, activateMs } = JSON.parse(readFileSync(file, 'utf8')) as { loadMs: number; activateMs: number };
+  const ours = loadMs + activateMs;
   return {
-    name: 'activation in VS Code (load and activate)',
+    name: 'activation in VS Code (its own marks: loading the code and activate())',
     ours,
     peer: undefined,
     unit: 'ms',

@@ -16,14 +16,34 @@ async function compile(file: string): Promise<readonly vscode.Diagnostic[]> {
   return vscode.languages.getDiagnostics(uri);
 }
 
+/**
+ * VS Code's own marks around loading an extension's code and calling its activate(), as "Developer: Show Running
+ * Extensions" adds them up. The rest of a request is VS Code's: storage, localisation, messages to the window.
+ */
+function ownActivationTimes(): { loadMs: number; activateMs: number } {
+  const { MonacoPerformanceMarks: all } = globalThis as unknown as {
+    MonacoPerformanceMarks: { getMarks(): { name: string; startTime: number }[] };
+  };
+  const at = (name: string): number => {
+    const mark = all.getMarks().find((each) => each.name === `code/extHost/${name}/vscode-xdp.vscode-xdp`);
+    assert.ok(mark, `VS Code made no mark ${name}`);
+    return mark.startTime;
+  };
+  return {
+    loadMs: at('didLoadExtensionCode') - at('willLoadExtensionCode'),
+    activateMs: at('didActivateExtension') - at('willActivateExtension'),
+  };
+}
+
 describe('the extension', () => {
   it('is not active before it is needed, and registers what its manifest promises', async () => {
     assert.ok(extension);
     assert.equal(extension.isActive, false, 'nothing activates it before it is needed');
     const start = performance.now();
     await extension.activate();
+    const requestMs = performance.now() - start;
     // `npm run bench` reports it; no test asserts a time.
-    writeFileSync(path.join(__dirname, 'activation.json'), JSON.stringify({ activationMs: performance.now() - start }));
+    writeFileSync(path.join(__dirname, 'activation.json'), JSON.stringify({ requestMs, ...ownActivationTimes() }));
     const registered = await vscode.commands.getCommands(true);
     for (const command of Object.values(commands)) assert.ok(registered.includes(command), command);
   });
