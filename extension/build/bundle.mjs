@@ -9,9 +9,11 @@ import { pathToFileURL } from 'node:url';
 import { dist, root } from './paths.mjs';
 import { runMain, say, UserError } from './terminal.mjs';
 
-/** What runs in Node: VS Code's, or the user's for the CLI and the helper. */
+/** In VS Code's extension host: what activation needs, and chunks that load when they are first used. */
+const hostBundle = { entry: 'extension/host/extension.ts', out: 'extension.mjs' };
+
+/** What else runs in Node. */
 const nodeBundles = [
-  { entry: 'extension/host/extension.ts', out: 'extension.js' },
   { entry: 'extension/kernel/main.ts', out: 'helper.js' },
   { entry: 'extension/cli/main.ts', out: 'cli.js', executable: true },
   { entry: 'extension/session/lab/traffic.ts', out: 'lab-traffic.js' },
@@ -32,7 +34,11 @@ const copies = [
 /** @param {{ watch?: boolean }} [options] */
 export async function build({ watch = false } = {}) {
   const startedMs = performance.now();
-  const configurations = [...nodeBundles.filter(isWanted).map(nodeBundle), ...browserBundles.map(browserBundle)];
+  const configurations = [
+    extensionHostBundle(hostBundle),
+    ...nodeBundles.filter(isWanted).map(nodeBundle),
+    ...browserBundles.map(browserBundle),
+  ];
   if (!existsSync(path.join(root, 'node_modules/esbuild'))) throw new UserError('Run `npm ci` first.');
   const esbuild = await import('esbuild');
   mkdirSync(path.join(dist, 'webview'), { recursive: true });
@@ -54,7 +60,11 @@ export async function build({ watch = false } = {}) {
   await Promise.all(contexts.map((context) => context.dispose()));
   const failed = results.filter((result) => result.status === 'rejected').length;
   if (failed > 0) throw new UserError(`${failed} of ${results.length} bundles could not be built: see above.`);
-  removeLeftovers(configurations.flatMap(({ outfile = '' }) => [outfile, `${outfile}.map`, `${outfile}.LEGAL.txt`]));
+  removeLeftovers(
+    results.flatMap((result) =>
+      result.status === 'fulfilled' ? Object.keys(result.value.metafile?.outputs ?? {}) : [],
+    ),
+  );
   report(Math.round(performance.now() - startedMs));
 }
 
@@ -67,12 +77,37 @@ function isWanted({ entry, optional = false }) {
 const common = {
   absWorkingDir: root,
   bundle: true,
+  metafile: true,
   // Beside the bundles, for debugging in the checkout; .vscodeignore leaves them out of the package.
   sourcemap: 'linked',
   // The licences of what is bundled, beside each bundle.
   legalComments: 'linked',
   logLevel: 'warning',
 };
+
+/**
+ * Split, since VS Code compiles a whole file before it activates the extension: one file would make everybody who opens a
+ * C file wait for the packet tests' machine.
+ * @param {{ entry: string, out: string }} bundle
+ * @returns {import('esbuild').BuildOptions}
+ */
+function extensionHostBundle({ entry }) {
+  return {
+    ...common,
+    entryPoints: [entry],
+    outdir: dist,
+    entryNames: '[name]',
+    chunkNames: 'chunks/[name]-[hash]',
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    format: 'esm',
+    splitting: true,
+    target: 'node20',
+    external: ['vscode'],
+    // For the libraries that are CommonJS.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  };
+}
 
 /**
  * @param {{ entry: string, out: string, executable?: boolean }} bundle
@@ -114,7 +149,10 @@ function browserBundle({ entry, out }) {
  * @param {readonly string[]} bundles
  */
 function removeLeftovers(bundles) {
-  const made = new Set([...bundles, ...copies.map(({ to }) => path.join(dist, to))]);
+  const made = new Set([
+    ...bundles.map((file) => path.join(root, file)),
+    ...copies.map(({ to }) => path.join(dist, to)),
+  ]);
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath ?? entry.path, entry.name);
     if (entry.isFile() && !made.has(file)) rmSync(file);
@@ -123,7 +161,7 @@ function removeLeftovers(bundles) {
 
 /** @param {number} tookMs */
 function report(tookMs) {
-  const outputs = [...nodeBundles, ...browserBundles].map(({ out }) => out);
+  const outputs = [hostBundle, ...nodeBundles, ...browserBundles].map(({ out }) => out);
   for (const out of outputs.filter((out) => existsSync(path.join(dist, out)))) {
     say(`  dist/${out.padEnd(20)} ${(statSync(path.join(dist, out)).size / 1024).toFixed(0).padStart(6)} KB`);
   }

@@ -32,7 +32,7 @@ export function vsixPath(target) {
  * @returns {Promise<string>} the file
  */
 export async function packageExtension(target) {
-  for (const bundle of ['dist/extension.js', 'dist/helper.js'])
+  for (const bundle of ['dist/extension.mjs', 'dist/helper.js'])
     if (!existsSync(path.join(root, bundle))) throw new UserError(`${bundle} is missing: run \`npm run build\` first.`);
   const stage = path.join(cache, 'package', target);
   rmSync(stage, { recursive: true, force: true });

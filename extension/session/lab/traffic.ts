@@ -10,7 +10,7 @@ import { isAlive } from './processIdentity.ts';
 import type { TrafficPlan, TrafficReady } from './trafficPlan.ts';
 
 const tickMs = 50;
-const udpPorts = [53, 123, 443, 4789, 5353, 8080];
+const udpPorts = [53, 9, 443, 4789, 5353, 8080];
 const tcpPorts = [22, 80, 443, 8080];
 const payloadBytes = [18, 64, 128, 512, 1200];
 

@@ -9,7 +9,7 @@ export const bundledTests = path.join(cache, 'host-tests');
 
 /** Bundles the suite and the tests into what an extension host can load. */
 export async function bundleHostTests() {
-  if (!existsSync(path.join(dist, 'extension.js'))) throw new Error('Run `npm run build` first.');
+  if (!existsSync(path.join(dist, 'extension.mjs'))) throw new Error('Run `npm run build` first.');
   rmSync(bundledTests, { recursive: true, force: true });
   await build({
     absWorkingDir: root,
