@@ -19,11 +19,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const maps = new MapsView(services);
   const packets = new PacketPanel(services);
   const tests = new PacketTests(services);
-  const idle = releaseWhenIdle(services, () => packets.isOpen || tests.usesHelper);
+  const registered = registerCommands(services, maps, packets);
+  const idle = releaseWhenIdle(services, () => packets.isOpen || tests.usesHelper || registered.isBusy());
+  registered.onDidEnd(() => idle.check());
   packets.onDidClose(() => idle.check());
   tests.onDidEnd(() => idle.check());
   context.subscriptions.push(
-    registerCommands(services, maps, packets),
+    registered,
     maps.register(),
     packets,
     tests,

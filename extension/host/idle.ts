@@ -5,8 +5,8 @@ import type { Services } from './services.ts';
 const graceMs = 3000;
 
 /**
- * Ends the helper when nothing is attached and no panel may use it: after detaching, no process is left.
- * `inUse` says whether a panel is open.
+ * Ends the helper when nothing is attached and nothing may use it: after detaching, no process is left.
+ * `inUse` says whether a panel is open, tests run or a command is under way.
  */
 export function releaseWhenIdle(services: Services, inUse: () => boolean): { check(): void; dispose(): void } {
   let timer: NodeJS.Timeout | undefined;

@@ -9,19 +9,32 @@ import { compileCommand } from './compile.ts';
 import { detachCommand } from './detach.ts';
 import { verifyCommand } from './verify.ts';
 
-/** One line per command; every failure of any of them reaches the user through one place. */
-export function registerCommands(services: Services, maps: MapsView, packets: PacketPanel): vscode.Disposable {
+/**
+ * One line per command; every failure of any of them reaches the user through one place. `isBusy` says whether one is
+ * under way, `onDidEnd` is called after the last.
+ */
+export function registerCommands(
+  services: Services,
+  maps: MapsView,
+  packets: PacketPanel,
+): vscode.Disposable & { isBusy(): boolean; onDidEnd(listener: () => void): void } {
+  let running = 0;
+  let ended = (): void => undefined;
   const register = (id: string, run: (...args: unknown[]) => unknown): vscode.Disposable =>
     vscode.commands.registerCommand(id, async (...args: unknown[]) => {
+      running++;
       try {
         return await run(...args);
       } catch (error) {
         // Not awaited: a command is done when its work is, not when its message is dismissed.
         void showError(services, error);
         return undefined;
+      } finally {
+        running--;
+        if (running === 0) ended();
       }
     });
-  return vscode.Disposable.from(
+  const registered = vscode.Disposable.from(
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
@@ -34,4 +47,11 @@ export function registerCommands(services: Services, maps: MapsView, packets: Pa
     }),
     register(commands.showLog, () => services.log.show()),
   );
+  return {
+    isBusy: () => running > 0,
+    onDidEnd: (listener) => {
+      ended = listener;
+    },
+    dispose: () => registered.dispose() as void,
+  };
 }
