@@ -90,27 +90,4 @@ describe('the test explorer', () => {
     await waitForState('xdp_multi.xdptest.json', 'Passed');
     await until('no message', async () => ((await inline.count()) === 0 ? true : undefined));
   });
-
-  it('runs tests in the built-in machine by its profile', async () => {
-    // A result that no run before can have left.
-    const file = path.join(folder, 'counter/xdp_counter.xdptest.json');
-    writeFileSync(file, readFileSync(file, 'utf8').replace('"XDP_DROP"', '"XDP_TX"'));
-    // The tree is read again after the file changed, which closes a menu or a picker that is open at that moment.
-    const profile = app.page
-      .locator('.quick-input-list .monaco-list-row')
-      .filter({ hasText: 'Run in Built-in Machine' });
-    await until('the profile to be chosen', async () => {
-      try {
-        await row('xdp_counter.xdptest.json').click({ button: 'right', timeout: 3000 });
-        await app.page.getByRole('menuitem', { name: 'Execute Using Profile...' }).click({ timeout: 3000 });
-        await profile.click({ timeout: 3000 });
-        return true;
-      } catch {
-        await app.page.keyboard.press('Escape');
-        return undefined;
-      }
-    });
-    await waitForState('xdp_counter.xdptest.json', 'Failed');
-    await app.screenshot('tests-4-built-in');
-  });
 });
