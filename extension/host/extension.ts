@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import { registerCommands } from './commands/commands.ts';
 import { followActiveEditor } from './contextKeys.ts';
+import { watchGuards } from './guards.ts';
+import { startHotReload } from './hotReload.ts';
 import { releaseWhenIdle } from './idle.ts';
 import { PacketPanel } from './panels/packetPanel.ts';
 import { createServices, type Services } from './services.ts';
@@ -19,7 +21,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const maps = new MapsView(services);
   const packets = new PacketPanel(services);
   const tests = new PacketTests(services);
-  const registered = registerCommands(services, maps, packets);
+  const reload = startHotReload(services);
+  const registered = registerCommands(services, maps, packets, reload);
   const idle = releaseWhenIdle(services, () => packets.isOpen || tests.usesHelper || registered.isBusy());
   registered.onDidEnd(() => idle.check());
   packets.onDidClose(() => idle.check());
@@ -33,6 +36,8 @@ export function activate(context: vscode.ExtensionContext): void {
     createStatusBar(services),
     registerTasks(context),
     reportLosses(services),
+    watchGuards(services),
+    reload,
     idle,
     followActiveEditor(),
   );

@@ -4,6 +4,11 @@ export const commands = {
   verify: 'xdp.verify',
   attach: 'xdp.attach',
   detach: 'xdp.detach',
+  replace: 'xdp.replace',
+  toggleHotReload: 'xdp.toggleHotReload',
+  confirmAttachment: 'xdp.confirmAttachment',
+  keepAttached: 'xdp.keepAttached',
+  adopt: 'xdp.adopt',
   runPacket: 'xdp.runPacket',
   openMapViewer: 'xdp.openMapViewer',
   restartHelper: 'xdp.restartHelper',
@@ -17,6 +22,8 @@ export const settings = {
   clangPath: 'xdp.clang.path',
   nodePath: 'xdp.helper.nodePath',
   includePath: 'xdp.compile.includePath',
+  guardSeconds: 'xdp.attach.guardSeconds',
+  hotReload: 'xdp.attach.hotReload',
 } as const;
 
 export const contextKeys = { isBpfSource: 'xdp.isBpfSource' } as const;

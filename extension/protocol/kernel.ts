@@ -142,6 +142,15 @@ export const Attachment = v.object({
 });
 export type Attachment = v.InferOutput<typeof Attachment>;
 
+/** Why losing an interface would lock its user out. */
+export const Lifeline = v.variant('kind', [
+  v.object({ kind: v.literal('default-route'), family: v.picklist(['IPv4', 'IPv6']) }),
+  v.object({ kind: v.literal('remote-session'), peer: v.string() }),
+]);
+export type Lifeline = v.InferOutput<typeof Lifeline>;
+
+const GuardSeconds = v.optional(v.pipe(u32, v.minValue(1), v.maxValue(3600)));
+
 /** A map by id, or by the absolute path of its pin. */
 export const MapRef = v.union([v.object({ id: u32 }), v.object({ pin: v.string() })]);
 export type MapRef = v.InferOutput<typeof MapRef>;
@@ -222,8 +231,31 @@ export const kernelContract = {
       via: v.picklist(['link', 'netlink']),
       /** Pin the link (and the object's maps) so that the attachment outlives the helper. */
       keep: v.boolean(),
+      /** Undo it after so many seconds unless `xdp/confirm` comes before; nothing is pinned until then. Links only. */
+      guardSeconds: GuardSeconds,
     }),
     Attachment,
+  ),
+  /**
+   * Puts another program in the place of an attached one, in one step: no packet meets neither. The handle stays. Fails
+   * with `attach-failed` when somebody else's program is there by now. Guarded: the program before it comes back.
+   */
+  'xdp/replace': method(
+    v.object({ attachment: v.number(), object: v.number(), program: v.string(), guardSeconds: GuardSeconds }),
+    Attachment,
+  ),
+  /** Ends the countdown of a guarded attachment: it stays, and is pinned if that was asked for. */
+  'xdp/confirm': method(v.object({ attachment: v.number() }), Attachment),
+  /** Undoes a guarded attachment now. */
+  'xdp/revert': method(v.object({ attachment: v.number() }), nothing),
+  /** Pins an attachment after all. `object`: the loaded one whose maps and types are pinned with it. */
+  'xdp/keep': method(v.object({ attachment: v.number(), object: v.number() }), Attachment),
+  /** Makes a kept attachment of this user one of this helper's own: it can be replaced, and its maps read. */
+  'xdp/adopt': method(v.object({ ifindex: u32 }), v.object({ attachment: Attachment, maps: v.array(MapInfo) })),
+  /** What would be cut off by dropping the packets of an interface. `peers`: addresses of the user's remote session. */
+  'xdp/lifelines': method(
+    v.object({ ifindex: u32, peers: v.array(v.string()) }),
+    v.object({ lifelines: v.array(Lifeline) }),
   ),
   'xdp/detach': method(v.object({ attachment: v.number() }), nothing),
   /** Whatever is attached to the interface; without `force` only what is this user's own. */
@@ -253,6 +285,15 @@ export type KernelContract = typeof kernelContract;
 export const kernelEvents = {
   /** An attachment ended without our asking: its interface vanished, or somebody detached it by force. */
   'attachment/lost': v.object({ attachment: v.number(), iface: v.string(), reason: v.string() }),
+  /** A guarded attachment, once a second; `reverted` also when the helper could not wait, `restored` when a program came back. */
+  'attachment/guard': v.object({
+    attachment: v.number(),
+    iface: v.string(),
+    program: v.string(),
+    state: v.picklist(['counting', 'confirmed', 'reverted']),
+    secondsLeft: u32,
+    restored: v.optional(v.string()),
+  }),
   /** libbpf's own words, for the output channel. */
   log: v.object({ level: v.picklist(['warn', 'info', 'debug']), text: v.string() }),
   /** Links, addresses or attachments changed (netlink notification). */

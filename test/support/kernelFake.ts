@@ -88,6 +88,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
       open.delete(fd);
     },
     createXdpLink: newFd,
+    updateLink: () => 0,
     detachLink: () => 0,
     testRun: () => ({ result: 0, retval: 2, durationNs: 1, dataOut: new Uint8Array(), ctxOut: new Uint8Array(24) }),
     testRunInBackground: async () => ({
@@ -121,6 +122,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     driver: () => 'fake_driver',
     onCpu: (_cpu, work) => work(),
     printk: { during: (work) => ({ outcome: work(), lines: [] }) },
+    lifelines: () => [],
     nowNs: () => 1n,
     ...kernel.system,
   };

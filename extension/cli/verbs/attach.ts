@@ -1,16 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { XdpError } from '../../core/errors.ts';
 import { xdpModeRequests } from '../../core/xdp.ts';
-import { Attachments, type LiveAttachment } from '../../session/attachments.ts';
+import { Attachments } from '../../session/attachments.ts';
+import type { LiveAttachment } from '../../session/attachmentTypes.ts';
 import { chooseProgram, openObject } from '../../session/bpfObject.ts';
-import { type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
+import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
 import type { Output } from '../output.ts';
+import { awaitConfirmation, type Ending, guardSecondsFor } from './attachGuard.ts';
+import { noteMaps, watchFile } from './attachWatch.ts';
 
 export const attach: Verb = {
   summary: 'attach a program to an interface until Ctrl-C (or --keep)',
   usage:
-    'attach FILE --iface IF [--prog NAME] [--mode auto|native|generic|offload] [--netns NS] [--via link|netlink] [--guard S] [--keep]',
-  async run(args, { output, kernel, registry, build, signal }) {
+    'attach FILE --iface IF [--prog NAME] [--mode auto|native|generic|offload] [--netns NS] [--via link|netlink] [--guard S] [--keep] [--replace [--fresh-maps]] [--watch]',
+  async run(args, context) {
     const { values, positionals } = parse(
       this.usage,
       args,
@@ -20,44 +22,92 @@ export const attach: Verb = {
         mode: { type: 'string', default: 'auto' },
         netns: { type: 'string' },
         via: { type: 'string', default: 'link' },
-        guard: { type: 'string', default: '0' },
+        guard: { type: 'string' },
         keep: { type: 'boolean', default: false },
+        replace: { type: 'boolean', default: false },
+        'fresh-maps': { type: 'boolean', default: false },
+        watch: { type: 'boolean', default: false },
       },
       { min: 1, max: 1 },
     );
     if (values.iface === undefined) {
       throw new XdpError('usage', 'No interface was named.', { fix: `Usage: xdp ${this.usage}` });
     }
-    const mode = oneOf('--mode', values.mode, xdpModeRequests);
-    const via = oneOf('--via', values.via, ['link', 'netlink'] as const);
-    const guardSeconds = wholeNumber('--guard', values.guard, { min: 0, max: 3600 });
-    if (values.keep && guardSeconds > 0) {
-      throw new XdpError('usage', '--keep and --guard exclude each other: nothing is pinned before it is confirmed.', {
-        fix: 'Try it with --guard first, then attach with --keep.',
+    if (values.watch && values.keep) {
+      throw new XdpError('usage', '--watch stays in the foreground and --keep returns: they exclude each other.', {
+        fix: 'Attach with --keep, and later put a new build in its place: xdp attach FILE --iface IF --replace',
       });
     }
-    const object = await openObject(positionals[0] ?? '', build);
-    const program = chooseProgram(object, values.prog);
-    const attachments = new Attachments(kernel, registry);
-    const lost = firstLoss(attachments);
-    const live = await attachments.attach({
-      object,
-      program: program.name,
+    return await run(context, {
+      file: positionals[0] ?? '',
       iface: values.iface,
-      mode,
-      via,
+      program: values.prog,
+      mode: oneOf('--mode', values.mode, xdpModeRequests),
+      via: oneOf('--via', values.via, ['link', 'netlink'] as const),
+      guard: values.guard,
       keep: values.keep,
-      ...(values.netns === undefined ? {} : { netns: values.netns }),
+      replace: values.replace,
+      keepMaps: !values['fresh-maps'],
+      watch: values.watch,
+      netns: values.netns,
     });
-    announce(output, live);
-    if (values.keep) return 0;
-    try {
-      return await untilTheEnd({ output, live, lost, signal, guardSeconds });
-    } finally {
-      await attachments.dispose();
-    }
   },
 };
+
+interface Options {
+  file: string;
+  iface: string;
+  program: string | undefined;
+  mode: (typeof xdpModeRequests)[number];
+  via: 'link' | 'netlink';
+  guard: string | undefined;
+  keep: boolean;
+  replace: boolean;
+  keepMaps: boolean;
+  watch: boolean;
+  netns: string | undefined;
+}
+
+async function run(context: Context, options: Options): Promise<ExitCode> {
+  const { output, kernel, registry, build, signal } = context;
+  const { iface, netns, mode, via, keep } = options;
+  const object = await openObject(options.file, build);
+  const { name: program } = chooseProgram(object, options.program);
+  const attachments = new Attachments(kernel, registry);
+  try {
+    const guardSeconds = await guardSecondsFor({ attachments, output, iface, netns, via, asked: options.guard });
+    const ending = endOf(attachments);
+    const guarded = guardSeconds === undefined ? {} : { guardSeconds };
+    const before = options.replace ? await attachments.adoptIfKept(iface, netns) : undefined;
+    let live: LiveAttachment;
+    if (before === undefined) {
+      const where = netns === undefined ? {} : { netns };
+      live = await attachments.attach({ object, program, iface, mode, via, keep, ...where, ...guarded });
+    } else {
+      const replaced = await attachments.replace(before, { object, program, keepMaps: options.keepMaps, ...guarded });
+      noteMaps(output, replaced, before);
+      live = replaced.attachment;
+    }
+    const returns = keep || before !== undefined;
+    if (!returns) announce(output, live);
+    if (guardSeconds !== undefined) {
+      const answer = await awaitConfirmation({ attachments, output, live, guardSeconds, ending, signal });
+      if (answer !== 'confirmed') return answer;
+    }
+    if (returns) {
+      announce(output, live);
+      return 0;
+    }
+    const reload = options.watch ? watchFile(context, attachments, live) : undefined;
+    try {
+      return await untilTheEnd(output, ending, signal);
+    } finally {
+      reload?.dispose();
+    }
+  } finally {
+    await attachments.dispose();
+  }
+}
 
 function announce(output: Output, live: LiveAttachment): void {
   const { program, progId, iface, mode, linkId, pin, netns } = live;
@@ -68,6 +118,7 @@ function announce(output: Output, live: LiveAttachment): void {
     mode,
     ...(linkId === undefined ? {} : { linkId }),
     ...(pin === undefined ? {} : { pin }),
+    ...(live.modeReason === undefined ? {} : { modeReason: live.modeReason }),
   };
   output.result(document, () => {
     const kept =
@@ -82,55 +133,23 @@ function announce(output: Output, live: LiveAttachment): void {
   }
 }
 
-function firstLoss(attachments: Attachments): Promise<string> {
+function endOf(attachments: Attachments): Ending {
   return new Promise((resolve) => {
     attachments.onDidChange((event) => {
-      if (event.kind === 'lost') resolve(event.reason);
+      if (event.kind === 'lost') resolve({ lost: `${event.attachment.iface}: ${event.reason}` });
+      if (event.kind === 'reverted' && event.restored === undefined) resolve('reverted');
     });
   });
 }
 
-async function untilTheEnd(run: {
-  output: Output;
-  live: LiveAttachment;
-  lost: Promise<string>;
-  signal: AbortSignal;
-  guardSeconds: number;
-}): Promise<ExitCode> {
-  const { output, live, lost, signal, guardSeconds } = run;
-  const ended = new Promise<'ended'>((resolve) => {
-    if (signal.aborted) resolve('ended');
-    signal.addEventListener('abort', () => resolve('ended'), { once: true });
+async function untilTheEnd(output: Output, ending: Ending, signal: AbortSignal): Promise<ExitCode> {
+  const asked = new Promise<'asked'>((resolve) => {
+    if (signal.aborted) resolve('asked');
+    signal.addEventListener('abort', () => resolve('asked'), { once: true });
   });
-  const waits: Promise<'ended' | 'confirmed' | 'unconfirmed' | { lost: string }>[] = [
-    ended,
-    lost.then((reason) => ({ lost: reason })),
-  ];
   // A pending promise does not keep Node alive; the helper's pipe does.
-  const outcome = await Promise.race(guardSeconds === 0 ? waits : [...waits, guard(output, live, guardSeconds)]);
-  if (outcome === 'confirmed') {
-    output.note('Confirmed.');
-    return await untilTheEnd({ ...run, guardSeconds: 0 });
-  }
-  if (outcome === 'ended') return 0;
-  if (outcome === 'unconfirmed') {
-    output.note(`Not confirmed within ${guardSeconds} s: ${live.program} is detached from ${live.iface} again.`);
-    return 1;
-  }
-  output.note(`${live.program} is not attached to ${live.iface} any more: ${outcome.lost}`);
+  const outcome = await Promise.race([asked, ending]);
+  if (outcome === 'asked') return 0;
+  output.note(outcome === 'reverted' ? 'Not confirmed in time: reverted.' : `Not attached any more: ${outcome.lost}`);
   return 1;
-}
-
-/** Enter on a terminal confirms; without a terminal nobody can. */
-async function guard(output: Output, live: LiveAttachment, seconds: number): Promise<'confirmed' | 'unconfirmed'> {
-  output.note(`Guarded: press Enter within ${seconds} s to stay attached to ${live.iface}.`);
-  const timeout = sleep(seconds * 1000, 'unconfirmed' as const);
-  if (!process.stdin.isTTY) return await timeout;
-  const { stdin } = process;
-  const enter = new Promise<'confirmed'>((resolve) => stdin.once('data', () => resolve('confirmed')));
-  try {
-    return await Promise.race([enter, timeout]);
-  } finally {
-    stdin.pause();
-  }
 }

@@ -7,6 +7,7 @@ import type { InterfaceInfo } from '../../protocol/kernel.ts';
 import type { AttachRequest, LiveAttachment } from '../../session/attachments.ts';
 import { type BpfObject, chooseProgram, xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
+import { guardSecondsFor } from '../guards.ts';
 import { views } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { showVerdicts } from './verify.ts';
@@ -25,6 +26,7 @@ export async function attachCommand(services: Services, target: unknown): Promis
   if (!iface) return;
   const mode = await pickMode(iface);
   if (!mode) return;
+  const guardSeconds = await guardSecondsFor(services, iface.name, undefined);
   const live = await vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Window,
@@ -38,6 +40,7 @@ export async function attachCommand(services: Services, target: unknown): Promis
         mode,
         via: 'link',
         keep: false,
+        ...(guardSeconds === undefined ? {} : { guardSeconds }),
       }),
   );
   services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);
@@ -61,7 +64,7 @@ async function attachOrExplain(services: Services, file: vscode.Uri, request: At
   }
 }
 
-async function pickProgram(object: BpfObject): Promise<ProgramSpec | undefined> {
+export async function pickProgram(object: BpfObject): Promise<ProgramSpec | undefined> {
   const programs = xdpPrograms(object.spec);
   if (programs.length <= 1) return chooseProgram(object, undefined);
   const picked = await vscode.window.showQuickPick(

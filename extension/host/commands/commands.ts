@@ -6,7 +6,10 @@ import type { Services } from '../services.ts';
 import type { MapsView } from '../views/mapsView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
+import type { HotReload } from '../../session/hotReload.ts';
+import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
+import { adoptCommand, keepCommand, replaceCommand, toggleHotReloadCommand } from './replace.ts';
 import { verifyCommand } from './verify.ts';
 
 /**
@@ -17,6 +20,7 @@ export function registerCommands(
   services: Services,
   maps: MapsView,
   packets: PacketPanel,
+  reload: HotReload,
 ): vscode.Disposable & { isBusy(): boolean; onDidEnd(listener: () => void): void } {
   let running = 0;
   let ended = (): void => undefined;
@@ -39,6 +43,11 @@ export function registerCommands(
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
     register(commands.detach, (target) => detachCommand(services, target)),
+    register(commands.replace, (target) => replaceCommand(services, target)),
+    register(commands.toggleHotReload, (target) => toggleHotReloadCommand(services, reload, target)),
+    register(commands.confirmAttachment, () => confirmCommand(services)),
+    register(commands.keepAttached, (target) => keepCommand(services, target)),
+    register(commands.adopt, () => adoptCommand(services)),
     register(commands.runPacket, (target) => packets.open(target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.restartHelper, async () => {

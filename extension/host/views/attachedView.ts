@@ -17,7 +17,9 @@ export class AttachedView implements vscode.TreeDataProvider<LiveAttachment> {
     return vscode.Disposable.from(
       this.#changed,
       vscode.window.registerTreeDataProvider(views.attached, this),
-      this.#services.attachments.onDidChange(() => this.#changed.fire()),
+      this.#services.attachments.onDidChange(({ kind }) => {
+        if (kind !== 'counting') this.#changed.fire();
+      }),
     );
   }
 
@@ -34,15 +36,17 @@ export class AttachedView implements vscode.TreeDataProvider<LiveAttachment> {
       live.iface,
       live.mode,
       live.progId,
-      live.object.file,
+      live.object?.file ?? vscode.l10n.t('kept by an earlier session'),
     );
-    item.iconPath = new vscode.ThemeIcon('plug');
+    item.iconPath = new vscode.ThemeIcon(live.pin === undefined ? 'plug' : 'pinned');
     item.contextValue = 'attachment';
-    item.command = {
-      command: 'vscode.open',
-      title: vscode.l10n.t('Open Source'),
-      arguments: [vscode.Uri.file(live.object.file)],
-    };
+    if (live.object !== undefined) {
+      item.command = {
+        command: 'vscode.open',
+        title: vscode.l10n.t('Open Source'),
+        arguments: [vscode.Uri.file(live.object.file)],
+      };
+    }
     return item;
   }
 }

@@ -27,6 +27,7 @@ export class MapFeed {
     this.#services = services;
     this.#post = post;
     this.#subscription = services.attachments.onDidChange((event) => {
+      if (event.kind === 'counting' || event.kind === 'confirmed') return;
       if (event.kind === 'attached') {
         this.#selected = event.attachment.maps[0]?.info.id ?? this.#selected;
         this.#post({ kind: 'clearProblem' });

@@ -53,6 +53,14 @@ export function bindLibbpf(): Libbpf {
       opts.writeUInt32LE(flags, 8);
       return libbpf.linkCreate(programFd, ifindex, BPF_XDP, opts);
     },
+    updateLink: (fd, programFd, expectedFd) => {
+      const BPF_F_REPLACE = 4;
+      const opts = Buffer.alloc(16); // struct bpf_link_update_opts: sz, flags, old_prog_fd
+      opts.writeBigUInt64LE(BigInt(opts.length), 0);
+      opts.writeUInt32LE(BPF_F_REPLACE, 8);
+      opts.writeUInt32LE(expectedFd, 12);
+      return libbpf.linkUpdate(fd, programFd, opts);
+    },
     detachLink: (fd) => libbpf.linkDetach(fd),
     testRun: (fd, request) => runTest((opts) => libbpf.testRun(fd, opts), request),
     testRunInBackground: (fd, request) => runTestInBackground((opts) => libbpf.testRunInBackground(fd, opts), request),

@@ -86,6 +86,9 @@ export function libbpfSymbols(library: Library) {
     linkCreate: bind<(programFd: number, target: number, type: number, opts: Uint8Array) => number>(
       'int bpf_link_create(int program, int target, int type, const void *opts)',
     ),
+    linkUpdate: bind<(fd: number, programFd: number, opts: Uint8Array) => number>(
+      'int bpf_link_update(int fd, int program, const void *opts)',
+    ),
     linkDetach: bind<(fd: number) => number>('int bpf_link_detach(int fd)'),
 
     /** Fills the opts in place. */

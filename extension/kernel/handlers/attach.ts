@@ -5,13 +5,15 @@ import type { Handlers } from '../../protocol/rpc.ts';
 import { errno } from '../libbpf/errno.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 import { attachError } from './attachFailures.ts';
-import type { AttachmentStore } from './attachments.ts';
+import { describeAttachment } from './attachments.ts';
 import type { Context } from './context.ts';
-import { kernelError } from './failures.ts';
+import { detachOwn } from './detach.ts';
+import { findLink } from './findLink.ts';
+import { startGuard } from './guards.ts';
 import { attachedPrograms, driverOf, modesOf } from './interfaces.ts';
 import { requireXdp, type StoredProgram } from './objects.ts';
 
-type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach'>;
+type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach' | 'xdp/lifelines'>;
 
 interface AttachParams {
   object: number;
@@ -20,10 +22,16 @@ interface AttachParams {
   mode: XdpModeRequest;
   via: 'link' | 'netlink';
   keep: boolean;
+  guardSeconds?: number | undefined;
 }
 
 export function attachHandlers(context: Context): AttachHandlers {
-  return { 'xdp/attach': (params) => attach(context, params) };
+  return {
+    'xdp/attach': (params) => attach(context, params),
+    'xdp/lifelines': ({ ifindex, peers }) => ({
+      lifelines: context.system.lifelines(findLink(context, ifindex).name, peers),
+    }),
+  };
 }
 
 function attach(context: Context, params: AttachParams): Attachment {
@@ -35,9 +43,15 @@ function attach(context: Context, params: AttachParams): Attachment {
       fix: 'Mount a BPF file system (mount -t bpf bpf /sys/fs/bpf) and start the helper with elevation, or attach without keeping.',
     });
   }
+  if (params.guardSeconds !== undefined && params.via === 'netlink') {
+    throw new XdpError('usage', 'A netlink attachment cannot be guarded: it would outlive a helper that was killed', {
+      fix: 'Attach by a link, or without the guard (--guard 0).',
+    });
+  }
   const { held, mode, modeReason } = inSomeMode(context, params, program, link);
   try {
     const attachment = register(context, params, program, link, mode, held);
+    if (params.guardSeconds !== undefined) guardAttachment(context, attachment, params);
     context.emit('interfaces/changed', {});
     return { ...attachment, ...(modeReason === undefined ? {} : { modeReason }) };
   } catch (error) {
@@ -45,15 +59,6 @@ function attach(context: Context, params: AttachParams): Attachment {
     else removeNetlink(context, params.ifindex, program, mode);
     throw error;
   }
-}
-
-export function findLink(context: Context, ifindex: number): LinkRecord {
-  const link = context.netlink.link(ifindex);
-  if (typeof link !== 'number') return link;
-  if (link !== -errno.ENODEV) throw kernelError('Asking the kernel for the interface', link);
-  throw new XdpError('interface-not-found', `There is no interface with index ${ifindex} in this network namespace`, {
-    fix: 'List the interfaces again: it may have been removed, or live in another network namespace.',
-  });
 }
 
 /** Auto takes native and falls back to generic, saying why; what is busy is busy in every mode. */
@@ -151,8 +156,9 @@ function register(
 ): Attachment {
   const info = linkFd === undefined ? undefined : context.libbpf.linkInfo(linkFd);
   const linkId = info === undefined || typeof info === 'number' ? undefined : info.id;
-  const kept = pin(context, params, program, linkFd);
-  const stored: ReturnType<AttachmentStore['add']> = context.attachments.add({
+  // Nothing is pinned before it is confirmed.
+  const kept = params.guardSeconds === undefined ? pin(context, params, program, linkFd) : undefined;
+  const stored = context.attachments.add({
     program: program.name,
     programId: program.info.id,
     programFd: program.fd,
@@ -165,26 +171,31 @@ function register(
     directory: kept?.directory,
     releaseObject: context.objects.hold(params.object),
   });
-  return {
-    attachment: stored.handle,
-    program: program.name,
-    progId: program.info.id,
-    ifindex: params.ifindex,
-    iface: link.name,
-    mode,
-    via: params.via,
-    ...(linkId === undefined ? {} : { linkId }),
-    ...(kept === undefined || !params.keep ? {} : { pin: kept.path }),
-  };
+  return { ...describeAttachment(stored), ...(kept === undefined || !params.keep ? {} : { pin: kept.path }) };
+}
+
+function guardAttachment(context: Context, { attachment }: Attachment, params: AttachParams): void {
+  startGuard(context, attachment, {
+    seconds: params.guardSeconds ?? 0,
+    restores: undefined,
+    confirm: (stored) => {
+      if (!params.keep) return undefined;
+      const kept = pin(context, params, context.objects.program(params.object, params.program), stored.linkFd);
+      if (kept !== undefined) context.attachments.change(attachment, { directory: kept.directory });
+      return kept?.path;
+    },
+    revert: (stored) => detachOwn(context, stored),
+    abandon: () => {},
+  });
 }
 
 /**
  * What is kept is pinned. A netlink attachment survives a crash anyway: its program is pinned whenever that is possible,
  * so that the next helper knows it as this user's own.
  */
-function pin(
+export function pin(
   context: Context,
-  params: AttachParams,
+  params: Pick<AttachParams, 'object' | 'ifindex' | 'via' | 'keep'>,
   program: StoredProgram,
   linkFd: number | undefined,
 ): { path: string; directory: string } | undefined {

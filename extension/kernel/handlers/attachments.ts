@@ -1,4 +1,5 @@
 import type { XdpMode } from '../../core/xdp.ts';
+import type { Attachment } from '../../protocol/kernel.ts';
 import type { Libbpf } from '../libbpf/port.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 
@@ -18,6 +19,15 @@ export interface StoredAttachment {
   /** Directory of its pins. */
   readonly directory: string | undefined;
   readonly releaseObject: () => void;
+}
+
+/** The part that changes when another program takes the place of the first. */
+export type Occupant = Pick<StoredAttachment, 'program' | 'programId' | 'programFd' | 'releaseObject'>;
+
+export function describeAttachment(stored: StoredAttachment): Attachment {
+  const { handle, program, programId, ifindex, iface, mode, via, linkId } = stored;
+  const about = { attachment: handle, program, progId: programId, ifindex, iface, mode, via };
+  return { ...about, ...(linkId === undefined ? {} : { linkId }) };
 }
 
 export class AttachmentStore {
@@ -42,6 +52,18 @@ export class AttachmentStore {
 
   all(): StoredAttachment[] {
     return [...this.#attachments.values()];
+  }
+
+  /** What was there before is the caller's to release. */
+  change(
+    handle: number,
+    changed: Partial<Occupant & Pick<StoredAttachment, 'directory'>>,
+  ): StoredAttachment | undefined {
+    const attachment = this.#attachments.get(handle);
+    if (attachment === undefined) return undefined;
+    const stored = { ...attachment, ...changed };
+    this.#attachments.set(handle, stored);
+    return stored;
   }
 
   on(ifindex: number, programId: number): StoredAttachment | undefined {

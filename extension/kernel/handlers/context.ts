@@ -3,6 +3,7 @@ import type { Libbpf } from '../libbpf/port.ts';
 import type { Netlink } from '../netlink/client.ts';
 import type { System } from '../system/system.ts';
 import type { AttachmentStore } from './attachments.ts';
+import type { Guards } from './guards.ts';
 import type { ObjectStore } from './objects.ts';
 import type { PinDirectory } from './pins.ts';
 import type { PrintCapture } from './prints.ts';
@@ -17,5 +18,6 @@ export interface Context {
   readonly prints: PrintCapture;
   readonly objects: ObjectStore;
   readonly attachments: AttachmentStore;
+  readonly guards: Guards;
   emit<E extends keyof KernelEvents>(event: E, data: KernelEvents[E]): void;
 }

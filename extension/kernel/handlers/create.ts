@@ -3,16 +3,19 @@ import type { Handlers } from '../../protocol/rpc.ts';
 import type { Libbpf } from '../libbpf/port.ts';
 import type { Netlink } from '../netlink/client.ts';
 import type { System } from '../system/system.ts';
+import { adoptHandlers } from './adopt.ts';
 import { attachHandlers } from './attach.ts';
 import { AttachmentStore } from './attachments.ts';
 import type { Context } from './context.ts';
 import { detachHandlers } from './detach.ts';
+import { guardHandlers, Guards } from './guards.ts';
 import { interfaceHandlers } from './interfaces.ts';
 import { loadHandlers } from './load.ts';
 import { mapHandlers } from './maps.ts';
 import { ObjectStore } from './objects.ts';
 import type { PinDirectory } from './pins.ts';
 import { capturePrints } from './prints.ts';
+import { replaceHandlers } from './replace.ts';
 import { testRunHandlers } from './testRun.ts';
 import { watchInterfaces } from './watch.ts';
 
@@ -38,6 +41,7 @@ export function createHandlers(ports: Ports): KernelService {
     prints: capturePrints(ports.libbpf, (level, text) => ports.emit('log', { level, text })),
     objects: new ObjectStore(ports.libbpf),
     attachments: new AttachmentStore(ports.libbpf),
+    guards: new Guards(),
   };
   const watch = watchInterfaces(context);
   return {
@@ -46,12 +50,17 @@ export function createHandlers(ports: Ports): KernelService {
       ...loadHandlers(context),
       ...testRunHandlers(context),
       ...attachHandlers(context),
+      ...replaceHandlers(context),
+      ...guardHandlers(context),
+      ...adoptHandlers(context),
       ...detachHandlers(context),
       ...interfaceHandlers(context),
       ...mapHandlers(context),
     },
     dispose: () => {
       watch.stop();
+      // Whoever could confirm is gone.
+      context.guards.revertAll();
       for (const attachment of context.attachments.all()) context.attachments.release(attachment.handle);
       context.objects.closeAll();
     },

@@ -3,7 +3,7 @@ import { flagsOfMode, xdpFlags } from '../../core/xdp.ts';
 import type { AttachedProgram, kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
 import { errno } from '../libbpf/errno.ts';
-import { findLink } from './attach.ts';
+import { findLink } from './findLink.ts';
 import { describeHolder } from './attachFailures.ts';
 import type { StoredAttachment } from './attachments.ts';
 import type { Context } from './context.ts';
@@ -67,7 +67,8 @@ function detachInterface(context: Context, ifindex: number, force: boolean): Att
 }
 
 /** Detaches at once: closing a link's fd would leave it to whoever else holds the link, such as its pin. */
-function detachOwn(context: Context, stored: StoredAttachment): void {
+export function detachOwn(context: Context, stored: StoredAttachment): void {
+  context.guards.cancel(stored.handle);
   const result =
     stored.linkFd === undefined
       ? removeByNetlink(context, stored.ifindex, stored.mode, stored.programFd)

@@ -109,9 +109,9 @@ export class PinDirectory {
     return this.#libbpf.openPin(`./${directory}/program`);
   }
 
-  /** Names in the source and absolute paths of every pinned map of this user, in any network namespace. */
-  maps(): { name: string; path: string }[] {
-    return this.#directories().flatMap((directory) =>
+  /** Names in the source and absolute paths of every pinned map of this user, in any network namespace, or of one attachment. */
+  maps(of?: string): { name: string; path: string }[] {
+    return (of === undefined ? this.#directories() : [of]).flatMap((directory) =>
       list(`./${directory}/maps`).map((name) => ({
         name: name.replaceAll('@', '.'),
         path: `${this.path}/${directory}/maps/${name}`,

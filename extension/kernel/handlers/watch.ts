@@ -27,6 +27,7 @@ export function watchInterfaces(context: Context): { stop(): void } {
 export function reportLost(context: Context, links: readonly LinkRecord[]): void {
   for (const { attachment, reason } of context.attachments.lost(links)) {
     if (attachment.directory !== undefined && !('problem' in context.pins)) context.pins.remove(attachment.directory);
+    context.guards.cancel(attachment.handle);
     context.attachments.release(attachment.handle);
     context.emit('attachment/lost', { attachment: attachment.handle, iface: attachment.iface, reason });
   }

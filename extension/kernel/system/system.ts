@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import type { Lifeline } from '../../protocol/kernel.ts';
 import { capabilitiesOfStatus } from './capabilities.ts';
 import { parseCpuList } from './cpus.ts';
+import { lifelinesOf, readNetworkTables } from './lifelines.ts';
 import { type PrintkCapture, tracefsCapture } from './tracefs.ts';
 
 /** What the handlers need of the machine beside libbpf and netlink. */
@@ -14,6 +16,8 @@ export interface System {
   driver(iface: string): string | undefined;
   /** Runs `work` with this thread on one CPU; -errno when the CPU cannot be had. */
   onCpu<T>(cpu: number, work: () => T): T | number;
+  /** Why losing `iface` would lock the user out, in this network namespace. `peers`: ends of the user's remote session. */
+  lifelines(iface: string, peers: readonly string[]): Lifeline[];
   readonly printk: PrintkCapture;
   /** CLOCK_MONOTONIC. */
   nowNs(): bigint;
@@ -25,6 +29,7 @@ export const fileSystem: Omit<System, 'driver' | 'onCpu'> = {
   possibleCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8')),
   onlineCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
+  lifelines: (iface, peers) => lifelinesOf(iface, peers, readNetworkTables()),
   printk: tracefsCapture(),
   nowNs: () => process.hrtime.bigint(),
 };
