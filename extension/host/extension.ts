@@ -12,6 +12,7 @@ import { PacketTests } from './testing/packetTests.ts';
 import { AttachedView } from './views/attachedView.ts';
 import { MapsView } from './views/mapsView.ts';
 import { reportLosses } from './losses.ts';
+import { Traces } from './traces.ts';
 
 let services: Services | undefined;
 
@@ -22,7 +23,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const packets = new PacketPanel(services);
   const tests = new PacketTests(services);
   const reload = startHotReload(services);
-  const registered = registerCommands(services, maps, packets, reload);
+  const traces = new Traces(services);
+  const registered = registerCommands(services, maps, packets, reload, traces);
   const idle = releaseWhenIdle(services, () => packets.isOpen || tests.usesHelper || registered.isBusy());
   registered.onDidEnd(() => idle.check());
   packets.onDidClose(() => idle.check());
@@ -38,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     reportLosses(services),
     watchGuards(services),
     reload,
+    traces,
     idle,
     followActiveEditor(),
   );

@@ -12,6 +12,7 @@ export const commands = {
   runPacket: 'xdp.runPacket',
   openMapViewer: 'xdp.openMapViewer',
   restartHelper: 'xdp.restartHelper',
+  showPrintk: 'xdp.showPrintk',
   showLog: 'xdp.showLog',
 } as const;
 

@@ -263,6 +263,11 @@ export const kernelContract = {
     v.object({ ifindex: u32, force: v.boolean() }),
     v.object({ detached: v.array(AttachedProgram) }),
   ),
+  /**
+   * From now on `trace/exception` events for this helper's attachments, and with `printk` what any program prints as
+   * `trace/printk`. `problem`: why not.
+   */
+  'trace/follow': method(v.object({ printk: v.boolean() }), v.object({ problem: v.optional(v.string()) })),
   'interfaces/list': method(nothing, v.object({ interfaces: v.array(InterfaceInfo) })),
 
   /** Own profile: maps of this helper's objects and pins. System profile: every map. */
@@ -293,6 +298,21 @@ export const kernelEvents = {
     state: v.picklist(['counting', 'confirmed', 'reverted']),
     secondsLeft: u32,
     restored: v.optional(v.string()),
+  }),
+  /** Lines of bpf_printk; `left`: how many more there were. */
+  'trace/printk': v.object({ lines: v.array(v.string()), left: u32 }),
+  /** Packets of one of our programs that did not go where it sent them: core/xdpExceptions.ts. */
+  'trace/exception': v.object({
+    kind: v.picklist(['exception', 'redirect', 'transmit']),
+    progId: u32,
+    program: v.string(),
+    iface: v.string(),
+    ifindex: u32,
+    action: v.string(),
+    errno: u32,
+    toIfindex: u32,
+    toIface: v.optional(v.string()),
+    count: u32,
   }),
   /** libbpf's own words, for the output channel. */
   log: v.object({ level: v.picklist(['warn', 'info', 'debug']), text: v.string() }),

@@ -123,6 +123,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     onCpu: (_cpu, work) => work(),
     printk: { during: (work) => ({ outcome: work(), lines: [] }) },
     lifelines: () => [],
+    trace: () => ({ problem: 'no tracefs here' }),
     nowNs: () => 1n,
     ...kernel.system,
   };

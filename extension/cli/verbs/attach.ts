@@ -98,6 +98,7 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
       announce(output, live);
       return 0;
     }
+    await followExceptions(output, live);
     const reload = options.watch ? watchFile(context, attachments, live) : undefined;
     try {
       return await untilTheEnd(output, ending, signal);
@@ -107,6 +108,18 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
   } finally {
     await attachments.dispose();
   }
+}
+
+/** Pain of many: tested in generic mode, deployed in native mode. net/core/dev.c, netif_receive_generic_xdp(). */
+const genericDifferences =
+  'Generic mode runs on a copy that the stack made: slower; a VLAN tag that hardware took off is not in the packet, and headroom and tail differ from native mode.';
+
+/** Where packets get lost, as it happens; that it cannot be seen is said once. */
+async function followExceptions(output: Output, { client }: LiveAttachment): Promise<void> {
+  const { countExceptions, exceptionLine } = await import('../../session/exceptions.ts');
+  countExceptions(client, (total) => output.note(exceptionLine(total)));
+  const { problem } = await client.call('trace/follow', { printk: false });
+  if (problem !== undefined) output.note(`Exceptions of XDP are not shown: ${problem}`);
 }
 
 function announce(output: Output, live: LiveAttachment): void {
@@ -127,7 +140,8 @@ function announce(output: Output, live: LiveAttachment): void {
         : `Kept by ${pin}; \`xdp detach --iface ${iface}${netns === undefined ? '' : ` --netns ${netns}`}\` removes it.`;
     return `${program} attached to ${iface} (${mode}), program id ${progId}. ${kept}`;
   });
-  if (live.modeReason !== undefined) output.note(live.modeReason);
+  if (live.modeReason !== undefined) output.note(`auto took ${mode} mode: ${live.modeReason}`);
+  if (mode === 'generic') output.note(genericDifferences);
   if (live.via === 'netlink') {
     output.note('Attached through netlink: it survives a crash of this process, and other tools may replace it.');
   }

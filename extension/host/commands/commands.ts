@@ -3,6 +3,7 @@ import { showError } from '../errors.ts';
 import { commands, views } from '../ids.ts';
 import type { PacketPanel } from '../panels/packetPanel.ts';
 import type { Services } from '../services.ts';
+import type { Traces } from '../traces.ts';
 import type { MapsView } from '../views/mapsView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
@@ -21,6 +22,7 @@ export function registerCommands(
   maps: MapsView,
   packets: PacketPanel,
   reload: HotReload,
+  traces: Traces,
 ): vscode.Disposable & { isBusy(): boolean; onDidEnd(listener: () => void): void } {
   let running = 0;
   let ended = (): void => undefined;
@@ -54,6 +56,7 @@ export function registerCommands(
       await services.kernel.own();
       maps.resume();
     }),
+    register(commands.showPrintk, () => traces.showPrintk()),
     register(commands.showLog, () => services.log.show()),
   );
   return {

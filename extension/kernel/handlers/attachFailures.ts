@@ -72,15 +72,39 @@ function detailsOf({ link, mode, result, words, driver }: AttachFailure) {
 
 function unsupported(failure: AttachFailure): XdpError {
   const { link, driver, mode, words } = failure;
-  const said = words === undefined ? '' : ` The kernel says: ${words}`;
+  // The kernel speaks of native mode here too, since it looks for the driver's one entry point.
+  const said = words === undefined || mode === 'offload' ? '' : ` The kernel says: ${words}`;
+  const why = mode === 'offload' ? ': no hardware behind it takes XDP programs.' : '.';
   return new XdpError(
     'mode-unsupported',
-    `${link.name} (${driver || 'no driver name'}) cannot run XDP in ${mode} mode.${said}`,
-    {
-      fix: mode === 'generic' ? 'Choose another interface.' : 'Attach in generic mode, which every driver has.',
-      details: detailsOf(failure),
-    },
+    `${link.name} (${driver || 'no driver name'}) cannot run XDP in ${mode} mode${why}${said}`,
+    { fix: otherMode(failure), details: detailsOf(failure) },
   );
+}
+
+/** Where the program can run instead, by what the interface is. */
+function otherMode({ link, mode, offered }: AttachFailure): string {
+  if (mode === 'generic') return 'Choose another interface.';
+  if (mode === 'offload' && offered !== undefined) {
+    return 'Attach in native mode, or in generic mode, which every driver has. Offload needs a card that runs BPF itself (Netronome NFP).';
+  }
+  const generic = 'or attach in generic mode, which every driver has';
+  switch (link.kind) {
+    case 'macvlan':
+    case 'macvtap':
+    case 'ipvlan':
+    case 'vlan':
+    case 'vxlan':
+      return `Attach in native mode to the interface below it, where its packets arrive first, ${generic}.`;
+    case 'bridge':
+      return `Attach in native mode to the ports of the bridge, where packets arrive first, ${generic}.`;
+    case 'tun':
+      return `Native mode needs Ethernet frames: make it a tap (ip tuntap add dev NAME mode tap), ${generic}.`;
+    default:
+      return link.loopback
+        ? 'Attach in generic mode: no driver stands behind lo.'
+        : 'Attach in generic mode, which every driver has.';
+  }
 }
 
 function busy(failure: AttachFailure, said: string, details: Record<string, string | number>): XdpError {
@@ -133,14 +157,18 @@ export const vethSingleBufferMtu = 3506;
 
 function advice({ link, mode, words }: AttachFailure): string {
   const text = words?.toLowerCase() ?? '';
+  const veth = link.kind === 'veth';
   if (text.includes('mtu') || (mode === 'native' && link.mtu > vethSingleBufferMtu)) {
-    return `Lower the MTU (ip link set ${link.name} mtu ${vethSingleBufferMtu}; on a veth that of its peer), write SEC("xdp.frags"), or attach in generic mode.`;
+    const peer = veth ? ', and that of its peer' : '';
+    return `Lower the MTU (ip link set ${link.name} mtu ${vethSingleBufferMtu}${peer}), write SEC("xdp.frags"), or attach in generic mode.`;
   }
   if (text.includes('lro') || text.includes('gro_hw')) {
     return `Switch the offload off: ethtool -K ${link.name} lro off rx-gro-hw off.`;
   }
   if (text.includes('queue') || text.includes('channel')) {
-    return `Give it fewer channels: ethtool -L ${link.name} combined N; XDP needs a transmit queue for each CPU on many drivers.`;
+    return veth
+      ? `Give its peer no more transmit queues than ${link.name} has receive queues (ethtool -L PEER tx ${link.rxQueues}), or attach in generic mode.`
+      : `Give it fewer channels: ethtool -L ${link.name} combined N; XDP needs a transmit queue for each CPU on many drivers.`;
   }
   if (text.includes('devmap') || text.includes('cpumap')) {
     return 'Such a program runs from a devmap or cpumap entry: attach the program that redirects to it.';

@@ -17,6 +17,7 @@ import type { PinDirectory } from './pins.ts';
 import { capturePrints } from './prints.ts';
 import { replaceHandlers } from './replace.ts';
 import { testRunHandlers } from './testRun.ts';
+import { traceHandlers } from './trace.ts';
 import { watchInterfaces } from './watch.ts';
 
 export interface Ports {
@@ -44,6 +45,7 @@ export function createHandlers(ports: Ports): KernelService {
     guards: new Guards(),
   };
   const watch = watchInterfaces(context);
+  const trace = traceHandlers(context);
   return {
     handlers: {
       hello: () => hello(context),
@@ -56,9 +58,11 @@ export function createHandlers(ports: Ports): KernelService {
       ...detachHandlers(context),
       ...interfaceHandlers(context),
       ...mapHandlers(context),
+      ...trace.handlers,
     },
     dispose: () => {
       watch.stop();
+      trace.stop();
       // Whoever could confirm is gone.
       context.guards.revertAll();
       for (const attachment of context.attachments.all()) context.attachments.release(attachment.handle);

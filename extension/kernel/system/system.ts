@@ -4,6 +4,7 @@ import { capabilitiesOfStatus } from './capabilities.ts';
 import { parseCpuList } from './cpus.ts';
 import { lifelinesOf, readNetworkTables } from './lifelines.ts';
 import { type PrintkCapture, tracefsCapture } from './tracefs.ts';
+import { openTraceStream, type TracedEvent, type TraceStream } from './traceStream.ts';
 
 /** What the handlers need of the machine beside libbpf and netlink. */
 export interface System {
@@ -19,6 +20,8 @@ export interface System {
   /** Why losing `iface` would lock the user out, in this network namespace. `peers`: ends of the user's remote session. */
   lifelines(iface: string, peers: readonly string[]): Lifeline[];
   readonly printk: PrintkCapture;
+  /** The caller closes it; a second one while the first is open takes its place. */
+  trace(events: readonly TracedEvent[]): TraceStream | { problem: string };
   /** CLOCK_MONOTONIC. */
   nowNs(): bigint;
 }
@@ -31,5 +34,6 @@ export const fileSystem: Omit<System, 'driver' | 'onCpu'> = {
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
   lifelines: (iface, peers) => lifelinesOf(iface, peers, readNetworkTables()),
   printk: tracefsCapture(),
+  trace: (events) => openTraceStream(events),
   nowNs: () => process.hrtime.bigint(),
 };

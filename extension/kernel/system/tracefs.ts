@@ -17,7 +17,7 @@ export interface PrintkCapture {
 
 const mountPoints = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 const event = 'events/bpf_trace/bpf_trace_printk';
-const instancePrefix = 'xdp-vscode-';
+export const instancePrefix = 'xdp-vscode-';
 
 /**
  * An own tracefs instance for the time of one run, so that nobody else's trace is touched and nobody else's lines are
@@ -27,7 +27,7 @@ export function tracefsCapture(roots: readonly string[] = mountPoints): PrintkCa
   let runs = 0;
   return {
     during: (work) => {
-      const root = findRoot(roots);
+      const root = findTracefs(roots);
       if (typeof root !== 'string') return { outcome: work(), problem: root.problem };
       runs++;
       const instance = join(root, 'instances', `${instancePrefix}${process.pid}-${runs}`);
@@ -35,7 +35,7 @@ export function tracefsCapture(roots: readonly string[] = mountPoints): PrintkCa
         removeLeftovers(join(root, 'instances'));
         mkdirSync(instance);
       } catch (cause) {
-        return { outcome: work(), problem: refused(root, cause) };
+        return { outcome: work(), problem: refusedTrace(root, cause) };
       }
       try {
         const problem = enable(instance);
@@ -81,7 +81,7 @@ function enable(instance: string): string | undefined {
 }
 
 /** A helper that was killed in the middle of a run leaves its instance behind. */
-function removeLeftovers(instances: string): void {
+export function removeLeftovers(instances: string): void {
   for (const name of readdirSync(instances)) {
     const pid = name.startsWith(instancePrefix) ? Number.parseInt(name.slice(instancePrefix.length), 10) : Number.NaN;
     if (Number.isNaN(pid) || pid === process.pid || existsSync(`/proc/${pid}`)) continue;
@@ -90,7 +90,7 @@ function removeLeftovers(instances: string): void {
 }
 
 /** One that somebody holds open stays, until the next run of any helper. */
-function removeInstance(instance: string): void {
+export function removeInstance(instance: string): void {
   try {
     rmdirSync(instance);
   } catch (error) {
@@ -99,14 +99,14 @@ function removeInstance(instance: string): void {
 }
 
 /** A root of mode 0700 looks as if it were not there, but for the errno. */
-function findRoot(roots: readonly string[]): string | { problem: string } {
+export function findTracefs(roots: readonly string[] = mountPoints): string | { problem: string } {
   let problem: string | undefined;
   for (const root of roots) {
     try {
       statSync(join(root, 'instances'));
       return root;
     } catch (cause) {
-      if (errorCode(cause) !== 'ENOENT') problem ??= refused(root, cause);
+      if (errorCode(cause) !== 'ENOENT') problem ??= refusedTrace(root, cause);
     }
   }
   return { problem: problem ?? notMounted };
@@ -115,7 +115,7 @@ function findRoot(roots: readonly string[]): string | { problem: string } {
 const notMounted =
   'bpf_printk lines cannot be read: tracefs is not mounted. Mount it with: sudo mount -t tracefs tracefs /sys/kernel/tracing';
 
-function refused(root: string, cause: unknown): string {
+export function refusedTrace(root: string, cause: unknown): string {
   const what = `bpf_printk lines cannot be read: ${root} refuses this user (${errorCode(cause)})`;
   return process.getuid?.() === 0
     ? `${what}, although it is root: a container or kernel lockdown closes it`

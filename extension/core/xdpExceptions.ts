@@ -1,0 +1,60 @@
+import { errnoMeanings } from './xdpErrnos.ts';
+
+/** A packet that did not go where its program sent it, as one of the kernel's xdp tracepoints tells. */
+export interface XdpException {
+  /** `exception`: the driver could not do what was asked; `redirect`: no such way; `transmit`: the other end dropped it. */
+  kind: 'exception' | 'redirect' | 'transmit';
+  /** 0 where the tracepoint does not tell. */
+  progId: number;
+  ifindex: number;
+  /** Without `XDP_`, as the kernel prints it; '' for a number that is no action. */
+  action: string;
+  /** Positive, 0 when none was given. */
+  errno: number;
+  toIfindex: number;
+  /** Packets. */
+  count: number;
+}
+
+/** One line of a trace of the events below; undefined for anything else. Source: include/trace/events/xdp.h. */
+export function parseException(line: string): XdpException | undefined {
+  const match = /: (xdp_exception|xdp_redirect_err|xdp_redirect_map_err|xdp_devmap_xmit|xdp_bulk_tx): (.*)$/.exec(line);
+  if (match === null) return undefined;
+  const fields = new Map([...(match[2] ?? '').matchAll(/(\w+)=(\S*)/g)].map(([, name, value]) => [name, value ?? '']));
+  const number = (name: string): number => Math.abs(Number.parseInt(fields.get(name) ?? '0', 10)) || 0;
+  const action = fields.get('action') ?? '';
+  const about = {
+    progId: number('prog_id'),
+    action: /^[A-Z]+$/.test(action) ? action : '',
+    errno: number('err'),
+    toIfindex: number('to_ifindex'),
+  };
+  switch (match[1]) {
+    case 'xdp_exception':
+      return { ...about, kind: 'exception', ifindex: number('ifindex'), count: 1 };
+    case 'xdp_devmap_xmit':
+      return { ...about, kind: 'transmit', ifindex: number('from_ifindex'), count: number('drops') };
+    case 'xdp_bulk_tx':
+      return { ...about, kind: 'transmit', ifindex: number('ifindex'), count: number('drops') };
+    default:
+      return { ...about, kind: 'redirect', ifindex: number('ifindex'), count: 1 };
+  }
+}
+
+/** What happened and why, in words: `XDP_REDIRECT failed: ENETDOWN, the interface that it goes to is down`. */
+export function explainException({ kind, action, errno }: XdpException): string {
+  const meaning = errnoMeanings.get(errno);
+  const why = errno === 0 ? '' : `: ${meaning === undefined ? `errno ${errno}` : `${meaning[0]}, ${meaning[1]}`}`;
+  switch (kind) {
+    case 'redirect':
+      return `XDP_REDIRECT failed${why}`;
+    case 'transmit':
+      return `dropped while being sent by XDP_${action === '' ? 'TX or XDP_REDIRECT' : action}${why}`;
+    case 'exception':
+      if (action === 'ABORTED') return 'XDP_ABORTED: the program gave up on it, or a tail call or helper of it failed';
+      if (action === 'TX')
+        return 'XDP_TX failed: the driver could not send it back (its ring is full; a veth whose peer runs no XDP program)';
+      if (action === 'REDIRECT') return 'XDP_REDIRECT failed in the driver; the redirect error beside it says why';
+      return 'the program returned a number that is no XDP action: the packet is dropped';
+  }
+}
