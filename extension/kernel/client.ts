@@ -13,7 +13,8 @@ import {
 import { type Calls, ErrorData } from '../protocol/rpc.ts';
 import { serveAskPass } from './launch/askPass.ts';
 import { describeEnd, judge, netnsNames, noSuchNetns, passwordNeeded, whatItWrote } from './launch/failures.ts';
-import { type Elevation, isNetnsName, type LaunchAttempt, planLaunch } from './launch/plan.ts';
+import { isNetns, processOf } from './launch/netns.ts';
+import { type Elevation, type LaunchAttempt, planLaunch } from './launch/plan.ts';
 import { launch, type LaunchedProcess, launchFacts } from './launch/process.ts';
 import { createWireConnection } from './wire.ts';
 
@@ -24,7 +25,7 @@ export interface StartHelperOptions {
   execPath: string;
   /** `system` adds CAP_SYS_ADMIN, for the operations that the kernel ties to it. */
   profile: 'own' | 'system';
-  /** Name of a network namespace under /run/netns. */
+  /** A network namespace: a name under /run/netns, the number of a process, or /proc/PID/ns/net. */
   netns?: string;
   elevation: Elevation;
   /** Asks the user for the sudo password; undefined = cancelled. */
@@ -61,15 +62,19 @@ export async function startHelper(options: StartHelperOptions): Promise<HelperCl
     });
   }
   // Better said before a password is asked for. Where /run/netns cannot be seen, the launch script finds out.
-  if (netns !== undefined && isNetnsName(netns) && existsSync('/run/netns') && !netnsNames().includes(netns)) {
-    throw noSuchNetns(netns);
-  }
+  if (netns !== undefined && isNetns(netns) && isMissing(netns)) throw noSuchNetns(netns);
   const request = { ...options, netns };
   for (const attempt of planLaunch(request, launchFacts(options.askPassword !== undefined))) {
     const started = await tryAttempt(attempt, options);
     if (started !== 'next') return started;
   }
   throw passwordNeeded();
+}
+
+function isMissing(netns: string): boolean {
+  const pid = processOf(netns);
+  if (pid !== undefined) return !existsSync(`/proc/${pid}`);
+  return existsSync('/run/netns') && !netnsNames().includes(netns);
 }
 
 async function tryAttempt(attempt: LaunchAttempt, options: StartHelperOptions): Promise<HelperClient | 'next'> {

@@ -1,7 +1,9 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { otherNamespaces } from '../../extension/session/namespaces.ts';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { eventually, ipXdp, type VethLab, vethLab } from '../support/kernelHelper.ts';
 
@@ -118,3 +120,26 @@ test('--watch puts each saved build in place, and leaves the old one when it doe
   expect(await terminal.exit).toBe(0);
   await eventually('detaching', () => ipXdp(lab) === undefined);
 });
+
+test('the namespace of a process, such as a container’s, is entered by its number', async () => {
+  // Without a name: only its process leads there.
+  const child: ChildProcess = spawn('unshare', ['-n', 'sleep', '60'], { stdio: 'ignore' });
+  try {
+    const own = await eventually('the process', () => commandOf(child.pid) === 'sleep' && child.pid);
+    expect(await otherNamespaces()).toContainEqual({ netns: String(own), label: 'sleep', kind: 'process' });
+    for (const netns of [String(own), `/proc/${own}/ns/net`]) {
+      const attached = cli.run(['attach', source, '--iface', 'lo', '--netns', netns, '--mode', 'generic', '--keep']);
+      expect(attached.stderr).toContain('Generic mode');
+      expect(attached.status).toBe(0);
+      expect(cli.run(['detach', '--iface', 'lo', '--netns', netns]).status).toBe(0);
+    }
+  } finally {
+    child.kill();
+  }
+  const gone = cli.run(['attach', source, '--iface', 'lo', '--netns', '999999999']);
+  expect(gone).toMatchObject({ status: 2, json: { error: { code: 'netns-not-found' } } });
+});
+
+function commandOf(pid: number | undefined): string {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+}

@@ -5,7 +5,6 @@ import { libbpfFix } from '../../extension/kernel/ffi/library.ts';
 import { describeEnd, judge, type LaunchEnd, passwordNeeded } from '../../extension/kernel/launch/failures.ts';
 import {
   type Elevation,
-  isNetnsName,
   type LaunchAttempt,
   type LaunchFacts,
   planLaunch,
@@ -14,6 +13,7 @@ import { launchExit, launchScript, scriptCommand } from '../../extension/kernel/
 import { capabilitiesOfMask, capabilitiesOfStatus } from '../../extension/kernel/system/capabilities.ts';
 import { parseCpuList } from '../../extension/kernel/system/cpus.ts';
 import { parseTrace, tracefsCapture } from '../../extension/kernel/system/tracefs.ts';
+import { isNetns, isNetnsName, netnsPath } from '../../extension/kernel/launch/netns.ts';
 
 const own = ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF'];
 const full = ['CAP_SETPCAP', ...own, 'CAP_SYS_ADMIN'];
@@ -219,3 +219,17 @@ test.for([
 ] as const)('libbpf for %j', ([osRelease, words]) => {
   expect(libbpfFix(osRelease)).toContain(words);
 });
+
+test.each([
+  ['lab', '/run/netns/lab'],
+  ['999999999', '/proc/999999999/ns/net'],
+  ['/proc/12/ns/net', '/proc/12/ns/net'],
+])('%s is the namespace %s', (text, file) => {
+  expect(isNetns(text)).toBe(true);
+  expect(netnsPath(text)).toBe(file);
+});
+
+test.each(['/proc/12', '/proc/1/../2/ns/net', '/proc/self/ns/net', '/etc/passwd', '/proc/12/ns/net/', '-1/ns/net'])(
+  '%s is no namespace',
+  (text) => expect(isNetns(text)).toBe(false),
+);

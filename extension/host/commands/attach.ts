@@ -22,11 +22,12 @@ export async function attachCommand(services: Services, target: unknown): Promis
   );
   const program = await pickProgram(object);
   if (!program) return;
-  const iface = await pickInterface(services);
-  if (!iface) return;
+  const where = await pickInterface(services);
+  if (!where) return;
+  const { iface, netns } = where;
   const mode = await pickMode(iface);
   if (!mode) return;
-  const guardSeconds = await guardSecondsFor(services, iface.name, undefined);
+  const guardSeconds = await guardSecondsFor(services, iface.name, netns);
   const live = await vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Window,
@@ -40,6 +41,7 @@ export async function attachCommand(services: Services, target: unknown): Promis
         mode,
         via: 'link',
         keep: false,
+        ...(netns === undefined ? {} : { netns }),
         ...(guardSeconds === undefined ? {} : { guardSeconds }),
       }),
   );
@@ -79,23 +81,59 @@ export async function pickProgram(object: BpfObject): Promise<ProgramSpec | unde
   return picked?.program;
 }
 
-async function pickInterface(services: Services): Promise<InterfaceInfo | undefined> {
-  const client = await services.kernel.own();
+async function pickInterface(services: Services): Promise<{ iface: InterfaceInfo; netns?: string } | undefined> {
+  const here = await interfaceFrom(services, undefined);
+  if (here !== 'elsewhere') return here && { iface: here };
+  const netns = await pickNamespace();
+  if (netns === undefined) return undefined;
+  const there = await interfaceFrom(services, netns);
+  return there === undefined || there === 'elsewhere' ? undefined : { iface: there, netns };
+}
+
+async function interfaceFrom(
+  services: Services,
+  netns: string | undefined,
+): Promise<InterfaceInfo | 'elsewhere' | undefined> {
+  const client = await services.kernel.own(netns);
   const { interfaces } = await client.call('interfaces/list', {});
-  const picked = await vscode.window.showQuickPick(
-    interfaces.map((iface) => ({
-      label: iface.name,
-      description: [iface.driver, iface.state, `MTU ${iface.mtu}`].filter((part) => part !== '').join(' · '),
-      detail: interfaceDetail(iface),
-      iface,
-    })),
-    {
-      title: vscode.l10n.t('Attach: interface'),
-      placeHolder: vscode.l10n.t('Where the program sees every packet that arrives'),
-      matchOnDescription: true,
-    },
-  );
+  const items: (vscode.QuickPickItem & { iface: InterfaceInfo | 'elsewhere' })[] = interfaces.map((iface) => ({
+    label: iface.name,
+    description: [iface.driver, iface.state, `MTU ${iface.mtu}`].filter((part) => part !== '').join(' · '),
+    detail: interfaceDetail(iface),
+    iface,
+  }));
+  const elsewhere = {
+    label: `$(server) ${vscode.l10n.t('In another network namespace…')}`,
+    detail: vscode.l10n.t('a named one, or that of a container'),
+    iface: 'elsewhere' as const,
+  };
+  const picked = await vscode.window.showQuickPick(netns === undefined ? [...items, elsewhere] : items, {
+    title: vscode.l10n.t('Attach: interface'),
+    placeHolder: vscode.l10n.t('Where the program sees every packet that arrives'),
+    matchOnDescription: true,
+  });
   return picked?.iface;
+}
+
+async function pickNamespace(): Promise<string | undefined> {
+  const { otherNamespaces, requireNetnsText } = await import('../../session/namespaces.ts');
+  const found = await otherNamespaces();
+  const typed = { label: `$(edit) ${vscode.l10n.t('By the number of a process…')}`, netns: undefined };
+  const items = found.map(({ netns, label, kind }) => ({
+    label,
+    description: kind === 'name' ? 'ip netns' : vscode.l10n.t('process {0}', netns),
+    netns,
+  }));
+  const picked = await vscode.window.showQuickPick([...items, typed], {
+    title: vscode.l10n.t('Attach: network namespace'),
+    matchOnDescription: true,
+  });
+  if (picked === undefined || picked.netns !== undefined) return picked?.netns;
+  const text = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Attach: network namespace'),
+    prompt: vscode.l10n.t('A name of ip netns, the number of a process, or /proc/PID/ns/net'),
+  });
+  return text === undefined ? undefined : requireNetnsText(text.trim());
 }
 
 function interfaceDetail(iface: InterfaceInfo): string {

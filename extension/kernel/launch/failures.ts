@@ -3,6 +3,7 @@ import { XdpError } from '../../core/errors.ts';
 import { elevationSetting } from '../elevation.ts';
 import type { LaunchAttempt } from './plan.ts';
 import { launchExit } from './script.ts';
+import { processOf } from './netns.ts';
 
 /** How an attempt ended before the helper said hello. */
 export interface LaunchEnd {
@@ -54,6 +55,13 @@ export function passwordNeeded(): XdpError {
 }
 
 export function noSuchNetns(netns: string): XdpError {
+  const pid = processOf(netns);
+  if (pid !== undefined) {
+    return new XdpError('netns-not-found', `There is no process ${pid} whose network namespace could be entered`, {
+      fix: 'Look for its number again (pgrep NAME; docker inspect -f {{.State.Pid}} CONTAINER).',
+      details: { netns },
+    });
+  }
   const names = netnsNames();
   return new XdpError('netns-not-found', `There is no network namespace named ${netns}`, {
     fix:

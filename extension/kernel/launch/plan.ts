@@ -1,6 +1,7 @@
 import { XdpError } from '../../core/errors.ts';
 import { elevationSetting } from '../elevation.ts';
 import { profileCapabilities } from '../system/capabilities.ts';
+import { isNetns } from './netns.ts';
 import { type ScriptArguments, scriptCommand } from './script.ts';
 
 export type Elevation = 'auto' | 'none' | 'sudo' | 'pkexec';
@@ -56,9 +57,9 @@ const sessionVariables = [
  * The ways to try in turn. Throws `usage` for a namespace name that is none, and `privilege` when there is no way at all.
  */
 export function planLaunch(request: LaunchRequest, facts: LaunchFacts): LaunchAttempt[] {
-  if (request.netns !== undefined && !isNetnsName(request.netns)) {
+  if (request.netns !== undefined && !isNetns(request.netns)) {
     throw new XdpError('usage', `${JSON.stringify(request.netns)} is not a name of a network namespace`, {
-      fix: 'ip netns list shows the names.',
+      fix: 'ip netns list shows the names; the number of a process (or /proc/PID/ns/net) stands for its namespace.',
     });
   }
   const script: ScriptArguments = { ...request, uid: facts.uid, gid: facts.gid };
@@ -107,11 +108,6 @@ function sessionOf(env: LaunchFacts['env']): Record<string, string> {
     if (value !== undefined) session[name] = value;
   }
   return session;
-}
-
-/** One path component, as ip-netns(8) makes them under /run/netns. */
-export function isNetnsName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
 }
 
 function namespaceWithoutElevation(netns: string): XdpError {

@@ -1,4 +1,5 @@
 import { profileCapabilities } from '../system/capabilities.ts';
+import { netnsPath } from './netns.ts';
 
 /** Exit codes of the script below, beside those of what it executes. */
 export const launchExit = { noSuchNetns: 65, noSetpriv: 66, noNsenter: 67 } as const;
@@ -20,7 +21,7 @@ bpffs=/sys/fs/bpf
 command -v setpriv >/dev/null || { echo 'setpriv (package util-linux) is not installed' >&2; exit ${launchExit.noSetpriv}; }
 if [ -n "$netns" ]; then
   command -v nsenter >/dev/null || { echo 'nsenter (package util-linux) is not installed' >&2; exit ${launchExit.noNsenter}; }
-  [ -e "/run/netns/$netns" ] || exit ${launchExit.noSuchNetns}
+  [ -e "$netns" ] || exit ${launchExit.noSuchNetns}
 fi
 cd /
 problem=
@@ -48,7 +49,7 @@ set -- env -i PATH="$PATH" LANG=C.UTF-8 ELECTRON_RUN_AS_NODE=1 "$node" "$helper"
 set -- --inh-caps="-all$caps" --ambient-caps="-all$caps" --bounding-set="-all$caps" --no-new-privs "$@"
 [ "$uid" = 0 ] || set -- --reuid="$uid" --regid="$gid" --clear-groups "$@"
 if [ -n "$netns" ]; then
-  exec nsenter --net="/run/netns/$netns" setpriv "$@"
+  exec nsenter --net="$netns" setpriv "$@"
 fi
 exec setpriv "$@"
 `;
@@ -70,7 +71,7 @@ export function scriptCommand(options: ScriptArguments): [string, ...string[]] {
     '-c',
     launchScript,
     'xdp-helper',
-    options.netns ?? '',
+    options.netns === undefined ? '' : netnsPath(options.netns),
     String(options.uid),
     String(options.gid),
     caps.join(''),
