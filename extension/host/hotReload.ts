@@ -57,12 +57,14 @@ export function showReplaced(services: Services, { attachment, keptMaps, freshMa
 
 function showFailure(services: Services, program: string, error: unknown): void {
   const { message } = toErrorData(error);
-  services.log.warn(`The build before of ${program} runs on: ${message}`);
+  services.log.warn(`The previous build of ${program} keeps running: ${message}`);
   vscode.window.setStatusBarMessage(
-    vscode.l10n.t('$(error) {0} was not reloaded: the build before runs on', program),
+    vscode.l10n.t('$(error) {0} was not reloaded: the previous build keeps running', program),
     8000,
   );
-  void vscode.window.showWarningMessage(vscode.l10n.t('The build before of {0} runs on. {1}', program, message));
+  void vscode.window.showWarningMessage(
+    vscode.l10n.t('The previous build of {0} keeps running. {1}', program, message),
+  );
 }
 
 async function showRejection(services: Services, file: string | undefined): Promise<void> {

@@ -120,6 +120,26 @@ test('a confirmed replacement of a kept program is what the next helper finds, a
   expect(ipXdp(lab)).toBeUndefined();
 });
 
+test('a helper that is killed in the countdown of a kept replacement: the next one puts the kept program back', async () => {
+  const { attachment } = await attach({ keep: true });
+  await replace(attachment, 600);
+  // Another helper of the same user leaves it alone while the first one counts.
+  const other = await helper({ netns: lab.ns });
+  await other.call('interfaces/list', {});
+  await other.dispose();
+  expect(ipXdp(lab)?.id).toBe(idOf('xdp_dropper'));
+  process.kill(client.hello.pid, 'SIGKILL');
+  await client.exited;
+  client = await helper({ netns: lab.ns });
+  const { interfaces } = await client.call('interfaces/list', {});
+  expect(ipXdp(lab)?.id).toBe(idOf('xdp_counter'));
+  const again = (await client.call('interfaces/list', {})).interfaces.find(({ ifindex }) => ifindex === lab.ifindex);
+  expect(interfaces.length).toBeGreaterThan(0);
+  expect(again?.attached).toMatchObject([{ program: 'xdp_counter', owner: 'kept' }]);
+  await client.call('xdp/detachInterface', { ifindex: lab.ifindex, force: false });
+  expect(ipXdp(lab)).toBeUndefined();
+});
+
 test('what a helper that was killed could not undo is not guarded', async () => {
   await expect(attach({ guardSeconds: 5, via: 'netlink' })).rejects.toMatchObject({ code: 'usage' });
   const { attachment } = await attach({ via: 'netlink' });

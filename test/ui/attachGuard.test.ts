@@ -82,7 +82,7 @@ describe('attaching where a connection may depend on it', () => {
     await app.screenshot('guard-2-reloaded');
     await app.editor.type('\nnonsense');
     await app.editor.save();
-    await app.notification(/The build before of xdp_counter runs on/);
+    await app.notification(/The previous build of xdp_counter keeps running/);
     await app.screenshot('guard-3-compile-error');
     assert.equal(attached(), second);
     writeFileSync(source, readFileSync(path.join(root, 'bpf/examples/counter/xdp_counter.bpf.c')));

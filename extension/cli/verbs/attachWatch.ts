@@ -49,7 +49,7 @@ export function watchFile(context: Context, attachments: Attachments, live: Live
     }
     if (event.kind === 'confirmed' || event.kind === 'reverted') {
       guarded.delete(event.attachment.attachment);
-      output.note(event.kind === 'confirmed' ? 'Confirmed.' : 'Not confirmed in time: the build before is back.');
+      output.note(event.kind === 'confirmed' ? 'Confirmed.' : 'Not confirmed in time: the previous build is back.');
     }
   });
   if (process.stdin.isTTY) process.stdin.on('data', enter).resume();

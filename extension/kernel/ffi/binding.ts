@@ -57,8 +57,10 @@ export function bindLibbpf(): Libbpf {
       const BPF_F_REPLACE = 4;
       const opts = Buffer.alloc(16); // struct bpf_link_update_opts: sz, flags, old_prog_fd
       opts.writeBigUInt64LE(BigInt(opts.length), 0);
-      opts.writeUInt32LE(BPF_F_REPLACE, 8);
-      opts.writeUInt32LE(expectedFd, 12);
+      if (expectedFd !== undefined) {
+        opts.writeUInt32LE(BPF_F_REPLACE, 8);
+        opts.writeUInt32LE(expectedFd, 12);
+      }
       return libbpf.linkUpdate(fd, programFd, opts);
     },
     detachLink: (fd) => libbpf.linkDetach(fd),

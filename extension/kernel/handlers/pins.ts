@@ -136,12 +136,35 @@ export class PinDirectory {
     return undefined;
   }
 
+  /**
+   * Says that another program runs in place of the pinned one until somebody confirms it. Should this helper be killed
+   * meanwhile, the next one puts the pinned program back.
+   */
+  markGuarded(directory: string): void {
+    quietly(() => mkdirSync(`./${directory}/${guardPrefix}${process.pid}`, { mode: 0o700 }));
+  }
+
+  unmarkGuarded(directory: string): void {
+    quietly(() => rmdirSync(`./${directory}/${guardPrefix}${process.pid}`));
+  }
+
+  #restoreAbandoned(directory: string, linkFd: number, programFd: number): void {
+    for (const name of list(`./${directory}`).filter((each) => each.startsWith(guardPrefix))) {
+      if (existsSync(`/proc/${name.slice(guardPrefix.length)}`)) continue;
+      if (this.#libbpf.updateLink(linkFd, programFd, undefined) < 0) continue;
+      quietly(() => rmdirSync(`./${directory}/${name}`));
+    }
+  }
+
   remove(directory: string): void {
     for (const kind of ['maps', 'btf']) {
       for (const name of list(`./${directory}/${kind}`)) quietly(() => unlinkSync(`./${directory}/${kind}/${name}`));
       quietly(() => rmdirSync(`./${directory}/${kind}`));
     }
-    for (const name of list(`./${directory}`)) quietly(() => unlinkSync(`./${directory}/${name}`));
+    for (const name of list(`./${directory}`)) {
+      quietly(() => unlinkSync(`./${directory}/${name}`));
+      quietly(() => rmdirSync(`./${directory}/${name}`));
+    }
     quietly(() => rmdirSync(`./${directory}`));
   }
 
@@ -172,6 +195,7 @@ export class PinDirectory {
       const about = { directory, programId: program.id, programName: program.name };
       const ifindex = Number(directory.slice(directory.indexOf('-i') + 2));
       if (linkFd === -errno.ENOENT) return { ...about, via: 'netlink', ifindex, linkId: undefined };
+      if (linkFd >= 0) this.#restoreAbandoned(directory, linkFd, programFd);
       const link = linkFd < 0 ? linkFd : this.#libbpf.linkInfo(linkFd);
       if (typeof link === 'number') return undefined;
       if (link.ifindex === 0) return 'gone';
@@ -184,6 +208,7 @@ export class PinDirectory {
 }
 
 const asidePrefix = 'w';
+const guardPrefix = 'guard-';
 
 function pinName(mapName: string): string {
   return mapName.replaceAll('.', '@');

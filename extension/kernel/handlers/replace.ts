@@ -63,9 +63,19 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   const path = params.guardSeconds === undefined ? finish() : undefined;
   if (params.guardSeconds !== undefined) {
     const seconds = params.guardSeconds;
-    const revert = (now: StoredAttachment): void => restore(context, now, before);
+    const { directory } = before;
+    const pins = 'problem' in context.pins || directory === undefined ? undefined : context.pins;
+    pins?.markGuarded(directory ?? '');
+    const confirm = (): string | undefined => {
+      pins?.unmarkGuarded(directory ?? '');
+      return finish();
+    };
+    const revert = (now: StoredAttachment): void => {
+      restore(context, now, before);
+      pins?.unmarkGuarded(directory ?? '');
+    };
     const { program: restores, releaseObject: abandon } = before;
-    startGuard(context, before.handle, { seconds, restores, confirm: finish, revert, abandon });
+    startGuard(context, before.handle, { seconds, restores, confirm, revert, abandon });
   }
   context.emit('interfaces/changed', {});
   return { ...describeAttachment(stored), ...(path === undefined ? {} : { pin: path }) };

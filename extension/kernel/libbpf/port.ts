@@ -32,8 +32,8 @@ export interface Libbpf {
 
   /** bpf_link_create(…, BPF_XDP): returns a link fd. `flags`: XDP_FLAGS_*. */
   createXdpLink(programFd: number, ifindex: number, flags: number): number;
-  /** BPF_LINK_UPDATE: puts another program in place; -EPERM when the link does not hold `expectedFd` any more. */
-  updateLink(linkFd: number, programFd: number, expectedFd: number): number;
+  /** BPF_LINK_UPDATE: puts another program in place; -EPERM when the link does not hold `expectedFd`, if given, any more. */
+  updateLink(linkFd: number, programFd: number, expectedFd: number | undefined): number;
   /** BPF_LINK_DETACH: detaches at once, whoever else holds the link. */
   detachLink(linkFd: number): number;
 
