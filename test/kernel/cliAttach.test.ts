@@ -121,6 +121,17 @@ test('--watch puts each saved build in place, and leaves the old one when it doe
   await eventually('detaching', () => ipXdp(lab) === undefined);
 });
 
+test('a program of another type, even one that the verifier refuses, is left with its reason', () => {
+  const file = path.join(folder, 'mixed.bpf.c');
+  const bad = 'SEC("tc") int broken(struct __sk_buff *skb) { return *(int *)(long)skb->data; }';
+  writeFileSync(file, readFileSync(source, 'utf8').replace('char _license', `${bad}\nchar _license`));
+  const attached = cli.run(['attach', file, ...where(), '--keep']);
+  expect(attached.status).toBe(0);
+  expect(attached.stderr).toMatch(/broken \(section tc\) is not loaded: a program of type sched_cls, not XDP/);
+  expect(ipXdp(lab)?.id).toBe(attached.json['progId']);
+  expect(cli.run(['detach', ...where()]).status).toBe(0);
+});
+
 test('the namespace of a process, such as a container’s, is entered by its number', async () => {
   // Without a name: only its process leads there.
   const child: ChildProcess = spawn('unshare', ['-n', 'sleep', '60'], { stdio: 'ignore' });

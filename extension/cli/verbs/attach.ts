@@ -140,6 +140,9 @@ function announce(output: Output, live: LiveAttachment): void {
         : `Kept by ${pin}; \`xdp detach --iface ${iface}${netns === undefined ? '' : ` --netns ${netns}`}\` removes it.`;
     return `${program} attached to ${iface} (${mode}), program id ${progId}. ${kept}`;
   });
+  for (const { name, section, reason } of live.loaded?.left ?? []) {
+    if (reason !== 'not asked for') output.note(`${name} (section ${section}) is not loaded: ${reason}.`);
+  }
   if (live.modeReason !== undefined) output.note(`auto took ${mode} mode: ${live.modeReason}`);
   if (mode === 'generic') output.note(genericDifferences);
   if (live.via === 'netlink') {

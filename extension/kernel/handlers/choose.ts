@@ -52,7 +52,8 @@ function reasonToLeave(
   wanted: readonly string[] | undefined,
 ): string | undefined {
   const type = program.type();
-  if (wanted !== undefined) return wanted.includes(program.name) ? undefined : 'not asked for';
+  if (wanted?.includes(program.name) === true) return undefined;
+  if (wanted !== undefined && (type === 'xdp' || type === 'unspec')) return 'not asked for';
   if (type === 'xdp') {
     return program.autoload() ? undefined : `its section ${program.section} says not to load it by itself (SEC("?…"))`;
   }
