@@ -17,7 +17,6 @@ const nodeBundles = [
   { entry: 'extension/kernel/main.ts', out: 'helper.js' },
   { entry: 'extension/cli/main.ts', out: 'cli.js', executable: true },
   { entry: 'extension/session/lab/traffic.ts', out: 'lab-traffic.js' },
-  { entry: 'extension/kernel/launch/askpass.ts', out: 'askpass.js', optional: true },
 ];
 
 /** What runs in webviews. */
@@ -36,7 +35,7 @@ export async function build({ watch = false } = {}) {
   const startedMs = performance.now();
   const configurations = [
     extensionHostBundle(hostBundle),
-    ...nodeBundles.filter(isWanted).map(nodeBundle),
+    ...nodeBundles.map(nodeBundle),
     ...browserBundles.map(browserBundle),
   ];
   if (!existsSync(path.join(root, 'node_modules/esbuild'))) throw new UserError('Run `npm ci` first.');
@@ -66,11 +65,6 @@ export async function build({ watch = false } = {}) {
     ),
   );
   report(Math.round(performance.now() - startedMs));
-}
-
-/** @param {{ entry: string, optional?: boolean }} bundle */
-function isWanted({ entry, optional = false }) {
-  return !optional || existsSync(path.join(root, entry));
 }
 
 /** @type {import('esbuild').BuildOptions} */

@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { XdpError } from '../core/errors.ts';
-import type { AttachmentRegistry } from '../session/registry.ts';
+import type { AttachmentRegistry } from '../session/attach/registry.ts';
 import type { BuildOptions } from '../session/bpfObject.ts';
 import type { KernelAccess } from '../session/kernelAccess.ts';
 import type { Output } from './output.ts';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
 import { KernelAccess } from '../session/kernelAccess.ts';
-import { AttachmentRegistry } from '../session/registry.ts';
+import { AttachmentRegistry } from '../session/attach/registry.ts';
 import { askOnTerminal } from './askOnTerminal.ts';
 import type { Context, ExitCode } from './command.ts';
 import { Ending } from './ending.ts';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { XdpError } from '../core/errors.ts';
-import type { LiveAttachment } from '../session/attachmentTypes.ts';
+import type { LiveAttachment } from '../session/attach/attachmentTypes.ts';
 import { showError } from './errors.ts';
 import { commands, settings } from './ids.ts';
 import type { Services } from './services.ts';

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { toErrorData, XdpError } from '../core/errors.ts';
-import type { Replaced } from '../session/attachmentTypes.ts';
-import { HotReload } from '../session/hotReload.ts';
+import type { Replaced } from '../session/attach/attachmentTypes.ts';
+import { HotReload } from '../session/attach/hotReload.ts';
 import { buildFile } from './build.ts';
 import { showVerdicts } from './commands/verify.ts';
 import { guardSecondsFor } from './guards.ts';

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { Attachments } from '../session/attachments.ts';
+import { Attachments } from '../session/attach/attachments.ts';
 import type { BuildOptions } from '../session/bpfObject.ts';
 import { type Elevation, KernelAccess } from '../session/kernelAccess.ts';
-import { AttachmentRegistry } from '../session/registry.ts';
+import { AttachmentRegistry } from '../session/attach/registry.ts';
 import { settings } from './ids.ts';
 
 /** What commands, views and panels share. Made at activation; nothing in it does any work before it is asked to. */

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { countExceptions, exceptionLine } from '../session/exceptions.ts';
+import { countExceptions, exceptionLine } from '../session/attach/exceptions.ts';
 import type { HelperClient } from '../session/kernelAccess.ts';
 import type { Services } from './services.ts';
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { XdpError } from '../core/errors.ts';
-import { createHandlers, type KernelService } from './handlers/create.ts';
-import { PinDirectory } from './handlers/pins.ts';
+import { createHandlers, type KernelService } from './handlers/attach/create.ts';
+import { PinDirectory } from './handlers/attach/pins.ts';
 import { emitter, serve } from './server.ts';
 import { createWireConnection } from './wire.ts';
 

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type HelperClient, startHelper } from '../../extension/kernel/client.ts';
 import { openObject } from '../../extension/session/bpfObject.ts';
-import { readMap } from '../../extension/session/maps.ts';
+import { readMap } from '../../extension/session/maps/maps.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 

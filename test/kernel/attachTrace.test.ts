@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
-import { countExceptions, exceptionLine, type ExceptionTotal } from '../../extension/session/exceptions.ts';
+import { countExceptions, exceptionLine, type ExceptionTotal } from '../../extension/session/attach/exceptions.ts';
 import { eventually, fixture, fixtureText, helper, type VethLab, vethLab } from '../support/kernelHelper.ts';
 
 let lab: VethLab;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { otherNamespaces } from '../../extension/session/namespaces.ts';
+import { otherNamespaces } from '../../extension/session/attach/namespaces.ts';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { eventually, ipXdp, type VethLab, vethLab } from '../support/kernelHelper.ts';
 

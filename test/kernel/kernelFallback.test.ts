@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { expect, test, vi } from 'vitest';
 import { watchDisconnect } from '../../extension/kernel/ffi/libc.ts';
 import { bindMachine } from '../../extension/kernel/ffi/machine.ts';
-import { createHandlers, type KernelService } from '../../extension/kernel/handlers/create.ts';
+import { createHandlers, type KernelService } from '../../extension/kernel/handlers/attach/create.ts';
 import type { Libbpf } from '../../extension/kernel/libbpf/port.ts';
 import type { MapInfo, MapPage } from '../../extension/protocol/kernel.ts';
 import { command, eventually, fixture } from '../support/kernelHelper.ts';

@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestResult } from '../../extension/core/packetTest/result.ts';
 import { writePcapng } from '../../extension/core/packet/pcap.ts';
-import { runPacketTests } from '../../extension/session/packetTest.ts';
-import { kernelTestEngine } from '../../extension/session/packetTestKernel.ts';
+import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts';
+import { kernelTestEngine } from '../../extension/session/packetTest/kernel.ts';
 import type { HelperClient } from '../../extension/session/kernelAccess.ts';
 import { buildHelper, helper, openFiles, vethLab } from '../support/kernelHelper.ts';
 

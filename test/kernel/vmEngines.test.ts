@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parsePacketText } from '../../extension/core/packet/parsePacket.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import { openObject } from '../../extension/session/bpfObject.ts';
-import { runPacketBoth } from '../../extension/session/engineBoth.ts';
-import { runPacketVm } from '../../extension/session/engineVm.ts';
-import type { RunContext } from '../../extension/session/run.ts';
+import { runPacketBoth } from '../../extension/session/engine/both.ts';
+import { runPacketVm } from '../../extension/session/engine/vm.ts';
+import type { RunContext } from '../../extension/session/run/run.ts';
 import { helper } from '../support/kernelHelper.ts';
 import { bundledInclude, project, repository } from '../support/toolchain.ts';
 

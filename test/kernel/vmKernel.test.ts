@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPacket } from '../../extension/core/packet/build.ts';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
-import { engineTarget } from '../../extension/session/engineTarget.ts';
+import { engineTarget } from '../../extension/session/engine/target.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import { helper } from '../support/kernelHelper.ts';
 import { generatePacket, Random } from '../support/packetGenerate.ts';

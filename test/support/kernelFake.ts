@@ -1,4 +1,4 @@
-import { createHandlers, type KernelService } from '../../extension/kernel/handlers/create.ts';
+import { createHandlers, type KernelService } from '../../extension/kernel/handlers/attach/create.ts';
 import type { BpfMap, BpfMapInfo, BpfObject, BpfProgram, Libbpf } from '../../extension/kernel/libbpf/port.ts';
 import type { Netlink } from '../../extension/kernel/netlink/client.ts';
 import type { LinkRecord } from '../../extension/kernel/netlink/rtnetlink.ts';

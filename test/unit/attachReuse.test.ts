@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { MapSpec, ObjectSpec } from '../../extension/core/object/spec.ts';
 import { mapSchema } from '../../extension/core/maps/schema.ts';
-import { planReuse } from '../../extension/session/reuseMaps.ts';
+import { planReuse } from '../../extension/session/attach/reuseMaps.ts';
 
 const spec: MapSpec = {
   name: 'stats',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { modesOf } from '../../extension/kernel/handlers/interfaces.ts';
-import { verdictLine } from '../../extension/kernel/handlers/loadFailures.ts';
+import { verdictLine } from '../../extension/kernel/handlers/object/loadFailures.ts';
 import { errnoText } from '../../extension/kernel/libbpf/errno.ts';
 import { type FakeKernel, fakeLink, fakeMapInfo, fakeService } from '../support/kernelFake.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { lifelinesOf, type NetworkTables } from '../../extension/kernel/system/lifelines.ts';
-import { describeLifelines } from '../../extension/session/lifelines.ts';
+import { describeLifelines } from '../../extension/session/attach/lifelines.ts';
 
 /** As the files of /proc/net stand on a machine with eth0 (10.0.2.15/24, default), wlan0 and a VPN, tun0 (10.8.0.0/16). */
 const tables: NetworkTables = {

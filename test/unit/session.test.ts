@@ -7,10 +7,10 @@ import type { ProgramSpec } from '../../extension/core/object/spec.ts';
 import type { AttachedProgram, Attachment, HelloReply } from '../../extension/protocol/kernel.ts';
 import { type BpfObject, chooseProgram, openObject } from '../../extension/session/bpfObject.ts';
 import { type HelperClient, KernelAccess } from '../../extension/session/kernelAccess.ts';
-import { toCsv, toOpenMetrics } from '../../extension/session/mapExport.ts';
-import type { OpenMap } from '../../extension/session/maps.ts';
-import { packetArgument } from '../../extension/session/packetArgument.ts';
-import { AttachmentRegistry } from '../../extension/session/registry.ts';
+import { toCsv, toOpenMetrics } from '../../extension/session/maps/mapExport.ts';
+import type { OpenMap } from '../../extension/session/maps/maps.ts';
+import { packetArgument } from '../../extension/session/run/packetArgument.ts';
+import { AttachmentRegistry } from '../../extension/session/attach/registry.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'xdp-session-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { vmTestEngine } from '../../extension/session/engineVmTests.ts';
-import { runPacketTests } from '../../extension/session/packetTest.ts';
+import { vmTestEngine } from '../../extension/session/engine/vmTests.ts';
+import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts';
 import { bundledInclude, repository } from '../support/toolchain.ts';
 
 const examples = join(repository, 'bpf/examples');

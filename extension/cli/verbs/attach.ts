@@ -1,7 +1,7 @@
 import { XdpError } from '../../core/errors.ts';
 import { xdpModeRequests } from '../../core/xdp.ts';
-import { Attachments } from '../../session/attachments.ts';
-import type { LiveAttachment } from '../../session/attachmentTypes.ts';
+import { Attachments } from '../../session/attach/attachments.ts';
+import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
 import { chooseProgram, openObject } from '../../session/bpfObject.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
 import type { Output } from '../output.ts';
@@ -116,7 +116,7 @@ const genericDifferences =
 
 /** Where packets get lost, as it happens; that it cannot be seen is said once. */
 async function followExceptions(output: Output, { client }: LiveAttachment): Promise<void> {
-  const { countExceptions, exceptionLine } = await import('../../session/exceptions.ts');
+  const { countExceptions, exceptionLine } = await import('../../session/attach/exceptions.ts');
   countExceptions(client, (total) => output.note(exceptionLine(total)));
   const { problem } = await client.call('trace/follow', { printk: false });
   if (problem !== undefined) output.note(`Exceptions of XDP are not shown: ${problem}`);

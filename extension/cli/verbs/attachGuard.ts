@@ -1,7 +1,7 @@
 import { XdpError } from '../../core/errors.ts';
-import type { Attachments } from '../../session/attachments.ts';
-import type { LiveAttachment } from '../../session/attachmentTypes.ts';
-import { defaultGuardSeconds, describeLifelines } from '../../session/lifelines.ts';
+import type { Attachments } from '../../session/attach/attachments.ts';
+import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
+import { defaultGuardSeconds, describeLifelines } from '../../session/attach/lifelines.ts';
 import { type ExitCode, wholeNumber } from '../command.ts';
 import type { Output } from '../output.ts';
 

@@ -1,11 +1,11 @@
 import { watch } from 'node:fs';
 import path from 'node:path';
 import { toErrorData } from '../../core/errors.ts';
-import type { Attachments } from '../../session/attachments.ts';
-import type { LiveAttachment, Replaced } from '../../session/attachmentTypes.ts';
+import type { Attachments } from '../../session/attach/attachments.ts';
+import type { LiveAttachment, Replaced } from '../../session/attach/attachmentTypes.ts';
 import { openObject } from '../../session/bpfObject.ts';
-import { HotReload } from '../../session/hotReload.ts';
-import { defaultGuardSeconds } from '../../session/lifelines.ts';
+import { HotReload } from '../../session/attach/hotReload.ts';
+import { defaultGuardSeconds } from '../../session/attach/lifelines.ts';
 import type { Context } from '../command.ts';
 import type { Output } from '../output.ts';
 

@@ -1,4 +1,4 @@
-import { Attachments } from '../../session/attachments.ts';
+import { Attachments } from '../../session/attach/attachments.ts';
 import { parse, type Verb } from '../command.ts';
 import { XdpError } from '../../core/errors.ts';
 

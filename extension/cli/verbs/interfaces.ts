@@ -1,6 +1,6 @@
 import { XdpError } from '../../core/errors.ts';
 import type { InterfaceInfo } from '../../protocol/kernel.ts';
-import type { AttachmentRegistry } from '../../session/registry.ts';
+import type { AttachmentRegistry } from '../../session/attach/registry.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
 import { parse, type Verb } from '../command.ts';
 import { table } from '../output.ts';

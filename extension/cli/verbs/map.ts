@@ -3,8 +3,8 @@ import { XdpError } from '../../core/errors.ts';
 import { decodeEntries, encodeEntryValue, encodeKey, type MapEntry } from '../../core/maps/entries.ts';
 import { parseValueText, type Value } from '../../core/maps/value.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
-import { toCsv, toOpenMetrics } from '../../session/mapExport.ts';
-import { findMap, type OpenMap, openMap, readMap } from '../../session/maps.ts';
+import { toCsv, toOpenMetrics } from '../../session/maps/mapExport.ts';
+import { findMap, type OpenMap, openMap, readMap } from '../../session/maps/maps.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
 import { table } from '../output.ts';
 

@@ -1,4 +1,4 @@
-import { usersOfMaps } from '../../session/maps.ts';
+import { usersOfMaps } from '../../session/maps/maps.ts';
 import { parse, type Verb } from '../command.ts';
 import { table } from '../output.ts';
 

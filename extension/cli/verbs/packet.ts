@@ -1,5 +1,5 @@
 import { builtPacketJson } from '../../core/packet/json.ts';
-import { packetArgument } from '../../session/packetArgument.ts';
+import { packetArgument } from '../../session/run/packetArgument.ts';
 import { parse, type Verb } from '../command.ts';
 import { printable } from '../output.ts';
 

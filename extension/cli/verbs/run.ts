@@ -1,12 +1,12 @@
 import { XdpError } from '../../core/errors.ts';
 import { parseHex } from '../../core/packet/hex.ts';
 import { type BpfObject, chooseProgram, openObject } from '../../session/bpfObject.ts';
-import { runPacketBoth } from '../../session/engineBoth.ts';
-import { possibleCpus } from '../../session/engineTarget.ts';
-import { runPacketVm } from '../../session/engineVm.ts';
+import { runPacketBoth } from '../../session/engine/both.ts';
+import { possibleCpus } from '../../session/engine/target.ts';
+import { runPacketVm } from '../../session/engine/vm.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
-import { packetArgument } from '../../session/packetArgument.ts';
-import { type RunContext, type RunRequest, type RunResult, runJson, runPacket } from '../../session/run.ts';
+import { packetArgument } from '../../session/run/packetArgument.ts';
+import { type RunContext, type RunRequest, type RunResult, runJson, runPacket } from '../../session/run/run.ts';
 import { type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
 import { type Output, printable } from '../output.ts';
 

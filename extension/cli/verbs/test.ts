@@ -1,9 +1,9 @@
 import { XdpError } from '../../core/errors.ts';
-import { possibleCpus } from '../../session/engineTarget.ts';
-import { vmTestEngine } from '../../session/engineVmTests.ts';
-import { kernelTestEngine } from '../../session/packetTestKernel.ts';
-import { findTestFiles, testFileSuffix } from '../../session/packetTestFiles.ts';
-import { type FileReport, runPacketTests } from '../../session/packetTest.ts';
+import { possibleCpus } from '../../session/engine/target.ts';
+import { vmTestEngine } from '../../session/engine/vmTests.ts';
+import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
+import { findTestFiles, testFileSuffix } from '../../session/packetTest/files.ts';
+import { type FileReport, runPacketTests } from '../../session/packetTest/packetTest.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
 import { exitCodeOf, Output } from '../output.ts';
 import { jsonReporter } from './reporters/json.ts';

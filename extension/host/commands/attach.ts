@@ -4,7 +4,7 @@ import { XdpError } from '../../core/errors.ts';
 import type { ProgramSpec } from '../../core/object/spec.ts';
 import { type XdpModeRequest, xdpModeRequests } from '../../core/xdp.ts';
 import type { InterfaceInfo } from '../../protocol/kernel.ts';
-import type { AttachRequest, LiveAttachment } from '../../session/attachments.ts';
+import type { AttachRequest, LiveAttachment } from '../../session/attach/attachments.ts';
 import { type BpfObject, chooseProgram, xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { guardSecondsFor } from '../guards.ts';
@@ -116,7 +116,7 @@ async function interfaceFrom(
 }
 
 async function pickNamespace(): Promise<string | undefined> {
-  const { otherNamespaces, requireNetnsText } = await import('../../session/namespaces.ts');
+  const { otherNamespaces, requireNetnsText } = await import('../../session/attach/namespaces.ts');
   const found = await otherNamespaces();
   const typed = { label: `$(edit) ${vscode.l10n.t('By the number of a process…')}`, netns: undefined };
   const items = found.map(({ netns, label, kind }) => ({

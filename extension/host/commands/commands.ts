@@ -7,7 +7,7 @@ import type { Traces } from '../traces.ts';
 import type { MapsView } from '../views/mapsView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
-import type { HotReload } from '../../session/hotReload.ts';
+import type { HotReload } from '../../session/attach/hotReload.ts';
 import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
 import { adoptCommand, keepCommand, replaceCommand, toggleHotReloadCommand } from './replace.ts';

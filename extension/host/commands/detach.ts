@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
-import type { LiveAttachment } from '../../session/attachments.ts';
+import type { LiveAttachment } from '../../session/attach/attachments.ts';
 import { isAttachment } from '../views/attachedView.ts';
 import type { Services } from '../services.ts';
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
-import type { HotReload } from '../../session/hotReload.ts';
-import type { LiveAttachment } from '../../session/attachmentTypes.ts';
+import type { HotReload } from '../../session/attach/hotReload.ts';
+import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { showReplaced } from '../hotReload.ts';

@@ -139,7 +139,7 @@ export class PacketPanel implements vscode.Disposable {
     try {
       const object = await buildFile(this.#services, choice.file);
       const client = await this.#services.kernel.own();
-      const { runPacket } = await import('../../session/run.ts');
+      const { runPacket } = await import('../../session/run/run.ts');
       const result = await runPacket(client, object, {
         program: choice.name,
         packet,

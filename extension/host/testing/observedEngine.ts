@@ -1,6 +1,6 @@
 import { XdpError } from '../../core/errors.ts';
 import type { BpfObject } from '../../session/bpfObject.ts';
-import type { StepOutcome, TestEngine, TestInstance, TestRequest } from '../../session/packetTestEngine.ts';
+import type { StepOutcome, TestEngine, TestInstance, TestRequest } from '../../session/packetTest/engine.ts';
 
 export interface EngineObserver {
   /** A source was compiled, and is about to be loaded. */

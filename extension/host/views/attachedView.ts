@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { LiveAttachment } from '../../session/attachments.ts';
+import type { LiveAttachment } from '../../session/attach/attachments.ts';
 import { views } from '../ids.ts';
 import type { Services } from '../services.ts';
 

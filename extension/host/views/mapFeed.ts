@@ -1,7 +1,7 @@
 import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
 import { toErrorData, XdpError } from '../../core/errors.ts';
-import type { LiveAttachment } from '../../session/attachments.ts';
-import { type OpenMap, readMap } from '../../session/maps.ts';
+import type { LiveAttachment } from '../../session/attach/attachments.ts';
+import { type OpenMap, readMap } from '../../session/maps/maps.ts';
 import type { Services } from '../services.ts';
 
 /** What one poll sends at most: a view shows thousands of rows, not millions. */

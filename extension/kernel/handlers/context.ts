@@ -2,11 +2,11 @@ import type { KernelEvents } from '../../protocol/kernel.ts';
 import type { Libbpf } from '../libbpf/port.ts';
 import type { Netlink } from '../netlink/client.ts';
 import type { System } from '../system/system.ts';
-import type { AttachmentStore } from './attachments.ts';
-import type { Guards } from './guards.ts';
-import type { ObjectStore } from './objects.ts';
-import type { PinDirectory } from './pins.ts';
-import type { PrintCapture } from './prints.ts';
+import type { AttachmentStore } from './attach/attachments.ts';
+import type { Guards } from './attach/guards.ts';
+import type { ObjectStore } from './object/objects.ts';
+import type { PinDirectory } from './attach/pins.ts';
+import type { PrintCapture } from './trace/prints.ts';
 
 /** Everything a handler works on. Ports come from outside; stores are made by createHandlers and own what they hold. */
 export interface Context {

@@ -2,10 +2,10 @@ import type { AttachedProgram, InterfaceInfo, kernelContract } from '../../proto
 import type { Handlers } from '../../protocol/rpc.ts';
 import { errno } from '../libbpf/errno.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
-import { vethSingleBufferMtu } from './attachFailures.ts';
+import { vethSingleBufferMtu } from './attach/attachFailures.ts';
 import type { Context } from './context.ts';
-import { kernelError } from './failures.ts';
-import type { KeptAttachment } from './pins.ts';
+import { kernelError } from './object/failures.ts';
+import type { KeptAttachment } from './attach/pins.ts';
 import { reportLost } from './watch.ts';
 
 type InterfaceHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/list'>;

@@ -5,8 +5,8 @@ import type { Handlers } from '../../protocol/rpc.ts';
 import { errno, errnoName, errnoText } from '../libbpf/errno.ts';
 import type { TestRunOutcome, TestRunRequest } from '../libbpf/port.ts';
 import type { Context } from './context.ts';
-import { loadCapabilities, privilegeError } from './failures.ts';
-import { requireXdp } from './objects.ts';
+import { loadCapabilities, privilegeError } from './object/failures.ts';
+import { requireXdp } from './object/objects.ts';
 
 type TestRunHandlers = Pick<Handlers<typeof kernelContract>, 'program/testRun'>;
 

@@ -2,7 +2,7 @@ import { toErrorData } from '../../../core/errors.ts';
 import { TestFileInvalid } from '../../../core/packetTest/problems.ts';
 import type { TestResult } from '../../../core/packetTest/result.ts';
 import { toHex } from '../../../core/packet/hex.ts';
-import type { FileReport } from '../../../session/packetTest.ts';
+import type { FileReport } from '../../../session/packetTest/packetTest.ts';
 import { countOf, isGood, type Report, type Reporter } from './report.ts';
 
 /** Exactly one JSON document, when everything has ended. */

@@ -1,6 +1,6 @@
 import type { TestResult } from '../../../core/packetTest/result.ts';
 import { describeProblem, TestFileInvalid } from '../../../core/packetTest/problems.ts';
-import type { FileReport } from '../../../session/packetTest.ts';
+import type { FileReport } from '../../../session/packetTest/packetTest.ts';
 import { countOf, type Counts, type Report, type Reporter } from './report.ts';
 
 /** JUnit XML as CI servers read it: a suite for each file, a case for each test. A file that could not run is a case with an error. */

@@ -1,5 +1,5 @@
 import type { TestStatus } from '../../../core/packetTest/result.ts';
-import type { FileReport, PacketTestEvent } from '../../../session/packetTest.ts';
+import type { FileReport, PacketTestEvent } from '../../../session/packetTest/packetTest.ts';
 
 /** Everything that was tested. */
 export interface Report {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Value } from '../../../core/maps/value.ts';
 import { describeProblem, TestFileInvalid } from '../../../core/packetTest/problems.ts';
 import type { Difference, Failure, TestResult } from '../../../core/packetTest/result.ts';
-import type { FileReport, PacketTestEvent } from '../../../session/packetTest.ts';
+import type { FileReport, PacketTestEvent } from '../../../session/packetTest/packetTest.ts';
 import { printable } from '../../output.ts';
 import { countOf, type Report, type Reporter } from './report.ts';
 

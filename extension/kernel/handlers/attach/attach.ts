@@ -1,0 +1,217 @@
+import { XdpError } from '../../../core/errors.ts';
+import { flagsOfMode, type XdpMode, type XdpModeRequest, xdpFlags } from '../../../core/xdp.ts';
+import type { Attachment, kernelContract } from '../../../protocol/kernel.ts';
+import type { Handlers } from '../../../protocol/rpc.ts';
+import { errno } from '../../libbpf/errno.ts';
+import type { LinkRecord } from '../../netlink/rtnetlink.ts';
+import { attachError } from './attachFailures.ts';
+import { describeAttachment } from './attachments.ts';
+import type { Context } from '../context.ts';
+import { detachOwn } from './detach.ts';
+import { findLink } from './findLink.ts';
+import { startGuard } from './guards.ts';
+import { attachedPrograms, driverOf, modesOf } from '../interfaces.ts';
+import { requireXdp, type StoredProgram } from '../object/objects.ts';
+
+type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach' | 'xdp/lifelines'>;
+
+interface AttachParams {
+  object: number;
+  program: string;
+  ifindex: number;
+  mode: XdpModeRequest;
+  via: 'link' | 'netlink';
+  keep: boolean;
+  guardSeconds?: number | undefined;
+}
+
+export function attachHandlers(context: Context): AttachHandlers {
+  return {
+    'xdp/attach': (params) => attach(context, params),
+    'xdp/lifelines': ({ ifindex, peers }) => ({
+      lifelines: context.system.lifelines(findLink(context, ifindex).name, peers),
+    }),
+  };
+}
+
+function attach(context: Context, params: AttachParams): Attachment {
+  const program = context.objects.program(params.object, params.program);
+  requireXdp(program, 'no interface takes as XDP');
+  const link = findLink(context, params.ifindex);
+  if (params.keep && 'problem' in context.pins) {
+    throw new XdpError('environment', `${program.name} cannot be kept attached: ${context.pins.problem}`, {
+      fix: 'Mount a BPF file system (mount -t bpf bpf /sys/fs/bpf) and start the helper with elevation, or attach without keeping.',
+    });
+  }
+  if (params.guardSeconds !== undefined && params.via === 'netlink') {
+    throw new XdpError('usage', 'A netlink attachment cannot be guarded: it would outlive a helper that was killed', {
+      fix: 'Attach by a link, or without the guard (--guard 0).',
+    });
+  }
+  const { held, mode, modeReason } = inSomeMode(context, params, program, link);
+  try {
+    const attachment = register(context, params, program, link, mode, held);
+    if (params.guardSeconds !== undefined) guardAttachment(context, attachment, params);
+    context.emit('interfaces/changed', {});
+    return { ...attachment, ...(modeReason === undefined ? {} : { modeReason }) };
+  } catch (error) {
+    if (held !== undefined) context.libbpf.close(held);
+    else removeNetlink(context, params.ifindex, program, mode);
+    throw error;
+  }
+}
+
+/** Auto takes native and falls back to generic, saying why; what is busy is busy in every mode. */
+function inSomeMode(
+  context: Context,
+  params: AttachParams,
+  program: StoredProgram,
+  link: LinkRecord,
+): { held: number | undefined; mode: XdpMode; modeReason?: string } {
+  const modes: readonly XdpMode[] = params.mode === 'auto' ? ['native', 'generic'] : [params.mode];
+  let modeReason: string | undefined;
+  for (const [index, mode] of modes.entries()) {
+    const { result, words } =
+      params.via === 'link'
+        ? tryLink(context, params.ifindex, program, mode)
+        : tryNetlink(context, params.ifindex, program, mode);
+    if (result >= 0) {
+      const held = params.via === 'link' ? result : undefined;
+      return { held, mode, ...(modeReason === undefined ? {} : { modeReason }) };
+    }
+    const now = context.netlink.link(params.ifindex);
+    const current = typeof now === 'number' ? link : now;
+    const error = attachError({
+      link: current,
+      driver: driverOf(context, current),
+      program: program.name,
+      mode,
+      result,
+      words,
+      attached: attachedPrograms(context, current),
+      offered: offers(context, params.ifindex, mode),
+      capabilities: context.system.capabilities(),
+    });
+    const fallBack = error.code === 'mode-unsupported' || error.code === 'attach-failed';
+    if (!fallBack || index + 1 === modes.length) throw error;
+    modeReason = error.message;
+  }
+  throw new XdpError('usage', 'No mode was asked for');
+}
+
+function offers(context: Context, ifindex: number, mode: XdpMode): boolean | undefined {
+  const features = context.netlink.xdpFeatures();
+  return features === undefined ? undefined : modesOf('', features.get(ifindex) ?? [])[mode].ok;
+}
+
+interface Tried {
+  result: number;
+  words: string | undefined;
+}
+
+function tryLink(context: Context, ifindex: number, program: StoredProgram, mode: XdpMode): Tried {
+  const result = context.libbpf.createXdpLink(program.fd, ifindex, flagsOfMode(mode));
+  return { result, words: result < 0 ? wordsFor(context, ifindex, program, mode, result) : undefined };
+}
+
+/**
+ * A failed link says nothing but an errno: the kernel's words go to a tracepoint that only root can read. The same attach
+ * over netlink fails for the same reason and says it. It never replaces anything, and should it succeed it is undone.
+ */
+function wordsFor(
+  context: Context,
+  ifindex: number,
+  program: StoredProgram,
+  mode: XdpMode,
+  result: number,
+): string | undefined {
+  if (result === -errno.EPERM || result === -errno.ENODEV) return undefined;
+  const tried = tryNetlink(context, ifindex, program, mode);
+  if (tried.result >= 0) {
+    removeNetlink(context, ifindex, program, mode);
+    return undefined;
+  }
+  return tried.words;
+}
+
+function tryNetlink(context: Context, ifindex: number, program: StoredProgram, mode: XdpMode): Tried {
+  const flags = flagsOfMode(mode) | xdpFlags.updateIfNoExist;
+  const ack = context.netlink.xdpAttach({ ifindex, programFd: program.fd, flags });
+  return { result: ack.result, words: ack.message };
+}
+
+/** Only while it is still this program. */
+function removeNetlink(context: Context, ifindex: number, program: { fd: number }, mode: XdpMode): number {
+  const flags = flagsOfMode(mode) | xdpFlags.replace;
+  return context.netlink.xdpAttach({ ifindex, programFd: -1, flags, expectedFd: program.fd }).result;
+}
+
+function register(
+  context: Context,
+  params: AttachParams,
+  program: StoredProgram,
+  link: LinkRecord,
+  mode: XdpMode,
+  linkFd: number | undefined,
+): Attachment {
+  const info = linkFd === undefined ? undefined : context.libbpf.linkInfo(linkFd);
+  const linkId = info === undefined || typeof info === 'number' ? undefined : info.id;
+  // Nothing is pinned before it is confirmed.
+  const kept = params.guardSeconds === undefined ? pin(context, params, program, linkFd) : undefined;
+  const stored = context.attachments.add({
+    program: program.name,
+    programId: program.info.id,
+    programFd: program.fd,
+    ifindex: params.ifindex,
+    iface: link.name,
+    mode,
+    via: params.via,
+    linkFd,
+    linkId,
+    directory: kept?.directory,
+    releaseObject: context.objects.hold(params.object),
+  });
+  return { ...describeAttachment(stored), ...(kept === undefined || !params.keep ? {} : { pin: kept.path }) };
+}
+
+function guardAttachment(context: Context, { attachment }: Attachment, params: AttachParams): void {
+  startGuard(context, attachment, {
+    seconds: params.guardSeconds ?? 0,
+    restores: undefined,
+    confirm: (stored) => {
+      if (!params.keep) return undefined;
+      const kept = pin(context, params, context.objects.program(params.object, params.program), stored.linkFd);
+      if (kept !== undefined) context.attachments.change(attachment, { directory: kept.directory });
+      return kept?.path;
+    },
+    revert: (stored) => detachOwn(context, stored),
+    abandon: () => {},
+  });
+}
+
+/**
+ * What is kept is pinned. A netlink attachment survives a crash anyway: its program is pinned whenever that is possible,
+ * so that the next helper knows it as this user's own.
+ */
+export function pin(
+  context: Context,
+  params: Pick<AttachParams, 'object' | 'ifindex' | 'via' | 'keep'>,
+  program: StoredProgram,
+  linkFd: number | undefined,
+): { path: string; directory: string } | undefined {
+  if ('problem' in context.pins || !(params.keep || params.via === 'netlink')) return undefined;
+  const object = context.objects.get(params.object);
+  const btf = params.keep && object.btfFd >= 0 ? context.libbpf.btfInfo(object.btfFd) : -errno.ENOENT;
+  const kept = context.pins.keep({
+    ifindex: params.ifindex,
+    programFd: program.fd,
+    linkFd,
+    maps: params.keep ? object.maps : [],
+    btf: typeof btf === 'number' ? undefined : btf,
+  });
+  if (!('problem' in kept)) return kept;
+  if (!params.keep) return undefined;
+  throw new XdpError('environment', `${program.name} was not attached, since it could not be pinned: ${kept.problem}`, {
+    fix: 'Attach without keeping, or look at the permissions of the BPF file system.',
+  });
+}

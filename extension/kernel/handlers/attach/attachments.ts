@@ -1,0 +1,100 @@
+import type { XdpMode } from '../../../core/xdp.ts';
+import type { Attachment } from '../../../protocol/kernel.ts';
+import type { Libbpf } from '../../libbpf/port.ts';
+import type { LinkRecord } from '../../netlink/rtnetlink.ts';
+
+/** What this helper attached. The store owns the link fd and holds the object. */
+export interface StoredAttachment {
+  readonly handle: number;
+  readonly program: string;
+  readonly programId: number;
+  /** Owned by the object, which is held. */
+  readonly programFd: number;
+  readonly ifindex: number;
+  readonly iface: string;
+  readonly mode: XdpMode;
+  readonly via: 'link' | 'netlink';
+  readonly linkFd: number | undefined;
+  readonly linkId: number | undefined;
+  /** Directory of its pins. */
+  readonly directory: string | undefined;
+  readonly releaseObject: () => void;
+}
+
+/** The part that changes when another program takes the place of the first. */
+export type Occupant = Pick<StoredAttachment, 'program' | 'programId' | 'programFd' | 'releaseObject'>;
+
+export function describeAttachment(stored: StoredAttachment): Attachment {
+  const { handle, program, programId, ifindex, iface, mode, via, linkId } = stored;
+  const about = { attachment: handle, program, progId: programId, ifindex, iface, mode, via };
+  return { ...about, ...(linkId === undefined ? {} : { linkId }) };
+}
+
+export class AttachmentStore {
+  readonly #libbpf: Libbpf;
+  readonly #attachments = new Map<number, StoredAttachment>();
+  #lastHandle = 0;
+
+  constructor(libbpf: Libbpf) {
+    this.#libbpf = libbpf;
+  }
+
+  add(attachment: Omit<StoredAttachment, 'handle'>): StoredAttachment {
+    this.#lastHandle++;
+    const stored = { ...attachment, handle: this.#lastHandle };
+    this.#attachments.set(stored.handle, stored);
+    return stored;
+  }
+
+  get(handle: number): StoredAttachment | undefined {
+    return this.#attachments.get(handle);
+  }
+
+  all(): StoredAttachment[] {
+    return [...this.#attachments.values()];
+  }
+
+  /** What was there before is the caller's to release. */
+  change(
+    handle: number,
+    changed: Partial<Occupant & Pick<StoredAttachment, 'directory'>>,
+  ): StoredAttachment | undefined {
+    const attachment = this.#attachments.get(handle);
+    if (attachment === undefined) return undefined;
+    const stored = { ...attachment, ...changed };
+    this.#attachments.set(handle, stored);
+    return stored;
+  }
+
+  on(ifindex: number, programId: number): StoredAttachment | undefined {
+    return this.all().find((attachment) => attachment.ifindex === ifindex && attachment.programId === programId);
+  }
+
+  /** Forgets it and closes what it owns; an unpinned link detaches with its last fd. */
+  release(handle: number): void {
+    const attachment = this.#attachments.get(handle);
+    if (attachment === undefined) return;
+    this.#attachments.delete(handle);
+    if (attachment.linkFd !== undefined) this.#libbpf.close(attachment.linkFd);
+    attachment.releaseObject();
+  }
+
+  /** Attachments that ended without our asking. `links`: the interfaces as they are now. */
+  lost(links: readonly LinkRecord[]): { attachment: StoredAttachment; reason: string }[] {
+    return this.all().flatMap((attachment) => {
+      const link = links.find((candidate) => candidate.ifindex === attachment.ifindex);
+      const there = link?.xdp.some(({ programId }) => programId === attachment.programId) === true;
+      if (there) return [];
+      if (attachment.linkFd !== undefined) {
+        const info = this.#libbpf.linkInfo(attachment.linkFd);
+        // A link that still has an interface lives on, in another network namespace.
+        if (typeof info !== 'number' && info.ifindex !== 0) return [];
+      }
+      const reason =
+        link === undefined
+          ? `The interface ${attachment.iface} is gone, and the attachment of ${attachment.program} with it`
+          : `Somebody else detached or replaced ${attachment.program} on ${attachment.iface}`;
+      return [{ attachment, reason }];
+    });
+  }
+}

@@ -1,0 +1,231 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
+import { errno, errnoText } from '../../libbpf/errno.ts';
+import type { Libbpf } from '../../libbpf/port.ts';
+
+/** An attachment that outlives its helper: a directory under the pin directory. Reading it opens and closes its pins. */
+export interface KeptAttachment {
+  directory: string;
+  via: 'link' | 'netlink';
+  ifindex: number;
+  programId: number;
+  programName: string;
+  linkId: number | undefined;
+}
+
+export interface KeepRequest {
+  ifindex: number;
+  programFd: number;
+  linkFd: number | undefined;
+  maps: readonly { name: string; fd: number }[];
+  btf: { id: number; bytes: Uint8Array } | undefined;
+}
+
+const BPF_FS_MAGIC = 0xcafe4a11;
+
+/**
+ * `<bpffs>/xdp-vscode/<uid>`. It is the helper's working directory and is used by relative paths, so that it can be
+ * reached when the BPF file system above it is for root alone.
+ *
+ * Layout: `n<netns inode>-i<ifindex>/{link,program,maps/<name>,btf/<id>}`; `link` is absent for a netlink attachment. A
+ * dot is reserved in names of a BPF file system, so `.bss` is pinned as `@bss`. BTF cannot be pinned, and opening it by
+ * id needs CAP_SYS_ADMIN: its bytes are kept as the one value of an array map.
+ */
+export class PinDirectory {
+  readonly path: string;
+  readonly #libbpf: Libbpf;
+  readonly #netns: number;
+
+  constructor(libbpf: Libbpf, path: string) {
+    this.#libbpf = libbpf;
+    this.path = path;
+    this.#netns = statSync('/proc/self/ns/net').ino;
+  }
+
+  /** Makes `path` the working directory. Answers with the reason when it cannot be used. */
+  static enter(libbpf: Libbpf, path: string): PinDirectory | { problem: string } {
+    try {
+      if (process.cwd() !== path) process.chdir(path);
+      if (statfsSync('.').type !== BPF_FS_MAGIC) return { problem: `${path} is not on a BPF file system` };
+      const pins = new PinDirectory(libbpf, path);
+      pins.#removeLeftovers();
+      return pins;
+    } catch (cause) {
+      const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+      return { problem: `${path} cannot be used (${why}); a helper that starts with elevation makes it` };
+    }
+  }
+
+  /** The path by which this process reaches an absolute one: relative when it lies in the pin directory. */
+  reach(path: string): string {
+    return path.startsWith(`${this.path}/`) ? `./${path.slice(this.path.length + 1)}` : path;
+  }
+
+  /** Pins all, or nothing and answers with the reason. Built aside and renamed, so that no half of it is ever seen. */
+  keep(request: KeepRequest): { path: string; directory: string } | { problem: string } {
+    const directory = this.#directory(request.ifindex);
+    const aside = `${asidePrefix}${process.pid}`;
+    const btfFd = request.btf === undefined ? -1 : this.#libbpf.createByteStore('xdp_vscode_btf', request.btf.bytes);
+    try {
+      this.#pinAll(aside, request, btfFd);
+      this.remove(directory);
+      renameSync(`./${aside}`, `./${directory}`);
+    } catch (cause) {
+      this.remove(aside);
+      return { problem: `${this.path}/${directory}: ${cause instanceof Error ? cause.message : String(cause)}` };
+    } finally {
+      if (btfFd >= 0) this.#libbpf.close(btfFd);
+    }
+    const main = request.linkFd === undefined ? 'program' : 'link';
+    return { path: `${this.path}/${directory}/${main}`, directory };
+  }
+
+  #pinAll(aside: string, request: KeepRequest, btfFd: number): void {
+    const pins: [string, number][] = [['program', request.programFd]];
+    if (request.linkFd !== undefined) pins.push(['link', request.linkFd]);
+    for (const map of request.maps) pins.push([`maps/${pinName(map.name)}`, map.fd]);
+    if (request.btf !== undefined && btfFd >= 0) pins.push([`btf/${request.btf.id}`, btfFd]);
+    for (const path of [aside, `${aside}/maps`, `${aside}/btf`]) mkdirSync(`./${path}`, { mode: 0o700 });
+    for (const [name, fd] of pins) {
+      const result = this.#libbpf.pin(fd, `./${aside}/${name}`);
+      if (result < 0) throw new Error(`${name}: ${errnoText(result)}`);
+    }
+  }
+
+  /** What is kept in this network namespace. Pins whose interface has gone, in any namespace, are removed on the way. */
+  kept(): KeptAttachment[] {
+    return this.#directories().flatMap((directory) => {
+      const kept = this.#read(directory);
+      if (kept === 'gone') this.remove(directory);
+      return kept === undefined || kept === 'gone' || !directory.startsWith(`n${this.#netns}-`) ? [] : [kept];
+    });
+  }
+
+  /** The link of a kept attachment: an fd for the caller to close, or -errno. */
+  openLink(directory: string): number {
+    return this.#libbpf.openPin(`./${directory}/link`);
+  }
+
+  openProgram(directory: string): number {
+    return this.#libbpf.openPin(`./${directory}/program`);
+  }
+
+  /** Names in the source and absolute paths of every pinned map of this user, in any network namespace, or of one attachment. */
+  maps(of?: string): { name: string; path: string }[] {
+    return (of === undefined ? this.#directories() : [of]).flatMap((directory) =>
+      list(`./${directory}/maps`).map((name) => ({
+        name: name.replaceAll('@', '.'),
+        path: `${this.path}/${directory}/maps/${name}`,
+      })),
+    );
+  }
+
+  /** Raw BTF of something kept, by its id in the kernel. */
+  btf(id: number): Uint8Array | undefined {
+    for (const directory of this.#directories()) {
+      const fd = this.#libbpf.openPin(`./${directory}/btf/${id}`);
+      if (fd < 0) continue;
+      try {
+        const info = this.#libbpf.mapInfo(fd);
+        if (typeof info === 'number') continue;
+        const bytes = new Uint8Array(info.valueSize);
+        if (this.#libbpf.mapLookup(fd, new Uint8Array(4), bytes) >= 0) return bytes;
+      } finally {
+        this.#libbpf.close(fd);
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Says that another program runs in place of the pinned one until somebody confirms it. Should this helper be killed
+   * meanwhile, the next one puts the pinned program back.
+   */
+  markGuarded(directory: string): void {
+    quietly(() => mkdirSync(`./${directory}/${guardPrefix}${process.pid}`, { mode: 0o700 }));
+  }
+
+  unmarkGuarded(directory: string): void {
+    quietly(() => rmdirSync(`./${directory}/${guardPrefix}${process.pid}`));
+  }
+
+  #restoreAbandoned(directory: string, linkFd: number, programFd: number): void {
+    for (const name of list(`./${directory}`).filter((each) => each.startsWith(guardPrefix))) {
+      if (existsSync(`/proc/${name.slice(guardPrefix.length)}`)) continue;
+      if (this.#libbpf.updateLink(linkFd, programFd, undefined) < 0) continue;
+      quietly(() => rmdirSync(`./${directory}/${name}`));
+    }
+  }
+
+  remove(directory: string): void {
+    for (const kind of ['maps', 'btf']) {
+      for (const name of list(`./${directory}/${kind}`)) quietly(() => unlinkSync(`./${directory}/${kind}/${name}`));
+      quietly(() => rmdirSync(`./${directory}/${kind}`));
+    }
+    for (const name of list(`./${directory}`)) {
+      quietly(() => unlinkSync(`./${directory}/${name}`));
+      quietly(() => rmdirSync(`./${directory}/${name}`));
+    }
+    quietly(() => rmdirSync(`./${directory}`));
+  }
+
+  #directory(ifindex: number): string {
+    return `n${this.#netns}-i${ifindex}`;
+  }
+
+  #directories(): string[] {
+    return list('.').filter((name) => /^n\d+-i\d+$/.test(name));
+  }
+
+  /** A helper that was killed while it pinned: what it made is neither kept nor anybody's. */
+  #removeLeftovers(): void {
+    for (const name of list('.')) {
+      const pid = name.startsWith(asidePrefix) ? Number(name.slice(asidePrefix.length)) : Number.NaN;
+      if (!Number.isNaN(pid) && !existsSync(`/proc/${pid}`)) this.remove(name);
+    }
+  }
+
+  /** `gone` only on the kernel's word that its interface is: removing the pin of a link detaches it. */
+  #read(directory: string): KeptAttachment | 'gone' | undefined {
+    const programFd = this.openProgram(directory);
+    if (programFd < 0) return undefined;
+    const linkFd = this.openLink(directory);
+    try {
+      const program = this.#libbpf.programInfo(programFd);
+      if (typeof program === 'number') return undefined;
+      const about = { directory, programId: program.id, programName: program.name };
+      const ifindex = Number(directory.slice(directory.indexOf('-i') + 2));
+      if (linkFd === -errno.ENOENT) return { ...about, via: 'netlink', ifindex, linkId: undefined };
+      if (linkFd >= 0) this.#restoreAbandoned(directory, linkFd, programFd);
+      const link = linkFd < 0 ? linkFd : this.#libbpf.linkInfo(linkFd);
+      if (typeof link === 'number') return undefined;
+      if (link.ifindex === 0) return 'gone';
+      return { ...about, via: 'link', ifindex, linkId: link.id };
+    } finally {
+      this.#libbpf.close(programFd);
+      if (linkFd >= 0) this.#libbpf.close(linkFd);
+    }
+  }
+}
+
+const asidePrefix = 'w';
+const guardPrefix = 'guard-';
+
+function pinName(mapName: string): string {
+  return mapName.replaceAll('.', '@');
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // What is already gone needs no removing.
+  }
+}

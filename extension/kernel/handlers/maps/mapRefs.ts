@@ -1,0 +1,81 @@
+import { XdpError } from '../../../core/errors.ts';
+import type { MapRef } from '../../../protocol/kernel.ts';
+import { errno, errnoText } from '../../libbpf/errno.ts';
+import type { BpfMapInfo } from '../../libbpf/port.ts';
+import type { Context } from '../context.ts';
+import { privilegeError } from '../object/failures.ts';
+
+/** A map that is open for one call. `close` always, also for maps of our own objects (where it does nothing). */
+export interface OpenMap {
+  fd: number;
+  info: BpfMapInfo;
+  /** The full name in the source where it is known. */
+  name: string;
+  close(): void;
+}
+
+/** Finds a map among our objects, by its pin, or (system profile) by its id. */
+export function openMap(context: Context, ref: MapRef): OpenMap {
+  const own = 'id' in ref ? context.objects.mapById(ref.id) : undefined;
+  if (own !== undefined) return described(context, own.fd, () => {}, `map ${own.name}`, own.name);
+  const what = 'id' in ref ? `map ${ref.id}` : `the pin ${ref.pin}`;
+  if ('id' in ref) {
+    const kept = openKept(context, ref.id);
+    if (kept !== undefined) return kept;
+  }
+  const fd = 'id' in ref ? context.libbpf.openById('map', ref.id) : openPinned(context, ref.pin);
+  if (fd < 0) throw cannotOpen(context, ref, fd);
+  return described(context, fd, () => context.libbpf.close(fd), what, undefined);
+}
+
+/** A map of an attachment that an earlier helper kept: its pin needs no CAP_SYS_ADMIN, and tells the full name. */
+function openKept(context: Context, id: number): OpenMap | undefined {
+  const { libbpf, pins } = context;
+  if ('problem' in pins) return undefined;
+  for (const pinned of pins.maps()) {
+    const fd = libbpf.openPin(pins.reach(pinned.path));
+    if (fd < 0) continue;
+    const info = libbpf.mapInfo(fd);
+    if (typeof info !== 'number' && info.id === id)
+      return { fd, info, name: pinned.name, close: () => libbpf.close(fd) };
+    libbpf.close(fd);
+  }
+  return undefined;
+}
+
+function described(context: Context, fd: number, close: () => void, what: string, name: string | undefined): OpenMap {
+  const info = context.libbpf.mapInfo(fd);
+  if (typeof info === 'number') {
+    close();
+    throw new XdpError('map-not-found', `${what} is not a BPF map`, { details: { errno: -info } });
+  }
+  return { fd, info, name: name ?? info.name, close };
+}
+
+function openPinned(context: Context, path: string): number {
+  return context.libbpf.openPin('problem' in context.pins ? path : context.pins.reach(path));
+}
+
+function cannotOpen(context: Context, ref: MapRef, result: number): XdpError {
+  if ('pin' in ref) {
+    if (result === -errno.ENOENT) {
+      return new XdpError('map-not-found', `There is no pin at ${ref.pin}`, {
+        fix: 'bpftool map list and ls on the BPF file system show what is pinned.',
+      });
+    }
+    return new XdpError(
+      result === -errno.EACCES || result === -errno.EPERM ? 'privilege' : 'map-not-found',
+      `The pin ${ref.pin} could not be opened: ${errnoText(result)}`,
+      { fix: 'It must be a map pinned in a BPF file system that this user may read.', details: { errno: -result } },
+    );
+  }
+  if (result === -errno.EPERM) {
+    return privilegeError(`Opening map ${ref.id}, which this helper did not load,`, context.system.capabilities(), [
+      'CAP_SYS_ADMIN',
+    ]);
+  }
+  return new XdpError('map-not-found', `There is no map with id ${ref.id}`, {
+    fix: 'The program that owned it may have been unloaded; list the maps again.',
+    details: { errno: -result },
+  });
+}
