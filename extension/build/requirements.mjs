@@ -88,6 +88,7 @@ export const testRequirements = [
   command('ethtool', "an interface's driver and features"),
   command('strace', 'says what a process does to the system'),
   command('gcc', 'compiles small judges'),
+  command('clang-19', 'emits the instructions that older compilers do not know'),
   command('sudo', 'is tried as a way to get privilege'),
   command('ping', 'sends pings in the lab', ['iputils-ping']),
 ];
