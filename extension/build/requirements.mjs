@@ -89,6 +89,7 @@ export const testRequirements = [
   command('strace', 'says what a process does to the system'),
   command('gcc', 'compiles small judges'),
   command('clang-19', 'emits the instructions that older compilers do not know'),
+  command('xz', 'unpacks the BPF sources of Debian packages', ['xz-utils']),
   command('sudo', 'is tried as a way to get privilege'),
   command('ping', 'sends pings in the lab', ['iputils-ping']),
 ];
