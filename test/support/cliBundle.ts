@@ -47,7 +47,8 @@ export async function bundleCli(name: string): Promise<CliBundle> {
       return { status, json: JSON.parse(stdout) as Record<string, unknown>, stderr };
     },
     onTerminal: (args) => {
-      const command = [process.execPath, file, ...args].map((part) => `'${part}'`).join(' ');
+      // exec: a shell that stays in between gets Ctrl-C too, and dash then answers 130 whatever its child answered.
+      const command = ['exec', ...[process.execPath, file, ...args].map((part) => `'${part}'`)].join(' ');
       const child = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
       let text = '';
       child.stdout.on('data', (chunk: Buffer) => {
