@@ -66,8 +66,19 @@ export const serverRequirements = [
   command('python3', "builds two of the VS Code server's modules"),
 ];
 
-/** Pings in the lab; not worth a failure. @type {readonly Requirement[]} */
-export const niceToHave = [command('ping', 'sends pings in the lab', ['iputils-ping'])];
+/**
+ * Can build a program as the debugger likes it: without optimisation, with a stack of any size.
+ * @type {Requirement}
+ */
+const debugClang = {
+  what: 'clang 19 or newer',
+  why: 'compiles programs for the debugger without optimisation',
+  packages: ['clang-19', 'clang-20', 'clang-21'],
+  present: () => hasFile('/usr/bin', /^clang-(?:19|[2-9]\d)$/),
+};
+
+/** Without them the product works, with less; not worth a failure. @type {readonly Requirement[]} */
+export const niceToHave = [command('ping', 'sends pings in the lab', ['iputils-ping']), debugClang];
 
 /** What the tests use as their judges. @type {readonly Requirement[]} */
 export const testRequirements = [
@@ -88,7 +99,8 @@ export const testRequirements = [
   command('ethtool', "an interface's driver and features"),
   command('strace', 'says what a process does to the system'),
   command('gcc', 'compiles small judges'),
-  command('clang-19', 'emits the instructions that older compilers do not know'),
+  command('clang-19', 'compiles for the debugger, and emits the instructions that older compilers do not know'),
+  command('llvm-dwarfdump', 'says what is in debug information', ['llvm']),
   command('xz', 'unpacks the BPF sources of Debian packages', ['xz-utils']),
   command('sudo', 'is tried as a way to get privilege'),
   command('ping', 'sends pings in the lab', ['iputils-ping']),
