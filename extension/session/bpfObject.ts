@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../core/object/spec.ts';
-import type { CompileResult } from '../toolchain/compile.ts';
+import type { CompileOptions, CompileResult } from '../toolchain/compile.ts';
 
 export type { CompileResult };
 export type CompileDiagnostic = CompileResult['diagnostics'][number];
@@ -26,6 +26,8 @@ export interface BuildOptions {
   includeDirs?: readonly string[];
   workspaceRoots?: readonly string[];
   signal?: AbortSignal;
+  /** `debugger`: without optimisation, for the built-in machine only. */
+  build?: CompileOptions['build'];
 }
 
 /** A compile error is an answer, not a crash: it carries what clang said. */

@@ -4,6 +4,9 @@ import { XdpError } from '../core/errors.ts';
 import { installCommand } from './distro.ts';
 import { run } from './process.ts';
 
+/** clang 19 is the first that takes -bpf-stack-size, without which unoptimised code seldom compiles. */
+export const minDebuggerClangMajor = 19;
+
 /** clang 14 is the first whose BPF back end this product is tested with. */
 export const minClangMajor = 14;
 
@@ -37,7 +40,7 @@ const extraFolders = ['/opt/homebrew/opt/llvm/bin', '/usr/local/opt/llvm/bin'];
  */
 export async function findClang(options: FindClangOptions = {}): Promise<Clang> {
   const env = options.env ?? process.env;
-  const folders = [...(env.PATH ?? '').split(delimiter).filter(isAbsolute), ...extraFolders];
+  const folders = searchFolders(env);
   const setting = options.path?.trim();
   if (setting) return fromSetting(setting, folders, options.signal);
 
@@ -54,6 +57,28 @@ export async function findClang(options: FindClangOptions = {}): Promise<Clang> 
     fix: `Install clang ${minClangMajor} or newer: "${installCommand(['clang'])}", or set xdp.clang.path to the clang to use.`,
     details: { tried: unfit.map((one) => `${one.path}: ${one.why}`) },
   });
+}
+
+/**
+ * Finds a clang that can build for the debugger: the one that findClang() finds where it is new enough, else the newest.
+ * @throws {XdpError} `clang-too-old` when there is none; what findClang() throws when there is no clang at all.
+ */
+export async function findDebuggerClang(options: FindClangOptions = {}): Promise<Clang> {
+  const usual = await findClang(options);
+  if (usual.major >= minDebuggerClangMajor) return usual;
+  const env = options.env ?? process.env;
+  for await (const path of candidates(searchFolders(env))) {
+    const found = await probe(path, options.signal);
+    if ('major' in found && found.major >= minDebuggerClangMajor) return found;
+  }
+  const message = `${usual.path} is version ${usual.version}, and only ${minDebuggerClangMajor} and newer compile for the debugger without optimisation`;
+  throw new XdpError('clang-too-old', message, {
+    fix: `Install a newer one: "${installCommand(['newer-clang'])}".`,
+  });
+}
+
+function searchFolders(env: NodeJS.ProcessEnv): string[] {
+  return [...(env.PATH ?? '').split(delimiter).filter(isAbsolute), ...extraFolders];
 }
 
 async function fromSetting(setting: string, folders: readonly string[], signal?: AbortSignal): Promise<Clang> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { XdpError } from '../core/errors.ts';
-import { findClang } from './clang.ts';
+import { findClang, findDebuggerClang } from './clang.ts';
 import {
   type ClangDiagnostic,
   type Diagnostic,
@@ -29,6 +29,11 @@ export interface CompileOptions {
   /** Absolute path of the product's bpf/include. */
   bundledInclude: string;
   signal?: AbortSignal;
+  /**
+   * `kernel` (by default) optimises as the verifier needs it. `debugger` makes the same program for the built-in machine,
+   * with every variable in memory all the time; it does not load into a kernel.
+   */
+  build?: 'kernel' | 'debugger';
   /** Folders in which missing headers are looked for, beside the ones above the file. */
   workspaceRoots?: readonly string[];
   env?: NodeJS.ProcessEnv;
@@ -63,10 +68,11 @@ const maxRounds = 16;
  */
 export async function compile(options: CompileOptions): Promise<CompileResult> {
   const startedAt = performance.now();
-  const { signal, env = process.env, workspaceRoots = [] } = options;
+  const { signal, env = process.env, workspaceRoots = [], build = 'kernel' } = options;
   const source = await readSource(options.file);
   const output = await ObjectOutput.create(source.path, options.output);
-  const clang = await findClang({ path: options.clangPath, env, signal });
+  const find = build === 'debugger' ? findDebuggerClang : findClang;
+  const clang = await find({ path: options.clangPath, env, signal });
   const fixed = await fixedIncludes(options);
   const added = await recallIncludes(source.path);
   const cwd = dirname(source.path);
@@ -77,7 +83,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     let result: RunResult;
     let parsed: ReturnType<typeof parseClangOutput>;
     for (let round = 1; ; round++) {
-      const args = clangArgs(source.path, fixed, added);
+      const args = clangArgs(source.path, { fixed, added, build: buildFlags(options) });
       const where = ['-MD', '-MF', output.dependencies, '-o', output.temporary];
       result = await run(clang.path, [...args, ...where], {
         cwd,
@@ -107,7 +113,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     return {
       ok,
       object: ok ? output.path : null,
-      command: [clang.path, ...clangArgs(source.path, fixed, added), '-o', output.path],
+      command: [clang.path, ...clangArgs(source.path, { fixed, added, build: buildFlags(options) }), '-o', output.path],
       durationMs: performance.now() - startedAt,
       diagnostics: await finishDiagnostics(parsed.diagnostics, { source, options, reasonOfMissing }),
       resolved: {
@@ -158,13 +164,35 @@ function vmlinuxOf(added: readonly AddedInclude[]): string | undefined {
   return include === undefined ? undefined : join(include.dir, 'vmlinux.h');
 }
 
-function clangArgs(file: string, fixed: FixedIncludes, added: readonly AddedInclude[]): string[] {
+function buildFlags({ build = 'kernel', bundledInclude }: CompileOptions): string[] {
+  if (build === 'kernel') return ['-O2'];
+  return [
+    '-O0',
+    // The built-in machine has room for more than the kernel's 512 bytes.
+    '-mllvm',
+    '-bpf-stack-size=16384',
+    // Without it the debugger cannot tell where LLVM before 23 puts a function's variables.
+    '-fstack-size-section',
+    // Without optimisation CO-RE accesses are left half done; the types of vmlinux.h are those of this kernel anyway.
+    '-DBPF_NO_PRESERVE_ACCESS_INDEX',
+    '-include',
+    join(bundledInclude, 'xdp_debugger.h'),
+  ];
+}
+
+interface ClangArguments {
+  fixed: FixedIncludes;
+  added: readonly AddedInclude[];
+  build: readonly string[];
+}
+
+function clangArgs(file: string, { fixed, added, build }: ClangArguments): string[] {
   const own = [...fixed.first, ...added.filter(isProject)];
   // After clang's own and the system's, so that nothing of the project is ever hidden by them.
   const after = [...added.filter(isSystem), ...fixed.last];
   return [
     '-g',
-    '-O2',
+    ...build,
     '-target',
     'bpf',
     ...targetDefines(),

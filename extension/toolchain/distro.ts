@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 /** What a user may have to install, by what it is for. */
 export type Need =
   | 'clang'
+  /** A second one, that can build for the debugger. */
+  | 'newer-clang'
   | 'libbpf'
   | 'libbpf-headers'
   | 'kernel-headers'
@@ -16,6 +18,7 @@ const managers = {
     install: 'sudo apt install',
     packages: {
       clang: 'clang llvm',
+      'newer-clang': 'clang-19',
       libbpf: 'libbpf1',
       'libbpf-headers': 'libbpf-dev',
       'kernel-headers': 'linux-libc-dev',
@@ -29,6 +32,7 @@ const managers = {
     install: 'sudo dnf install',
     packages: {
       clang: 'clang llvm',
+      'newer-clang': 'clang',
       libbpf: 'libbpf',
       'libbpf-headers': 'libbpf-devel',
       'kernel-headers': 'kernel-headers',
@@ -42,6 +46,7 @@ const managers = {
     install: 'sudo pacman -S',
     packages: {
       clang: 'clang llvm',
+      'newer-clang': 'clang',
       libbpf: 'libbpf',
       'libbpf-headers': 'libbpf',
       'kernel-headers': 'linux-api-headers',
@@ -55,6 +60,7 @@ const managers = {
     install: 'sudo zypper install',
     packages: {
       clang: 'clang llvm',
+      'newer-clang': 'clang',
       libbpf: 'libbpf1',
       'libbpf-headers': 'libbpf-devel',
       'kernel-headers': 'linux-glibc-devel',
@@ -68,6 +74,7 @@ const managers = {
     install: 'sudo apk add',
     packages: {
       clang: 'clang llvm',
+      'newer-clang': 'clang',
       libbpf: 'libbpf',
       'libbpf-headers': 'libbpf-dev',
       'kernel-headers': 'linux-headers',

@@ -30,6 +30,8 @@ export async function loadPair(
   elf: Uint8Array,
   programs?: readonly string[],
   options: MachineOptions = {},
+  /** Another build of the same program for the machine. */
+  machineElf: Uint8Array = elf,
 ): Promise<Pair> {
   const loaded = await client.call('object/load', {
     elf,
@@ -38,7 +40,7 @@ export async function loadPair(
   });
   const cpuCount = client.hello.possibleCpus.length;
   const settings = { cpuCount, ...options };
-  const machine = new Machine(linkObject(elf, linkOptions(settings)), settings);
+  const machine = new Machine(linkObject(machineElf, linkOptions(settings)), settings);
   return {
     machine,
     run: (request) => compareRun(client, loaded, machine, request),

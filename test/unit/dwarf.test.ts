@@ -14,7 +14,7 @@ import { compileSourceWith, dwarfdump } from '../support/dwarfdump.ts';
 import { clangs } from '../support/toolchain.ts';
 
 const sources = [
-  'test/fixtures/bpf/debug_shapes.bpf.c',
+  'test/fixtures/bpf/debugShapes.bpf.c',
   'bpf/examples/firewall/xdp_firewall.bpf.c',
   'bpf/examples/vlan/xdp_vlan_pop.bpf.c',
   'bpf/examples/tail_call/xdp_tail_call.bpf.c',

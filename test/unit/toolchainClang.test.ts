@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findClang } from '../../extension/toolchain/clang.ts';
+import { findClang, findDebuggerClang } from '../../extension/toolchain/clang.ts';
 import { installCommand } from '../../extension/toolchain/distro.ts';
 import { project, script } from '../support/toolchain.ts';
 
@@ -43,6 +43,22 @@ test('plain clang comes first, then the newest; one that is unfit is passed over
   expect((await findClang({ env })).path).toBe(v19);
   const plain = fakeClang(root, 'clang', 'clang version 16.0.0');
   expect((await findClang({ env })).path).toBe(plain);
+});
+
+test('the debugger gets a clang that is new enough, the usual one where that is', async () => {
+  const root = project();
+  const env = { PATH: root };
+  fakeClang(root, 'clang', 'clang version 14.0.6');
+  expect(await findDebuggerClang({ env }).catch((error: unknown) => error)).toMatchObject({
+    code: 'clang-too-old',
+    message: expect.stringContaining('is version 14.0.6, and only 19 and newer compile for the debugger'),
+    fix: expect.stringContaining('clang'),
+  });
+  fakeClang(root, 'clang-18', 'clang version 18.1.8');
+  const newer = fakeClang(root, 'clang-19', 'clang version 19.1.7');
+  expect((await findDebuggerClang({ env })).path).toBe(newer);
+  const usual = fakeClang(root, 'my-clang', 'clang version 20.1.0');
+  expect((await findDebuggerClang({ env, path: usual })).path).toBe(usual);
 });
 
 test('none at all says how to install one', async () => {

@@ -16,6 +16,10 @@ export const kfuncs: ReadonlyMap<string, Helper> = new Map(
       { name: 'bpf_rcu_read_unlock', run: () => {} },
       { name: 'bpf_preempt_disable', run: () => {} },
       { name: 'bpf_preempt_enable', run: () => {} },
+      // Not the kernel's: what bpf/include/xdp_debugger.h makes of memcpy() and the like.
+      { name: '__xdp_memcpy', run: memoryMove },
+      { name: '__xdp_memmove', run: memoryMove },
+      { name: '__xdp_memset', run: memorySet },
     ] satisfies Helper[]
   ).map((kfunc) => [kfunc.name, kfunc]),
 );
@@ -92,4 +96,24 @@ function iteratorNext(call: Call): void {
 function iteratorDestroy(call: Call): void {
   const at = call.writable(1, 8);
   call.world.memory.view.setBigUint64(at, 0n, true);
+}
+
+function memoryMove(call: Call): void {
+  const size = call.u32(3);
+  const from = call.readable(2, size);
+  const to = call.writable(1, size);
+  call.world.memory.bytes.copyWithin(to, from, from + size);
+  giveFirstArgument(call);
+}
+
+function memorySet(call: Call): void {
+  const size = call.u32(3);
+  const to = call.writable(1, size);
+  call.world.memory.bytes.fill(call.int(2) & 0xff, to, to + size);
+  giveFirstArgument(call);
+}
+
+function giveFirstArgument({ cpu }: Call): void {
+  cpu.lo[0] = cpu.lo[1]!;
+  cpu.hi[0] = cpu.hi[1]!;
 }
