@@ -89,6 +89,15 @@ export const VerifiedProgram = v.object({
 });
 export type VerifiedProgram = v.InferOutput<typeof VerifiedProgram>;
 
+/** A tc program at the ingress of the same interface, which comes and goes with its XDP program. */
+export const TcProgram = v.object({
+  program: v.string(),
+  progId: u32,
+  /** `clsact` where the kernel (before 6.6) has no tcx links. */
+  via: v.picklist(['tcx', 'clsact']),
+  linkId: v.optional(u32),
+});
+
 export const AttachedProgram = v.object({
   /** '' where the profile cannot tell: only CAP_SYS_ADMIN opens somebody else's program. */
   program: v.string(),
@@ -135,6 +144,7 @@ export const Attachment = v.object({
   mode: XdpModeSchema,
   via: v.picklist(['link', 'netlink']),
   linkId: v.optional(u32),
+  tc: v.optional(TcProgram),
   /** With auto: why not a better mode. */
   modeReason: v.optional(v.string()),
   /** Absolute path of the pinned link, when kept. */
@@ -233,6 +243,8 @@ export const kernelContract = {
       keep: v.boolean(),
       /** Undo it after so many seconds unless `xdp/confirm` comes before; nothing is pinned until then. Links only. */
       guardSeconds: GuardSeconds,
+      /** A tc program of the object, loaded too, that is attached to the ingress along with it. */
+      withTc: v.optional(v.string()),
     }),
     Attachment,
   ),
@@ -241,7 +253,14 @@ export const kernelContract = {
    * with `attach-failed` when somebody else's program is there by now. Guarded: the program before it comes back.
    */
   'xdp/replace': method(
-    v.object({ attachment: v.number(), object: v.number(), program: v.string(), guardSeconds: GuardSeconds }),
+    v.object({
+      attachment: v.number(),
+      object: v.number(),
+      program: v.string(),
+      guardSeconds: GuardSeconds,
+      /** The program of the new object for the tc ingress, when the attachment has one there; absent: of the same name. */
+      withTc: v.optional(v.string()),
+    }),
     Attachment,
   ),
   /** Ends the countdown of a guarded attachment: it stays, and is pinned if that was asked for. */

@@ -132,8 +132,28 @@ function objectName(file: string): string {
   return path.basename(file).replace(/(\.bpf|\.kern|_kern)?\.(c|o)$/, '');
 }
 
+/** Programs that an interface takes; those of `xdp/cpumap` and `xdp/devmap` run from map entries only. */
 export function xdpPrograms(spec: ObjectSpec): ProgramSpec[] {
-  return spec.programs.filter((program) => program.type === 'xdp');
+  const ofType = spec.programs.filter((program) => program.type === 'xdp');
+  const attachable = ofType.filter(({ section }) => !/\/(cpumap|devmap)$/.test(section));
+  return attachable.length > 0 ? attachable : ofType;
+}
+
+export function tcPrograms(spec: ObjectSpec): ProgramSpec[] {
+  return spec.programs.filter((program) => program.type === 'sched_cls');
+}
+
+/** The tc program of that name; of one that was kept the kernel knows 15 characters. Errors: `program-not-found`. */
+export function tcProgramOf(object: BpfObject, name: string): string {
+  const programs = tcPrograms(object.spec);
+  const found =
+    programs.find((program) => program.name === name) ??
+    (name.length === 15 ? programs.find((program) => program.name.startsWith(name)) : undefined);
+  if (found !== undefined) return found.name;
+  const there = programs.map((program) => program.name).join(', ');
+  throw new XdpError('program-not-found', `${path.basename(object.file)} has no tc program named ${name}.`, {
+    fix: there === '' ? 'Put one into SEC("tc"): int NAME(struct __sk_buff *skb).' : `It has: ${there}.`,
+  });
 }
 
 /**

@@ -88,6 +88,10 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
       open.delete(fd);
     },
     createXdpLink: newFd,
+    createTcxLink: newFd,
+    tcAttach: () => ({ handle: 1, priority: 1, madeQdisc: true }),
+    tcDetach: () => 0,
+    tcRemoveQdisc: () => 0,
     updateLink: () => 0,
     detachLink: () => 0,
     testRun: () => ({ result: 0, retval: 2, durationNs: 1, dataOut: new Uint8Array(), ctxOut: new Uint8Array(24) }),
@@ -111,6 +115,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     addresses: () => [],
     xdpFeatures: () => new Map([[2, ['basic']]]),
     xdpAttach: () => ({ result: 0, message: undefined }),
+    hasTcFilters: () => false,
     watch: () => undefined,
     ...kernel.netlink,
   };
@@ -179,8 +184,8 @@ function fakeObject(
         setAutoload: (value) => {
           load = value;
         },
-        setTypeXdp: () => {
-          now = 'xdp';
+        setType: (type) => {
+          now = type;
         },
         setLog: () => {},
         log: () => log,

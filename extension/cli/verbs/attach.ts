@@ -2,7 +2,7 @@ import { XdpError } from '../../core/errors.ts';
 import { xdpModeRequests } from '../../core/xdp.ts';
 import { Attachments } from '../../session/attach/attachments.ts';
 import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
-import { chooseProgram, openObject } from '../../session/bpfObject.ts';
+import { chooseProgram, openObject, tcProgramOf } from '../../session/bpfObject.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
 import type { Output } from '../output.ts';
 import { awaitConfirmation, type Ending, guardSecondsFor } from './attachGuard.ts';
@@ -11,7 +11,7 @@ import { noteMaps, watchFile } from './attachWatch.ts';
 export const attach: Verb = {
   summary: 'attach a program to an interface until Ctrl-C (or --keep)',
   usage:
-    'attach FILE --iface IF [--prog NAME] [--mode auto|native|generic|offload] [--netns NS] [--via link|netlink] [--guard S] [--keep] [--replace [--fresh-maps]] [--watch]',
+    'attach FILE --iface IF [--prog NAME] [--with-tc PROG] [--mode auto|native|generic|offload] [--netns NS] [--via link|netlink] [--guard S] [--keep] [--replace [--fresh-maps]] [--watch]',
   async run(args, context) {
     const { values, positionals } = parse(
       this.usage,
@@ -19,6 +19,7 @@ export const attach: Verb = {
       {
         iface: { type: 'string' },
         prog: { type: 'string' },
+        'with-tc': { type: 'string' },
         mode: { type: 'string', default: 'auto' },
         netns: { type: 'string' },
         via: { type: 'string', default: 'link' },
@@ -42,6 +43,7 @@ export const attach: Verb = {
       file: positionals[0] ?? '',
       iface: values.iface,
       program: values.prog,
+      tc: values['with-tc'],
       mode: oneOf('--mode', values.mode, xdpModeRequests),
       via: oneOf('--via', values.via, ['link', 'netlink'] as const),
       guard: values.guard,
@@ -58,6 +60,7 @@ interface Options {
   file: string;
   iface: string;
   program: string | undefined;
+  tc: string | undefined;
   mode: (typeof xdpModeRequests)[number];
   via: 'link' | 'netlink';
   guard: string | undefined;
@@ -73,6 +76,7 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
   const { iface, netns, mode, via, keep } = options;
   const object = await openObject(options.file, build);
   const { name: program } = chooseProgram(object, options.program);
+  const withTc = options.tc === undefined ? {} : { withTc: tcProgramOf(object, options.tc) };
   const attachments = new Attachments(kernel, registry);
   try {
     const guardSeconds = await guardSecondsFor({ attachments, output, iface, netns, via, asked: options.guard });
@@ -82,7 +86,7 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
     let live: LiveAttachment;
     if (before === undefined) {
       const where = netns === undefined ? {} : { netns };
-      live = await attachments.attach({ object, program, iface, mode, via, keep, ...where, ...guarded });
+      live = await attachments.attach({ object, program, iface, mode, via, keep, ...withTc, ...where, ...guarded });
     } else {
       const replaced = await attachments.replace(before, { object, program, keepMaps: options.keepMaps, ...guarded });
       noteMaps(output, replaced, before);
@@ -92,7 +96,11 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
     if (!returns) announce(output, live);
     if (guardSeconds !== undefined) {
       const answer = await awaitConfirmation({ attachments, output, live, guardSeconds, ending, signal });
-      if (answer !== 'confirmed') return answer;
+      if (answer !== 'confirmed') {
+        if (returns)
+          output.result({ program: live.program, iface, confirmed: false }, () => `Not kept: ${iface} is as it was.`);
+        return answer;
+      }
     }
     if (returns) {
       announce(output, live);
@@ -131,6 +139,7 @@ function announce(output: Output, live: LiveAttachment): void {
     mode,
     ...(linkId === undefined ? {} : { linkId }),
     ...(pin === undefined ? {} : { pin }),
+    ...(live.tc === undefined ? {} : { tc: live.tc }),
     ...(live.modeReason === undefined ? {} : { modeReason: live.modeReason }),
   };
   output.result(document, () => {
@@ -138,13 +147,19 @@ function announce(output: Output, live: LiveAttachment): void {
       pin === undefined
         ? 'Ctrl-C detaches.'
         : `Kept by ${pin}; \`xdp detach --iface ${iface}${netns === undefined ? '' : ` --netns ${netns}`}\` removes it.`;
-    return `${program} attached to ${iface} (${mode}), program id ${progId}. ${kept}`;
+    const along = live.tc === undefined ? '' : `, with ${live.tc.program} at its tc ingress (${live.tc.via})`;
+    return `${program} attached to ${iface} (${mode})${along}, program id ${progId}. ${kept}`;
   });
   for (const { name, section, reason } of live.loaded?.left ?? []) {
     if (reason !== 'not asked for') output.note(`${name} (section ${section}) is not loaded: ${reason}.`);
   }
   if (live.modeReason !== undefined) output.note(`auto took ${mode} mode: ${live.modeReason}`);
   if (mode === 'generic') output.note(genericDifferences);
+  if (live.tc?.via === 'clsact') {
+    output.note(
+      `This kernel has no tcx links: ${live.tc.program} is a filter of clsact, which survives a crash of this process.`,
+    );
+  }
   if (live.via === 'netlink') {
     output.note('Attached through netlink: it survives a crash of this process, and other tools may replace it.');
   }

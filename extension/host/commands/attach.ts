@@ -5,7 +5,7 @@ import type { ProgramSpec } from '../../core/object/spec.ts';
 import { type XdpModeRequest, xdpModeRequests } from '../../core/xdp.ts';
 import type { InterfaceInfo } from '../../protocol/kernel.ts';
 import type { AttachRequest, LiveAttachment } from '../../session/attach/attachments.ts';
-import { type BpfObject, chooseProgram, xdpPrograms } from '../../session/bpfObject.ts';
+import { type BpfObject, chooseProgram, tcPrograms, xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { views } from '../ids.ts';
@@ -22,6 +22,8 @@ export async function attachCommand(services: Services, target: unknown): Promis
   );
   const program = await pickProgram(object);
   if (!program) return;
+  const withTc = await pickTc(object);
+  if (withTc === undefined) return;
   const where = await pickInterface(services);
   if (!where) return;
   const { iface, netns } = where;
@@ -41,6 +43,7 @@ export async function attachCommand(services: Services, target: unknown): Promis
         mode,
         via: 'link',
         keep: false,
+        ...(withTc === 'none' ? {} : { withTc: withTc.name }),
         ...(netns === undefined ? {} : { netns }),
         ...(guardSeconds === undefined ? {} : { guardSeconds }),
       }),
@@ -79,6 +82,23 @@ export async function pickProgram(object: BpfObject): Promise<ProgramSpec | unde
     { title: vscode.l10n.t('Attach: program'), placeHolder: vscode.l10n.t('This object holds several programs') },
   );
   return picked?.program;
+}
+
+/** A tc program beside the XDP program: asked for only where the object holds one. */
+async function pickTc(object: BpfObject): Promise<ProgramSpec | 'none' | undefined> {
+  const programs = tcPrograms(object.spec);
+  if (programs.length === 0) return 'none';
+  const items: (vscode.QuickPickItem & { tc: ProgramSpec | 'none' })[] = [
+    { label: vscode.l10n.t('XDP alone'), tc: 'none' },
+    ...programs.map((program) => ({
+      label: program.name,
+      description: `SEC("${program.section}")`,
+      detail: vscode.l10n.t('At the tc ingress of the same interface: it sees the metadata that XDP wrote'),
+      tc: program,
+    })),
+  ];
+  const picked = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Attach: with a tc program?') });
+  return picked?.tc;
 }
 
 async function pickInterface(services: Services): Promise<{ iface: InterfaceInfo; netns?: string } | undefined> {

@@ -29,7 +29,7 @@ export class AttachedView implements vscode.TreeDataProvider<LiveAttachment> {
 
   getTreeItem(live: LiveAttachment): vscode.TreeItem {
     const item = new vscode.TreeItem(live.program);
-    item.description = `${live.iface} (${live.mode})`;
+    item.description = `${live.iface} (${live.mode})${live.tc === undefined ? '' : ` + ${live.tc.program}`}`;
     item.tooltip = vscode.l10n.t(
       '{0} on {1}, {2} mode, program id {3}\n{4}',
       live.program,

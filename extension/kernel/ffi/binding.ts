@@ -15,6 +15,7 @@ import { closeFd } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
 import { openObject } from './object.ts';
 import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
+import { tcCalls } from './tc.ts';
 import { runTest, runTestInBackground } from './testRun.ts';
 
 const BPF_XDP = 37; // enum bpf_attach_type
@@ -63,6 +64,7 @@ export function bindLibbpf(): Libbpf {
       }
       return libbpf.linkUpdate(fd, programFd, opts);
     },
+    ...tcCalls(libbpf),
     detachLink: (fd) => libbpf.linkDetach(fd),
     testRun: (fd, request) => runTest((opts) => libbpf.testRun(fd, opts), request),
     testRunInBackground: (fd, request) => runTestInBackground((opts) => libbpf.testRunInBackground(fd, opts), request),

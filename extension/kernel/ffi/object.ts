@@ -4,6 +4,7 @@ import type { Pointer } from './library.ts';
 import { nativeCopy } from './memory.ts';
 import type { LibbpfSymbols } from './symbols.ts';
 
+const BPF_PROG_TYPE_SCHED_CLS = 3;
 const BPF_PROG_TYPE_XDP = 6;
 const BPF_XDP = 37; // enum bpf_attach_type
 
@@ -53,9 +54,9 @@ function wrapProgram(libbpf: LibbpfSymbols, pointer: Pointer, buffers: Pointer[]
     setAutoload: (load) => {
       libbpf.programSetAutoload(pointer, load);
     },
-    setTypeXdp: () => {
-      libbpf.programSetType(pointer, BPF_PROG_TYPE_XDP);
-      libbpf.programSetAttachType(pointer, BPF_XDP);
+    setType: (type) => {
+      libbpf.programSetType(pointer, type === 'xdp' ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS);
+      libbpf.programSetAttachType(pointer, type === 'xdp' ? BPF_XDP : 0);
     },
     setLog: (bytes, level) => {
       // Native memory: a Buffer could move or be collected while libbpf still holds the pointer.

@@ -91,6 +91,14 @@ export function libbpfSymbols(library: Library) {
     ),
     linkDetach: bind<(fd: number) => number>('int bpf_link_detach(int fd)'),
 
+    tcHookCreate: bind<(hook: Uint8Array) => number>('int bpf_tc_hook_create(void *hook)'),
+    tcHookDestroy: bind<(hook: Uint8Array) => number>('int bpf_tc_hook_destroy(void *hook)'),
+    /** Fills in handle and priority. */
+    tcAttach: bind<(hook: Uint8Array, opts: Uint8Array) => number>('int bpf_tc_attach(const void *hook, void *opts)'),
+    tcDetach: bind<(hook: Uint8Array, opts: Uint8Array) => number>(
+      'int bpf_tc_detach(const void *hook, const void *opts)',
+    ),
+
     /** Fills the opts in place. */
     testRun: bind<(fd: number, opts: Uint8Array) => number>('int bpf_prog_test_run_opts(int program, void *opts)'),
 

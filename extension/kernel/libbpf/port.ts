@@ -34,6 +34,13 @@ export interface Libbpf {
   createXdpLink(programFd: number, ifindex: number, flags: number): number;
   /** BPF_LINK_UPDATE: puts another program in place; -EPERM when the link does not hold `expectedFd`, if given, any more. */
   updateLink(linkFd: number, programFd: number, expectedFd: number | undefined): number;
+  /** bpf_link_create(…, BPF_TCX_INGRESS): returns a link fd; -EINVAL before kernel 6.6. Any libbpf 1.x passes it on. */
+  createTcxLink(programFd: number, ifindex: number): number;
+  /** A direct-action filter at the ingress of the clsact qdisc, which is made where it is missing; or in place of `replaced`. */
+  tcAttach(ifindex: number, programFd: number, replaced: TcFilter | undefined): TcFilter | number;
+  tcDetach(ifindex: number, filter: TcFilter): number;
+  /** The clsact qdisc with every filter of it. */
+  tcRemoveQdisc(ifindex: number): number;
   /** BPF_LINK_DETACH: detaches at once, whoever else holds the link. */
   detachLink(linkFd: number): number;
 
@@ -84,7 +91,7 @@ export interface BpfProgram {
   type(): string;
   autoload(): boolean;
   setAutoload(load: boolean): void;
-  setTypeXdp(): void;
+  setType(type: 'xdp' | 'sched_cls'): void;
   /**
    * Gives the verifier a log of `bytes`; `level` 0 = only when the load fails, 1 = log, | 4 = statistics. The memory
    * lives until the object is closed.
@@ -135,6 +142,13 @@ export interface BpfProgramInfo {
   btfId: number;
   runTimeNs: bigint;
   runCount: bigint;
+}
+
+/** What names a tc filter, and whether its qdisc was made for it. */
+export interface TcFilter {
+  handle: number;
+  priority: number;
+  madeQdisc: boolean;
 }
 
 /** struct bpf_link_info; `ifindex` only for XDP links, 0 when its interface is gone. */

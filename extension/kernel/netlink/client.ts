@@ -18,6 +18,8 @@ import {
   parseAddress,
   parseLink,
   rtnetlink,
+  tcFilterDumpRequest,
+  tcParents,
   xdpAttachRequest,
 } from './rtnetlink.ts';
 
@@ -43,6 +45,8 @@ export interface Netlink {
   xdpFeatures(): Map<number, string[]> | undefined;
   /** RTM_SETLINK/IFLA_XDP with the kernel's own words on failure. `programFd` -1 detaches. */
   xdpAttach(request: { ifindex: number; programFd: number; flags: number; expectedFd?: number }): NetlinkAck;
+  /** Is there any tc filter at the ingress or egress of the clsact qdisc? */
+  hasTcFilters(ifindex: number): boolean;
   /** Calls `listener` after links or addresses changed, until `stop`. undefined when it cannot be had. */
   watch(listener: () => void): { stop(): void } | undefined;
 }
@@ -106,6 +110,16 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     addresses,
     xdpFeatures,
     xdpAttach: (attach) => request(rtnetlink.protocol, rtnetlink.setLink, 0, xdpAttachRequest(attach)).ack,
+    hasTcFilters: (ifindex) =>
+      [tcParents.ingress, tcParents.egress].some((parent) => {
+        const dump = request(
+          rtnetlink.protocol,
+          rtnetlink.getFilter,
+          netlinkFlags.dump,
+          tcFilterDumpRequest(ifindex, parent),
+        );
+        return dump.messages.length > 0;
+      }),
     watch: (listener) => watchLinks(sockets, listener),
   };
 }

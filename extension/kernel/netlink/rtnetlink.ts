@@ -20,6 +20,7 @@ export const rtnetlink = {
   setLink: 19,
   newAddress: 20,
   getAddress: 22,
+  getFilter: 46,
   groups: { link: 1, ipv4Address: 0x10, ipv6Address: 0x100 },
 } as const;
 
@@ -79,6 +80,16 @@ export function linkRequest(ifindex: number): Uint8Array {
 
 export function addressDumpRequest(): Uint8Array {
   return new Uint8Array(ifAddressBytes);
+}
+
+/** TC_H_CLSACT with TC_H_MIN_INGRESS and TC_H_MIN_EGRESS of include/uapi/linux/pkt_sched.h. */
+export const tcParents = { ingress: 0xfffffff2, egress: 0xfffffff3 } as const;
+
+export function tcFilterDumpRequest(ifindex: number, parent: number): Uint8Array {
+  const header = new Uint8Array(20); // struct tcmsg
+  viewOf(header).setInt32(4, ifindex, true);
+  viewOf(header).setUint32(12, parent, true);
+  return header;
 }
 
 /** RTM_SETLINK with IFLA_XDP: what bpf_xdp_attach() sends. */

@@ -13,6 +13,8 @@ export interface AttachRequest {
   via: 'link' | 'netlink';
   keep: boolean;
   netns?: string;
+  /** A tc program of the object for the ingress of the same interface: there it sees the metadata that XDP wrote. */
+  withTc?: string;
   /** The helper undoes it after so many seconds unless `confirm` is called. */
   guardSeconds?: number;
 }

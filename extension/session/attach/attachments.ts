@@ -6,6 +6,7 @@ import { Emitter } from '../emitter.ts';
 import type { KernelAccess } from '../kernelAccess.ts';
 import { adoptedMaps, loadedMaps } from '../maps/liveMaps.ts';
 import type { AttachmentRegistry, RegisteredAttachment } from './registry.ts';
+import { tcProgramOf } from '../bpfObject.ts';
 import { planReuse } from './reuseMaps.ts';
 
 export type { AttachmentEvent, AttachRequest, LiveAttachment } from './attachmentTypes.ts';
@@ -57,7 +58,7 @@ export class Attachments {
     const loaded = await client.call('object/load', {
       elf: object.elf,
       name: object.name,
-      programs: [request.program],
+      programs: [request.program, ...(request.withTc === undefined ? [] : [request.withTc])],
     });
     let attachment: Attachment;
     try {
@@ -68,6 +69,7 @@ export class Attachments {
         mode: request.mode,
         via: request.via,
         keep: request.keep,
+        ...(request.withTc === undefined ? {} : { withTc: request.withTc }),
         ...guardOf(request),
       });
     } catch (error) {
@@ -106,11 +108,12 @@ export class Attachments {
   async #replace(before: LiveAttachment, request: ReplaceRequest): Promise<Replaced> {
     const { client, netns } = before;
     const { object } = request;
+    const withTc = before.tc === undefined ? undefined : tcProgramOf(object, before.tc.program);
     const plan = request.keepMaps ? planReuse(before.allMaps, object.spec) : { reuse: {}, fresh: [] };
     const loaded = await client.call('object/load', {
       elf: object.elf,
       name: object.name,
-      programs: [request.program],
+      programs: [request.program, ...(withTc === undefined ? [] : [withTc])],
       reuseMaps: plan.reuse,
     });
     let attachment: Attachment;
@@ -119,6 +122,7 @@ export class Attachments {
         attachment: before.attachment,
         object: loaded.object,
         program: request.program,
+        ...(withTc === undefined ? {} : { withTc }),
         ...guardOf(request),
       });
     } catch (error) {

@@ -7,6 +7,7 @@ import { findLink } from './findLink.ts';
 import type { Context } from '../context.ts';
 import { kernelError } from '../object/failures.ts';
 import { toMapInfo } from '../object/objects.ts';
+import { type TcCompanion, tcxHold } from './tc.ts';
 import type { KeptAttachment, PinDirectory } from './pins.ts';
 
 type AdoptHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/adopt' | 'xdp/keep'>;
@@ -34,7 +35,10 @@ function keep(context: Context, handle: number, object: number): Attachment {
     throw new XdpError('environment', `${stored.program} cannot be kept attached: ${context.pins.problem}`);
   }
   const { ifindex, via, program, linkFd } = stored;
-  const kept = pin(context, { object, ifindex, via, keep: true }, context.objects.program(object, program), linkFd);
+  const kept = pin(context, { object, ifindex, via, keep: true }, context.objects.program(object, program), {
+    linkFd,
+    tc: stored.tc,
+  });
   context.attachments.change(handle, { directory: kept?.directory });
   return { ...describeAttachment(stored), ...(kept === undefined ? {} : { pin: kept.path }) };
 }
@@ -73,7 +77,11 @@ function open(
     throw kernelError(`Opening the pinned link of ${kept.programName}`, linkFd);
   }
   const { programName: program, programId, ifindex, via, linkId, directory } = kept;
-  const releaseObject = (): void => libbpf.close(programFd);
+  const tc = openTc(context, pins, kept);
+  const releaseObject = (): void => {
+    libbpf.close(programFd);
+    if (tc !== undefined) libbpf.close(tc.programFd);
+  };
   return context.attachments.add({
     program,
     programId,
@@ -86,7 +94,18 @@ function open(
     linkId,
     directory,
     releaseObject,
+    tc,
   });
+}
+
+function openTc(context: Context, pins: PinDirectory, { directory, tc }: KeptAttachment): TcCompanion | undefined {
+  if (tc === undefined) return undefined;
+  const programFd = pins.openTcProgram(directory);
+  if (programFd < 0) return undefined;
+  const linkFd = pins.openTcLink(directory);
+  if (linkFd >= 0) return { ...tc, programFd, hold: tcxHold(context, linkFd) };
+  context.libbpf.close(programFd);
+  return undefined;
 }
 
 function mapsOf({ libbpf }: Context, pins: PinDirectory, { directory }: KeptAttachment): MapInfo[] {

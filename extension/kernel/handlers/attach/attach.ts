@@ -5,11 +5,12 @@ import type { Handlers } from '../../../protocol/rpc.ts';
 import { errno } from '../../libbpf/errno.ts';
 import type { LinkRecord } from '../../netlink/rtnetlink.ts';
 import { attachError } from './attachFailures.ts';
-import { describeAttachment } from './attachments.ts';
+import { describeAttachment, type StoredAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
 import { findLink } from './findLink.ts';
 import { startGuard } from './guards.ts';
+import { attachTc, type TcCompanion } from './tc.ts';
 import { attachedPrograms, driverOf, modesOf } from '../interfaces.ts';
 import { requireXdp, type StoredProgram } from '../object/objects.ts';
 
@@ -23,6 +24,7 @@ interface AttachParams {
   via: 'link' | 'netlink';
   keep: boolean;
   guardSeconds?: number | undefined;
+  withTc?: string | undefined;
 }
 
 export function attachHandlers(context: Context): AttachHandlers {
@@ -48,17 +50,40 @@ function attach(context: Context, params: AttachParams): Attachment {
       fix: 'Attach by a link, or without the guard (--guard 0).',
     });
   }
-  const { held, mode, modeReason } = inSomeMode(context, params, program, link);
+  const tc = attachCompanion(context, params, link);
+  const { held, mode, modeReason } = undoing(tc, () => inSomeMode(context, params, program, link));
   try {
-    const attachment = register(context, params, program, link, mode, held);
+    const attachment = register(context, params, program, { link, mode, linkFd: held, tc });
     if (params.guardSeconds !== undefined) guardAttachment(context, attachment, params);
     context.emit('interfaces/changed', {});
     return { ...attachment, ...(modeReason === undefined ? {} : { modeReason }) };
   } catch (error) {
     if (held !== undefined) context.libbpf.close(held);
     else removeNetlink(context, params.ifindex, program, mode);
+    endTc(tc);
     throw error;
   }
+}
+
+/** Before the XDP program, whose first packet it is to see with its metadata. */
+function attachCompanion(context: Context, params: AttachParams, link: LinkRecord): TcCompanion | undefined {
+  if (params.withTc === undefined) return undefined;
+  const lasting = params.keep || params.guardSeconds !== undefined;
+  return attachTc(context, context.objects.program(params.object, params.withTc), link, { lasting });
+}
+
+function undoing<T>(tc: TcCompanion | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    endTc(tc);
+    throw error;
+  }
+}
+
+function endTc(tc: TcCompanion | undefined): void {
+  tc?.hold.detach();
+  tc?.hold.close();
 }
 
 /** Auto takes native and falls back to generic, saying why; what is busy is busy in every mode. */
@@ -150,14 +175,12 @@ function register(
   context: Context,
   params: AttachParams,
   program: StoredProgram,
-  link: LinkRecord,
-  mode: XdpMode,
-  linkFd: number | undefined,
+  { link, mode, linkFd, tc }: Held & { link: LinkRecord; mode: XdpMode },
 ): Attachment {
   const info = linkFd === undefined ? undefined : context.libbpf.linkInfo(linkFd);
   const linkId = info === undefined || typeof info === 'number' ? undefined : info.id;
   // Nothing is pinned before it is confirmed.
-  const kept = params.guardSeconds === undefined ? pin(context, params, program, linkFd) : undefined;
+  const kept = params.guardSeconds === undefined ? pin(context, params, program, { linkFd, tc }) : undefined;
   const stored = context.attachments.add({
     program: program.name,
     programId: program.info.id,
@@ -170,6 +193,7 @@ function register(
     linkId,
     directory: kept?.directory,
     releaseObject: context.objects.hold(params.object),
+    tc,
   });
   return { ...describeAttachment(stored), ...(kept === undefined || !params.keep ? {} : { pin: kept.path }) };
 }
@@ -180,7 +204,7 @@ function guardAttachment(context: Context, { attachment }: Attachment, params: A
     restores: undefined,
     confirm: (stored) => {
       if (!params.keep) return undefined;
-      const kept = pin(context, params, context.objects.program(params.object, params.program), stored.linkFd);
+      const kept = pin(context, params, context.objects.program(params.object, params.program), stored);
       if (kept !== undefined) context.attachments.change(attachment, { directory: kept.directory });
       return kept?.path;
     },
@@ -188,6 +212,9 @@ function guardAttachment(context: Context, { attachment }: Attachment, params: A
     abandon: () => {},
   });
 }
+
+/** What an attachment holds on to. */
+type Held = Pick<StoredAttachment, 'linkFd' | 'tc'>;
 
 /**
  * What is kept is pinned. A netlink attachment survives a crash anyway: its program is pinned whenever that is possible,
@@ -197,7 +224,7 @@ export function pin(
   context: Context,
   params: Pick<AttachParams, 'object' | 'ifindex' | 'via' | 'keep'>,
   program: StoredProgram,
-  linkFd: number | undefined,
+  { linkFd, tc }: Held,
 ): { path: string; directory: string } | undefined {
   if ('problem' in context.pins || !(params.keep || params.via === 'netlink')) return undefined;
   const object = context.objects.get(params.object);
@@ -208,6 +235,7 @@ export function pin(
     linkFd,
     maps: params.keep ? object.maps : [],
     btf: typeof btf === 'number' ? undefined : btf,
+    tc: tc?.hold.linkFd === undefined || !params.keep ? undefined : { programFd: tc.programFd, linkFd: tc.hold.linkFd },
   });
   if (!('problem' in kept)) return kept;
   if (!params.keep) return undefined;

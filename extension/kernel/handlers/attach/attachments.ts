@@ -2,6 +2,7 @@ import type { XdpMode } from '../../../core/xdp.ts';
 import type { Attachment } from '../../../protocol/kernel.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { LinkRecord } from '../../netlink/rtnetlink.ts';
+import { describeTc, type TcCompanion } from './tc.ts';
 
 /** What this helper attached. The store owns the link fd and holds the object. */
 export interface StoredAttachment {
@@ -19,15 +20,16 @@ export interface StoredAttachment {
   /** Directory of its pins. */
   readonly directory: string | undefined;
   readonly releaseObject: () => void;
+  readonly tc: TcCompanion | undefined;
 }
 
 /** The part that changes when another program takes the place of the first. */
-export type Occupant = Pick<StoredAttachment, 'program' | 'programId' | 'programFd' | 'releaseObject'>;
+export type Occupant = Pick<StoredAttachment, 'program' | 'programId' | 'programFd' | 'releaseObject' | 'tc'>;
 
 export function describeAttachment(stored: StoredAttachment): Attachment {
   const { handle, program, programId, ifindex, iface, mode, via, linkId } = stored;
   const about = { attachment: handle, program, progId: programId, ifindex, iface, mode, via };
-  return { ...about, ...(linkId === undefined ? {} : { linkId }) };
+  return { ...about, ...(linkId === undefined ? {} : { linkId }), ...describeTc(stored.tc) };
 }
 
 export class AttachmentStore {
@@ -76,6 +78,7 @@ export class AttachmentStore {
     if (attachment === undefined) return;
     this.#attachments.delete(handle);
     if (attachment.linkFd !== undefined) this.#libbpf.close(attachment.linkFd);
+    attachment.tc?.hold.close();
     attachment.releaseObject();
   }
 

@@ -22,7 +22,7 @@ export function choosePrograms(object: BpfObject, objectName: string, wanted: re
   for (const program of object.programs) {
     const reason = reasonToLeave(program, object.programs.length, wanted);
     if (reason === undefined) {
-      if (program.type() === 'unspec') program.setTypeXdp();
+      if (program.type() === 'unspec') program.setType(isTcSection(program.section) ? 'sched_cls' : 'xdp');
       program.setAutoload(true);
       choice.chosen.push(program);
     } else {
@@ -46,6 +46,17 @@ export function addTailCallTargets(object: BpfObject, choice: Choice): void {
   }
 }
 
+/** libbpf knows `tcx/ingress` from 1.3 on; the older names always. */
+function isTcSection(section: string): boolean {
+  return /^(tcx|tc|classifier)(\/|$)/.test(section);
+}
+
+/** Programs that run from an entry of a map: kernel/bpf/cpumap.c, devmap.c. */
+function mapOfSection(section: string): 'cpumap' | 'devmap' | undefined {
+  const kind = /^\??xdp(?:\.frags)?\/(cpumap|devmap)$/.exec(section)?.[1];
+  return kind === 'cpumap' || kind === 'devmap' ? kind : undefined;
+}
+
 function reasonToLeave(
   program: BpfProgram,
   programs: number,
@@ -53,6 +64,11 @@ function reasonToLeave(
 ): string | undefined {
   const type = program.type();
   if (wanted?.includes(program.name) === true) return undefined;
+  if (type === 'unspec' && isTcSection(program.section)) return 'a program of type sched_cls, not XDP';
+  const map = mapOfSection(program.section);
+  if (wanted !== undefined && map !== undefined) {
+    return `it runs from a ${map} entry that names its descriptor, and attaching sets no entry`;
+  }
   if (wanted !== undefined && (type === 'xdp' || type === 'unspec')) return 'not asked for';
   if (type === 'xdp') {
     return program.autoload() ? undefined : `its section ${program.section} says not to load it by itself (SEC("?…"))`;

@@ -73,6 +73,7 @@ export function detachOwn(context: Context, stored: StoredAttachment): void {
     stored.linkFd === undefined
       ? removeByNetlink(context, stored.ifindex, stored.mode, stored.programFd)
       : context.libbpf.detachLink(stored.linkFd);
+  stored.tc?.hold.detach();
   if (stored.directory !== undefined && !('problem' in context.pins)) context.pins.remove(stored.directory);
   context.attachments.release(stored.handle);
   if (result < 0 && !isGone(result)) throw kernelError(`Detaching ${stored.program} from ${stored.iface}`, result);
@@ -91,6 +92,11 @@ function detachKept(context: Context, ifindex: number, program: AttachedProgram)
     if (result < 0 && !isGone(result)) throw kernelError(`Detaching ${program.program}`, result);
   } finally {
     context.libbpf.close(fd);
+  }
+  const tcFd = pins.openTcLink(kept.directory);
+  if (tcFd >= 0) {
+    context.libbpf.detachLink(tcFd);
+    context.libbpf.close(tcFd);
   }
   pins.remove(kept.directory);
 }

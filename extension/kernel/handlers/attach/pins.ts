@@ -10,6 +10,7 @@ export interface KeptAttachment {
   programId: number;
   programName: string;
   linkId: number | undefined;
+  tc: { program: string; programId: number } | undefined;
 }
 
 export interface KeepRequest {
@@ -18,6 +19,7 @@ export interface KeepRequest {
   linkFd: number | undefined;
   maps: readonly { name: string; fd: number }[];
   btf: { id: number; bytes: Uint8Array } | undefined;
+  tc: { programFd: number; linkFd: number } | undefined;
 }
 
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -26,7 +28,8 @@ const BPF_FS_MAGIC = 0xcafe4a11;
  * `<bpffs>/xdp-vscode/<uid>`. It is the helper's working directory and is used by relative paths, so that it can be
  * reached when the BPF file system above it is for root alone.
  *
- * Layout: `n<netns inode>-i<ifindex>/{link,program,maps/<name>,btf/<id>}`; `link` is absent for a netlink attachment. A
+ * Layout: `n<netns inode>-i<ifindex>/{link,program,maps/<name>,btf/<id>,tc-link,tc-program}`; `link` is absent for a netlink
+ * attachment. A
  * dot is reserved in names of a BPF file system, so `.bss` is pinned as `@bss`. BTF cannot be pinned, and opening it by
  * id needs CAP_SYS_ADMIN: its bytes are kept as the one value of an array map.
  */
@@ -82,6 +85,7 @@ export class PinDirectory {
   #pinAll(aside: string, request: KeepRequest, btfFd: number): void {
     const pins: [string, number][] = [['program', request.programFd]];
     if (request.linkFd !== undefined) pins.push(['link', request.linkFd]);
+    if (request.tc !== undefined) pins.push([tcPins.link, request.tc.linkFd], [tcPins.program, request.tc.programFd]);
     for (const map of request.maps) pins.push([`maps/${pinName(map.name)}`, map.fd]);
     if (request.btf !== undefined && btfFd >= 0) pins.push([`btf/${request.btf.id}`, btfFd]);
     for (const path of [aside, `${aside}/maps`, `${aside}/btf`]) mkdirSync(`./${path}`, { mode: 0o700 });
@@ -107,6 +111,14 @@ export class PinDirectory {
 
   openProgram(directory: string): number {
     return this.#libbpf.openPin(`./${directory}/program`);
+  }
+
+  openTcLink(directory: string): number {
+    return this.#libbpf.openPin(`./${directory}/${tcPins.link}`);
+  }
+
+  openTcProgram(directory: string): number {
+    return this.#libbpf.openPin(`./${directory}/${tcPins.program}`);
   }
 
   /** Names in the source and absolute paths of every pinned map of this user, in any network namespace, or of one attachment. */
@@ -152,7 +164,21 @@ export class PinDirectory {
     for (const name of list(`./${directory}`).filter((each) => each.startsWith(guardPrefix))) {
       if (existsSync(`/proc/${name.slice(guardPrefix.length)}`)) continue;
       if (this.#libbpf.updateLink(linkFd, programFd, undefined) < 0) continue;
+      this.#withTc(directory, (tcLinkFd, tcFd) => this.#libbpf.updateLink(tcLinkFd, tcFd, undefined));
       quietly(() => rmdirSync(`./${directory}/${name}`));
+    }
+  }
+
+  /** Opens and closes the pins of the tc program, if there are any. */
+  #withTc<T>(directory: string, use: (linkFd: number, programFd: number) => T): T | undefined {
+    const linkFd = this.openTcLink(directory);
+    if (linkFd < 0) return undefined;
+    const programFd = this.openTcProgram(directory);
+    try {
+      return programFd < 0 ? undefined : use(linkFd, programFd);
+    } finally {
+      this.#libbpf.close(linkFd);
+      if (programFd >= 0) this.#libbpf.close(programFd);
     }
   }
 
@@ -192,7 +218,11 @@ export class PinDirectory {
     try {
       const program = this.#libbpf.programInfo(programFd);
       if (typeof program === 'number') return undefined;
-      const about = { directory, programId: program.id, programName: program.name };
+      const tc = this.#withTc(directory, (_linkFd, tcFd) => {
+        const info = this.#libbpf.programInfo(tcFd);
+        return typeof info === 'number' ? undefined : { program: info.name, programId: info.id };
+      });
+      const about = { directory, programId: program.id, programName: program.name, tc };
       const ifindex = Number(directory.slice(directory.indexOf('-i') + 2));
       if (linkFd === -errno.ENOENT) return { ...about, via: 'netlink', ifindex, linkId: undefined };
       if (linkFd >= 0) this.#restoreAbandoned(directory, linkFd, programFd);
@@ -207,6 +237,7 @@ export class PinDirectory {
   }
 }
 
+const tcPins = { link: 'tc-link', program: 'tc-program' } as const;
 const asidePrefix = 'w';
 const guardPrefix = 'guard-';
 

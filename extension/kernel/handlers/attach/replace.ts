@@ -11,6 +11,7 @@ import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
 import { startGuard } from './guards.ts';
 import { attachedPrograms, driverOf } from '../interfaces.ts';
+import { exchangeTc, type TcCompanion } from './tc.ts';
 import { requireXdp } from '../object/objects.ts';
 
 type ReplaceHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/replace'>;
@@ -20,6 +21,7 @@ interface ReplaceParams {
   object: number;
   program: string;
   guardSeconds?: number | undefined;
+  withTc?: string | undefined;
 }
 
 export function replaceHandlers(context: Context): ReplaceHandlers {
@@ -46,17 +48,19 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   const program = context.objects.program(params.object, params.program);
   requireXdp(program, 'no interface takes as XDP');
   exchange(context, before, program);
+  const tc = exchangeCompanion(context, params, before, program);
   const after: Occupant = {
     program: program.name,
     programId: program.info.id,
     programFd: program.fd,
     releaseObject: context.objects.hold(params.object),
+    tc,
   };
   const stored = context.attachments.change(before.handle, after) ?? before;
   const finish = (): string | undefined => {
     const { ifindex, via, directory, linkFd } = before;
     const asked = { object: params.object, ifindex, via, keep: true };
-    const kept = directory === undefined ? undefined : pin(context, asked, program, linkFd);
+    const kept = directory === undefined ? undefined : pin(context, asked, program, { linkFd, tc });
     before.releaseObject();
     return kept?.path;
   };
@@ -79,6 +83,22 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   }
   context.emit('interfaces/changed', {});
   return { ...describeAttachment(stored), ...(path === undefined ? {} : { pin: path }) };
+}
+
+/** The tc program of the new build takes over from the one before; where that fails nothing is replaced. */
+function exchangeCompanion(
+  context: Context,
+  params: ReplaceParams,
+  before: StoredAttachment,
+  program: { fd: number },
+): TcCompanion | undefined {
+  if (before.tc === undefined) return undefined;
+  try {
+    return exchangeTc(before.tc, context.objects.program(params.object, params.withTc ?? before.tc.program));
+  } catch (error) {
+    tryExchange(context, { ...before, programFd: program.fd }, before.programFd);
+    throw error;
+  }
 }
 
 /** One step for the kernel: a packet meets the old program or the new one. It says no when the old one is not there. */
@@ -123,12 +143,13 @@ function tryExchange(
 
 /** The program before comes back. If even that fails nothing may stay that nobody confirmed. */
 function restore(context: Context, now: StoredAttachment, before: StoredAttachment): void {
-  const { program, programId, programFd, releaseObject } = before;
+  const { program, programId, programFd, releaseObject, tc } = before;
   if (tryExchange(context, now, programFd).result < 0) {
     releaseObject();
     detachOwn(context, now);
     return;
   }
-  context.attachments.change(now.handle, { program, programId, programFd, releaseObject });
+  if (tc !== undefined) tc.hold.replace(tc.programFd, now.tc?.programFd ?? tc.programFd);
+  context.attachments.change(now.handle, { program, programId, programFd, releaseObject, tc });
   now.releaseObject();
 }
