@@ -5,12 +5,13 @@ import { mapHelpers } from './mapHelpers.ts';
 import { helperName } from './names.ts';
 import { networkHelpers } from './networkHelpers.ts';
 import { systemHelpers } from './systemHelpers.ts';
+import { tcpHelpers } from './tcpHelpers.ts';
 import { xdpHelpers } from './xdpHelpers.ts';
 
 /** Every helper that the machine has, by number. The one table of all engines. */
 export const helpers: ReadonlyMap<number, Helper> = new Map(
-  [...mapHelpers, ...xdpHelpers, ...systemHelpers, ...eventHelpers, ...networkHelpers].flatMap((helper) =>
-    helper.id === undefined ? [] : [[helper.id, helper]],
+  [...mapHelpers, ...xdpHelpers, ...systemHelpers, ...eventHelpers, ...networkHelpers, ...tcpHelpers].flatMap(
+    (helper) => (helper.id === undefined ? [] : [[helper.id, helper]]),
   ),
 );
 
