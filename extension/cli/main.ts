@@ -16,6 +16,7 @@ import { interfaces } from './verbs/interfaces.ts';
 import { lab } from './verbs/lab.ts';
 import { map } from './verbs/map.ts';
 import { maps } from './verbs/maps.ts';
+import { newProject } from './verbs/new.ts';
 import { packet } from './verbs/packet.ts';
 import { run } from './verbs/run.ts';
 import { test } from './verbs/test.ts';
@@ -37,6 +38,7 @@ const verbs = {
   explain,
   test,
   doctor,
+  new: newProject,
   'vm-plugin': vmPlugin,
 } as const;
 

@@ -54,6 +54,17 @@ describe('the extension', () => {
     assert.equal(readFileSync(object).subarray(0, 4).toString('latin1'), '\x7fELF');
   });
 
+  it('makes a project from a template', async () => {
+    const made = path.join(folder, 'new-project');
+    rmSync(made, { recursive: true, force: true });
+    await vscode.commands.executeCommand(commands.newProject, { template: 'firewall', folder: made });
+    for (const file of ['Makefile', 'xdp_firewall.bpf.c', 'include/xdp_maps.h', '.github/workflows/xdp.yml']) {
+      assert.ok(existsSync(path.join(made, file)), file);
+    }
+    assert.deepEqual(await compile(path.join(made, 'xdp_firewall.bpf.c')), []);
+    rmSync(made, { recursive: true, force: true });
+  });
+
   const broken: { title: string; code: string; line: number; message: RegExp }[] = [
     {
       title: 'a type error',

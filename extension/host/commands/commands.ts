@@ -41,6 +41,9 @@ export function registerCommands(
       }
     });
   const registered = vscode.Disposable.from(
+    register(commands.newProject, (asked) =>
+      import('./newProject.ts').then(({ newProjectCommand }) => newProjectCommand(services, asked)),
+    ),
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),

@@ -1,0 +1,38 @@
+import path from 'node:path';
+import { createProject } from '../../session/project/newProject.ts';
+import { listTemplates } from '../../session/project/templates.ts';
+import { parse, type Verb } from '../command.ts';
+
+export const newProject: Verb = {
+  summary: 'make a project from a template: program, packet tests, Makefile, CI',
+  usage: 'new [DIR] [--template NAME]',
+  async run(args, { output, build }) {
+    const { values, positionals } = parse(
+      this.usage,
+      args,
+      { template: { type: 'string', default: 'counter' } },
+      { min: 0, max: 1 },
+    );
+    const bpfFolder = path.dirname(build.bundledInclude);
+    const [folder] = positionals;
+    if (folder === undefined) {
+      const templates = await listTemplates(bpfFolder);
+      const width = Math.max(...templates.map(({ name }) => name.length));
+      output.result({ templates }, () =>
+        [
+          ...templates.map(({ name, description }) => `${name.padEnd(width)}  ${description}`),
+          '',
+          'xdp new DIR --template NAME makes a project of one.',
+        ].join('\n'),
+      );
+      return 0;
+    }
+    const created = await createProject({ template: values.template, folder, bpfFolder });
+    output.result({ ok: true, ...created }, () =>
+      [`${created.folder}, from the template ${created.template}:`, ...created.files.map((file) => `  ${file}`)].join(
+        '\n',
+      ),
+    );
+    return 0;
+  },
+};
