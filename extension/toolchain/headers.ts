@@ -56,6 +56,13 @@ export async function findHeader(options: HeaderSearchOptions): Promise<HeaderSe
 
 /** The file's folder and the ones above it, nearest first, up to the root of the project; then the other roots. */
 async function searchBases(file: string, workspaceRoots: readonly string[]): Promise<string[]> {
+  return [
+    ...new Set([...(await projectFolders(file, workspaceRoots)), ...workspaceRoots.map((root) => resolve(root))]),
+  ];
+}
+
+/** The file's folder and the ones above it, nearest first, up to the root of the project. */
+export async function projectFolders(file: string, workspaceRoots: readonly string[]): Promise<string[]> {
   const roots = workspaceRoots.map((root) => resolve(root));
   const home = roots.find((root) => isInside(file, root));
   const bases: string[] = [];
@@ -65,7 +72,7 @@ async function searchBases(file: string, workspaceRoots: readonly string[]): Pro
     const isProject = home === undefined && (await exists(join(folder, '.git')));
     if (isProject || (home === undefined && bases.length > maxAncestors)) break;
   }
-  return [...new Set([...bases, ...roots])];
+  return bases;
 }
 
 /** Folders that hold everything: what is found below them belongs to nobody in particular. */

@@ -110,7 +110,7 @@ test('a warning in a header of the project is shown, since the header is the use
 });
 
 test('several candidates are named', async () => {
-  const root = project({ '.git/HEAD': '', 'src/prog.c': '#include "a.h"\n', 'x/a.h': '', 'y/a.h': '' });
+  const root = project({ '.git/HEAD': '', 'src/prog.c': '#include "a.h"\n', 'x/a.h': 'int x;', 'y/a.h': '' });
   const result = await compileFile(join(root, 'src/prog.c'));
   expect(describeDiagnostics(result, 'prog.c')).toEqual([
     "1:10 error: 'a.h' file not found",

@@ -5,24 +5,32 @@ import { printable } from '../output.ts';
 
 export const compile: Verb = {
   summary: 'compile a BPF C file',
-  usage: 'compile FILE.c [-o OUT.o]',
+  usage: 'compile FILE.c [-o OUT.o] [--vmlinux FILE]',
   async run(args, { output, build }) {
     const { values, positionals } = parse(
       this.usage,
       args,
-      { output: { type: 'string', short: 'o' } },
+      { output: { type: 'string', short: 'o' }, vmlinux: { type: 'string' } },
       { min: 1, max: 1 },
     );
     const file = path.resolve(positionals[0] ?? '');
     const result = await compileFile({
       ...build,
       file,
+      ...(values.vmlinux === undefined ? {} : { vmlinux: path.resolve(values.vmlinux) }),
       output: path.resolve(values.output ?? file.replace(/\.c$/, '') + '.o'),
     });
     output.result(result, () => {
       const lines = result.diagnostics.map(
         (each) => `${printable(each.file)}:${each.line}:${each.column}: ${each.severity}: ${printable(each.message)}`,
       );
+      const { project, vmlinux, flags, ignored } = result.resolved;
+      if (vmlinux !== null)
+        output.note(`vmlinux.h: ${vmlinux} (${result.resolved.reasons[path.dirname(vmlinux)] ?? 'of the project'})`);
+      if (project !== null) {
+        const what = project.dropped ?? `${flags.length} flags taken, ${ignored.length} ignored`;
+        output.note(`${project.file}: ${what}`);
+      }
       const outcome = result.ok
         ? `${result.object} (${Math.round(result.durationMs)} ms)`
         : `${path.basename(file)} does not compile.`;
