@@ -34,6 +34,8 @@ export const xdpErrorCodes = [
   'map-ambiguous',
   'map-unreadable',
   'map-write-failed',
+  'map-foreign', // reading it would take events from its owner: needs force
+  'filter-invalid', // a filter or sort key; `details.offset` and `details.length` say where in its text
   'value-invalid', // does not fit the type
   'packet-invalid',
   'packet-too-short',

@@ -1,5 +1,8 @@
 import * as v from 'valibot';
+import { mapContract, mapEvents, MapInfo, MapRef } from './kernelMaps.ts';
 import { bytes, type Contract, method, u32 } from './rpc.ts';
+
+export * from './kernelMaps.ts';
 
 /**
  * What crosses between the session and the kernel helper. The first call is `hello`; a helper of another version
@@ -28,24 +31,6 @@ export const HelloReply = v.object({
   pinProblem: v.optional(v.string()),
 });
 export type HelloReply = v.InferOutput<typeof HelloReply>;
-
-/** `struct bpf_map_info`, sizes in bytes. */
-export const MapInfo = v.object({
-  id: u32,
-  /** The kernel keeps 15 characters; for our own objects this is the full name in the source. */
-  name: v.string(),
-  /** libbpf's short name. */
-  type: v.string(),
-  keySize: u32,
-  valueSize: u32,
-  maxEntries: u32,
-  flags: u32,
-  frozen: v.boolean(),
-  btfId: u32,
-  btfKeyTypeId: u32,
-  btfValueTypeId: u32,
-});
-export type MapInfo = v.InferOutput<typeof MapInfo>;
 
 /** `struct bpf_prog_info`, the part that is shown. */
 export const ProgramInfo = v.object({
@@ -161,24 +146,6 @@ export type Lifeline = v.InferOutput<typeof Lifeline>;
 
 const GuardSeconds = v.optional(v.pipe(u32, v.minValue(1), v.maxValue(3600)));
 
-/** A map by id, or by the absolute path of its pin. */
-export const MapRef = v.union([v.object({ id: u32 }), v.object({ pin: v.string() })]);
-export type MapRef = v.InferOutput<typeof MapRef>;
-
-/**
- * Entries as the kernel copied them out: `keys` holds count × keySize bytes, `values` count × valueBytes() bytes
- * (per-CPU: possible CPUs × value size rounded up to 8). `cursor` continues; absent at the end.
- */
-export const MapPage = v.object({
-  count: u32,
-  keys: bytes,
-  values: bytes,
-  cursor: v.optional(bytes),
-  /** CLOCK_MONOTONIC when the read was done, nanoseconds. */
-  atNs: v.bigint(),
-});
-export type MapPage = v.InferOutput<typeof MapPage>;
-
 export const TestRunReply = v.object({
   retval: u32,
   /** Mean over the repeats as the kernel measured it. */
@@ -289,14 +256,7 @@ export const kernelContract = {
   'trace/follow': method(v.object({ printk: v.boolean() }), v.object({ problem: v.optional(v.string()) })),
   'interfaces/list': method(nothing, v.object({ interfaces: v.array(InterfaceInfo) })),
 
-  /** Own profile: maps of this helper's objects and pins. System profile: every map. */
-  'map/list': method(nothing, v.object({ maps: v.array(MapInfo) })),
-  'map/info': method(v.object({ map: MapRef }), MapInfo),
-  /** Up to `limit` entries after `cursor`; batch lookups where the map type has them, key iteration where not. */
-  'map/read': method(v.object({ map: MapRef, limit: u32, cursor: v.optional(bytes) }), MapPage),
-  'map/lookup': method(v.object({ map: MapRef, key: bytes }), v.object({ value: v.optional(bytes) })),
-  'map/update': method(v.object({ map: MapRef, key: bytes, value: bytes, flags: u32 }), nothing),
-  'map/delete': method(v.object({ map: MapRef, key: bytes }), nothing),
+  ...mapContract,
   /** Raw BTF by its id. */
   'btf/get': method(v.object({ id: u32 }), v.object({ btf: bytes })),
   /** System profile: every program on the system. Own: this helper's. */
@@ -333,6 +293,7 @@ export const kernelEvents = {
     toIface: v.optional(v.string()),
     count: u32,
   }),
+  ...mapEvents,
   /** libbpf's own words, for the output channel. */
   log: v.object({ level: v.picklist(['warn', 'info', 'debug']), text: v.string() }),
   /** Links, addresses or attachments changed (netlink notification). */

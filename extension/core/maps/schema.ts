@@ -1,5 +1,6 @@
 import { typeName } from '../btf/typeName.ts';
 import type { Btf } from '../btf/types.ts';
+import { kernelLayouts } from './kernelLayouts.ts';
 import { hasFlexibleEnd, type Layout, layoutOf } from './layout.ts';
 
 /** Everything that is needed to read a map's bytes, without BTF or type ids. Plain data: it may cross process boundaries. */
@@ -31,6 +32,7 @@ export function mapSchema(
   possibleCpus: readonly number[],
 ): MapSchema {
   const { name, type, keySize, valueSize, maxEntries } = map;
+  const known = kernelLayouts(type, keySize, valueSize);
   const schema: MapSchema = {
     name,
     type,
@@ -38,8 +40,8 @@ export function mapSchema(
     valueSize,
     maxEntries,
     possibleCpus,
-    key: fitting(btf, keyTypeId, keySize),
-    value: fitting(btf, valueTypeId, valueSize),
+    key: fitting(btf, keyTypeId, keySize) ?? known.key,
+    value: fitting(btf, valueTypeId, valueSize) ?? known.value,
   };
   if (btf !== undefined && keyTypeId !== 0) schema.keyName = typeName(btf, keyTypeId);
   if (btf !== undefined && valueTypeId !== 0) schema.valueName = typeName(btf, valueTypeId);

@@ -4,13 +4,14 @@ import {
   decodeLinkInfo,
   decodeMapInfo,
   decodeProgramInfo,
-  isFrozen,
   linkInfoBytes,
+  mapFacts,
   mapInfoBytes,
   programInfoBytes,
   programInfoMapCount,
   programInfoMapIds,
 } from './info.ts';
+import { openEvents } from './events.ts';
 import { closeFd } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
 import { openObject } from './object.ts';
@@ -30,7 +31,8 @@ export function bindLibbpf(): Libbpf {
     onPrint: (sink) => capturePrint(libbpf, sink),
     openObject: (elf, name) => openObject(libbpf, elf, name),
     ...infoCalls(libbpf),
-    isFrozen,
+    mapFacts,
+    openEvents: (type, fd, sink) => openEvents(libbpf, type, fd, sink),
     openById: (kind: IdKind, id) => libbpf.fdById[kind](id),
     nextId: (kind, id) => {
       const next = Buffer.alloc(4);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { BpfLinkInfo, BpfMapInfo, BpfProgramInfo } from '../libbpf/port.ts';
+import type { BpfLinkInfo, BpfMapFacts, BpfMapInfo, BpfProgramInfo } from '../libbpf/port.ts';
 
 /** Layouts of the info structures. Source: include/uapi/linux/bpf.h; offsets hold on every 64-bit ABI. */
 
@@ -54,11 +54,19 @@ export function decodeLinkInfo(bytes: Buffer): BpfLinkInfo {
   };
 }
 
-/** `frozen` of a map: only its fdinfo tells. */
-export function isFrozen(fd: number): boolean {
+/** What only its fdinfo tells of a map (kernel/bpf/syscall.c, bpf_map_show_fdinfo()). */
+export function mapFacts(fd: number): BpfMapFacts {
   try {
-    return /^frozen:\s*1$/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
+    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+    const memory = /^memlock:\s*(\d+)$/m.exec(text)?.[1];
+    // Octal, as open(2) would take them: 0 read, 1 write, 2 both.
+    const mode = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(text)?.[1] ?? '2', 8) & 3;
+    return {
+      frozen: /^frozen:\s*1$/m.test(text),
+      access: mode === 0 ? 'read' : mode === 1 ? 'write' : 'both',
+      memoryBytes: memory === undefined ? undefined : Number(memory),
+    };
   } catch {
-    return false;
+    return { frozen: false, access: 'both', memoryBytes: undefined };
   }
 }

@@ -121,6 +121,18 @@ export function libbpfSymbols(library: Library) {
     mapNextKey: bind<(fd: number, key: Uint8Array | null, next: Uint8Array) => number>(
       'int bpf_map_get_next_key(int fd, const void *key, void *next)',
     ),
+    /** Callbacks must stay registered until the buffer is freed, which the caller does. Libbpf ≥ 0.7 for this perf_buffer__new. */
+    ringBufferNew: bind<(mapFd: number, sample: Pointer, context: null, opts: null) => Pointer | null>(
+      'void *ring_buffer__new(int map, void *sample, void *context, const void *opts)',
+    ),
+    ringBufferConsume: bind<(buffer: Pointer) => number>('int ring_buffer__consume(void *buffer)'),
+    ringBufferFree: bind<(buffer: Pointer) => void>('void ring_buffer__free(void *buffer)'),
+    perfBufferNew: bind<
+      (mapFd: number, pages: number, sample: Pointer, lost: Pointer, context: null, opts: null) => Pointer | null
+    >('void *perf_buffer__new(int map, size_t pages, void *sample, void *lost, void *context, const void *opts)'),
+    perfBufferConsume: bind<(buffer: Pointer) => number>('int perf_buffer__consume(void *buffer)'),
+    perfBufferFree: bind<(buffer: Pointer) => void>('void perf_buffer__free(void *buffer)'),
+
     mapLookupBatch: bind<
       (
         fd: number,

@@ -5,6 +5,7 @@ import type { System } from '../system/system.ts';
 import type { AttachmentStore } from './attach/attachments.ts';
 import type { Guards } from './attach/guards.ts';
 import type { ObjectStore } from './object/objects.ts';
+import type { TakenMaps } from './maps/takenMaps.ts';
 import type { PinDirectory } from './attach/pins.ts';
 import type { PrintCapture } from './trace/prints.ts';
 
@@ -19,5 +20,6 @@ export interface Context {
   readonly objects: ObjectStore;
   readonly attachments: AttachmentStore;
   readonly guards: Guards;
+  readonly takenMaps: TakenMaps;
   emit<E extends keyof KernelEvents>(event: E, data: KernelEvents[E]): void;
 }

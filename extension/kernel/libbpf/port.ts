@@ -14,7 +14,7 @@ export interface Libbpf {
   programInfo(fd: number): BpfProgramInfo | number;
   mapInfo(fd: number): BpfMapInfo | number;
   /** From /proc/self/fdinfo: the info structure does not tell. */
-  isFrozen(fd: number): boolean;
+  mapFacts(fd: number): BpfMapFacts;
   linkInfo(fd: number): BpfLinkInfo | number;
   /** The id and the raw BTF of a BTF fd. */
   btfInfo(fd: number): { id: number; bytes: Uint8Array } | number;
@@ -57,6 +57,22 @@ export interface Libbpf {
   mapNextKey(fd: number, key: Uint8Array | undefined, next: Uint8Array): number;
   /** BPF_MAP_LOOKUP_BATCH. -ENOENT says that this was the last batch; its entries are valid. */
   mapLookupBatch(fd: number, batch: LookupBatch): { result: number; count: number };
+
+  /** Reads a ring buffer or a perf event array from now on; -errno when that cannot be. The caller closes it. */
+  openEvents(type: 'ringbuf' | 'perf_event_array', mapFd: number, sink: EventSink): EventSource | number;
+}
+
+export interface EventSink {
+  /** `data` is a copy. `cpu` of a perf event array. */
+  record(data: Uint8Array, cpu: number | undefined): void;
+  /** Of a perf event array: records for which there was no room. */
+  lost(count: number): void;
+}
+
+export interface EventSource {
+  /** Gives the sink what is there, a ring buffer's records up to about `limit`. Negative errno on failure. */
+  consume(limit: number): number;
+  close(): void;
 }
 
 export type PrintLevel = 'warn' | 'info';
@@ -129,6 +145,17 @@ export interface BpfMapInfo {
   btfId: number;
   btfKeyTypeId: number;
   btfValueTypeId: number;
+}
+
+export interface BpfMapFacts {
+  frozen: boolean;
+  /**
+   * What may be done through this file descriptor. BPF_F_RDONLY and BPF_F_WRONLY at creation bind its first descriptor only, and
+   * are not kept in the map's flags (kernel/bpf/syscall.c, bpf_map_flags_retain_permanent()).
+   */
+  access: 'read' | 'write' | 'both';
+  /** What the map is charged for, undefined where the kernel does not tell. */
+  memoryBytes: number | undefined;
 }
 
 /** struct bpf_prog_info. */

@@ -11,7 +11,11 @@ import { detachHandlers } from './detach.ts';
 import { guardHandlers, Guards } from './guards.ts';
 import { interfaceHandlers } from '../interfaces.ts';
 import { loadHandlers } from '../object/load.ts';
+import { eventHandlers } from '../maps/events.ts';
 import { mapHandlers } from '../maps/maps.ts';
+import { nameHandlers } from '../maps/names.ts';
+import { tableHandlers } from '../maps/tables.ts';
+import { TakenMaps } from '../maps/takenMaps.ts';
 import { ObjectStore } from '../object/objects.ts';
 import type { PinDirectory } from './pins.ts';
 import { capturePrints } from '../trace/prints.ts';
@@ -43,9 +47,11 @@ export function createHandlers(ports: Ports): KernelService {
     objects: new ObjectStore(ports.libbpf),
     attachments: new AttachmentStore(ports.libbpf),
     guards: new Guards(),
+    takenMaps: new TakenMaps(ports.libbpf),
   };
   const watch = watchInterfaces(context);
   const trace = traceHandlers(context);
+  const events = eventHandlers(context);
   return {
     handlers: {
       hello: () => hello(context),
@@ -58,14 +64,19 @@ export function createHandlers(ports: Ports): KernelService {
       ...detachHandlers(context),
       ...interfaceHandlers(context),
       ...mapHandlers(context),
+      ...tableHandlers(context),
+      ...nameHandlers(context),
+      ...events.handlers,
       ...trace.handlers,
     },
     dispose: () => {
       watch.stop();
       trace.stop();
+      events.stop();
       // Whoever could confirm is gone.
       context.guards.revertAll();
       for (const attachment of context.attachments.all()) context.attachments.release(attachment.handle);
+      context.takenMaps.closeAll();
       context.objects.closeAll();
     },
   };

@@ -131,6 +131,23 @@ export class PinDirectory {
     );
   }
 
+  /** Pins a map for another helper of this user, which takes it and removes the pin: its absolute path, or -errno. */
+  lend(fd: number, mapId: number): string | number {
+    const name = `${lentPrefix}${process.pid}-${mapId}`;
+    quietly(() => unlinkSync(`./${name}`));
+    const result = this.#libbpf.pin(fd, `./${name}`);
+    return result < 0 ? result : `${this.path}/${name}`;
+  }
+
+  /** The map that was lent at this path: an fd for the caller to close, or -errno. Only what lend() made is removed. */
+  take(path: string): number {
+    const name = path.slice(this.path.length + 1);
+    if (path !== `${this.path}/${name}` || !/^t\d+-\d+$/.test(name)) return -errno.ENOENT;
+    const fd = this.#libbpf.openPin(`./${name}`);
+    quietly(() => unlinkSync(`./${name}`));
+    return fd;
+  }
+
   /** Raw BTF of something kept, by its id in the kernel. */
   btf(id: number): Uint8Array | undefined {
     for (const directory of this.#directories()) {
@@ -207,6 +224,8 @@ export class PinDirectory {
     for (const name of list('.')) {
       const pid = name.startsWith(asidePrefix) ? Number(name.slice(asidePrefix.length)) : Number.NaN;
       if (!Number.isNaN(pid) && !existsSync(`/proc/${pid}`)) this.remove(name);
+      const lender = /^t(\d+)-\d+$/.exec(name)?.[1];
+      if (lender !== undefined && !existsSync(`/proc/${lender}`)) quietly(() => unlinkSync(`./${name}`));
     }
   }
 
@@ -240,6 +259,7 @@ export class PinDirectory {
 const tcPins = { link: 'tc-link', program: 'tc-program' } as const;
 const asidePrefix = 'w';
 const guardPrefix = 'guard-';
+const lentPrefix = 't';
 
 function pinName(mapName: string): string {
   return mapName.replaceAll('.', '@');

@@ -4,7 +4,7 @@ import type { MapPage } from '../../../protocol/kernel.ts';
 import { errno, errnoText } from '../../libbpf/errno.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { OpenMap } from './mapRefs.ts';
-import { readingOf, unreadable } from './mapTraits.ts';
+import { mostEntries, readingOf, unreadable } from './mapTraits.ts';
 
 /** Where a page ended. On the wire: one byte for the kind, u32 entries so far, then the kernel's own cursor. */
 type Cursor = { kind: 'batch' | 'key'; seen: number; at: Uint8Array };
@@ -27,7 +27,7 @@ type Page = Omit<MapPage, 'atNs'>;
  */
 export function readMap(libbpf: Libbpf, request: ReadRequest): Page {
   const { info, name } = request.map;
-  const reading = readingOf(mapTypeName(info.type), info.flags);
+  const reading = readingOf(info);
   switch (reading.kind) {
     case 'none':
       throw unreadable(info, name, reading.reason);
@@ -69,7 +69,7 @@ function sizesOf({ map: { info }, possibleCpus }: ReadRequest): Sizes {
   return {
     key: info.keySize,
     value: valueBytes(mapTypeName(info.type), info.valueSize, possibleCpus),
-    maxEntries: info.maxEntries,
+    maxEntries: mostEntries(info),
   };
 }
 
@@ -109,7 +109,7 @@ function readBatch(libbpf: Libbpf, request: ReadRequest, cursor: Cursor | undefi
         if (cursor === undefined) return undefined;
         throw unreadable(map.info, map.name, errnoText(result), -result);
       default:
-        throw unreadable(map.info, map.name, explainRead(result), -result);
+        throw unreadable(map.info, map.name, explainRead(libbpf, map.fd, result), -result);
     }
   }
 }
@@ -126,13 +126,14 @@ function readOneByOne(libbpf: Libbpf, request: ReadRequest, cursor: Cursor | und
     const key = keys.subarray(count * sizes.key, (count + 1) * sizes.key);
     const next = libbpf.mapNextKey(map.fd, previous, key);
     if (next === -errno.ENOENT) return page(undefined);
-    if (next < 0) throw unreadable(map.info, map.name, explainRead(next), -next);
+    if (next < 0) throw unreadable(map.info, map.name, explainRead(libbpf, map.fd, next), -next);
     previous = Uint8Array.from(key);
     seen++;
     const value = values.subarray(count * sizes.value, (count + 1) * sizes.value);
     const result = libbpf.mapLookup(map.fd, key, value);
     if (result >= 0) count++;
-    else if (result !== -errno.ENOENT) throw unreadable(map.info, map.name, explainRead(result), -result);
+    else if (result !== -errno.ENOENT)
+      throw unreadable(map.info, map.name, explainRead(libbpf, map.fd, result), -result);
   }
   return page(seen < sizes.maxEntries ? previous : undefined);
 
@@ -146,10 +147,12 @@ function readOneByOne(libbpf: Libbpf, request: ReadRequest, cursor: Cursor | und
   }
 }
 
-function explainRead(result: number): string {
+function explainRead(libbpf: Libbpf, fd: number, result: number): string {
   switch (-result) {
     case errno.EPERM:
-      return 'the kernel does not let user space read it (its flags, or missing capabilities)';
+      return libbpf.mapFacts(fd).access === 'write'
+        ? 'it was created write-only for its loader (BPF_F_WRONLY)'
+        : 'the kernel does not let user space read it (its flags, or missing capabilities)';
     case errno.EOPNOTSUPP:
     case errno.ENOTSUPP:
       return 'the kernel has no lookup for this map type from user space';

@@ -11,13 +11,17 @@ export interface OpenMap {
   info: BpfMapInfo;
   /** The full name in the source where it is known. */
   name: string;
+  /** Loaded by this helper, or by an earlier one of this user that kept it. */
+  own: boolean;
   close(): void;
 }
 
 /** Finds a map among our objects, by its pin, or (system profile) by its id. */
 export function openMap(context: Context, ref: MapRef): OpenMap {
   const own = 'id' in ref ? context.objects.mapById(ref.id) : undefined;
-  if (own !== undefined) return described(context, own.fd, () => {}, `map ${own.name}`, own.name);
+  if (own !== undefined) return { ...described(context, own.fd, () => {}, `map ${own.name}`, own.name), own: true };
+  const taken = 'id' in ref ? context.takenMaps.fdOf(ref.id) : undefined;
+  if (taken !== undefined) return described(context, taken, () => {}, 'a taken map', undefined);
   const what = 'id' in ref ? `map ${ref.id}` : `the pin ${ref.pin}`;
   if ('id' in ref) {
     const kept = openKept(context, ref.id);
@@ -37,7 +41,7 @@ function openKept(context: Context, id: number): OpenMap | undefined {
     if (fd < 0) continue;
     const info = libbpf.mapInfo(fd);
     if (typeof info !== 'number' && info.id === id)
-      return { fd, info, name: pinned.name, close: () => libbpf.close(fd) };
+      return { fd, info, name: pinned.name, own: true, close: () => libbpf.close(fd) };
     libbpf.close(fd);
   }
   return undefined;
@@ -49,7 +53,7 @@ function described(context: Context, fd: number, close: () => void, what: string
     close();
     throw new XdpError('map-not-found', `${what} is not a BPF map`, { details: { errno: -info } });
   }
-  return { fd, info, name: name ?? info.name, close };
+  return { fd, info, name: name ?? info.name, own: false, close };
 }
 
 function openPinned(context: Context, path: string): number {

@@ -9,11 +9,10 @@ import type { BpfMapInfo } from '../../libbpf/port.ts';
 export type Reading = { kind: 'keys' } | { kind: 'head' } | { kind: 'none'; reason: string };
 
 const none = (reason: string): Reading => ({ kind: 'none', reason });
-const BPF_F_WRONLY = 1 << 4;
 
 /** Source: the map_lookup_elem and map_get_next_key of each type in kernel/bpf and net/. */
-export function readingOf(type: string, flags: number): Reading {
-  if ((flags & BPF_F_WRONLY) !== 0) return none('it was created write-only for user space (BPF_F_WRONLY)');
+export function readingOf({ type: number, valueSize }: BpfMapInfo): Reading {
+  const type = mapTypeName(number);
   switch (type) {
     case 'queue':
     case 'stack':
@@ -26,11 +25,11 @@ export function readingOf(type: string, flags: number): Reading {
     case 'xskmap':
       return none('it holds AF_XDP sockets, which the kernel does not show to user space');
     case 'cgroup_array':
-      return none('it holds cgroups, which cannot be read back');
+      return none('it holds cgroups, which the kernel does not show to user space');
     case 'bloom_filter':
-      return none('a Bloom filter can only be asked whether a value may be in it');
+      return none('a Bloom filter keeps no values: it can only be asked whether a value may be in it');
     case 'struct_ops':
-      return none('it holds a kernel operations table');
+      return none('it holds a kernel operations table, whose fields are functions');
     case 'arena':
       return none('it is memory shared with the program, not a table');
     case 'insn_array':
@@ -39,14 +38,27 @@ export function readingOf(type: string, flags: number): Reading {
     case 'inode_storage':
     case 'task_storage':
     case 'cgrp_storage':
-    case 'cgroup_storage':
-    case 'percpu_cgroup_storage':
       return none(
         'its values belong to kernel objects (sockets, inodes, tasks, cgroups), not to keys that can be listed',
       );
+    case 'sockmap':
+    case 'sockhash':
+    case 'reuseport_sockarray':
+      // sock_map_lookup_sys() and bpf_fd_reuseport_array_lookup_elem() answer ENOSPC else.
+      return valueSize === 8
+        ? { kind: 'keys' }
+        : none('the kernel shows its sockets only as cookies, in values of 8 bytes');
     default:
       return { kind: 'keys' };
   }
+}
+
+/**
+ * Entries that one reading ends after, so that it ends also when a program inserts faster than it is read. The storage of
+ * cgroups is declared with 0 entries and has one for each cgroup (kernel/bpf/local_storage.c, cgroup_storage_map_alloc()).
+ */
+export function mostEntries({ type, maxEntries }: BpfMapInfo): number {
+  return mapTypeName(type).endsWith('cgroup_storage') ? 1 << 20 : maxEntries;
 }
 
 export function unreadable(info: BpfMapInfo, name: string, reason: string, errnoValue?: number): XdpError {

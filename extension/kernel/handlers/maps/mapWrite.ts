@@ -1,107 +1,103 @@
-import { XdpError } from '../../../core/errors.ts';
-import { mapTypeName, valueBytes } from '../../../core/maps/types.ts';
-import { errno, errnoName, errnoText } from '../../libbpf/errno.ts';
-import type { Libbpf } from '../../libbpf/port.ts';
+import { toErrorData, XdpError } from '../../../core/errors.ts';
+import { mapTypeName, roundUp8, valueBytes } from '../../../core/maps/types.ts';
+import type { MapWrite, MapWritten } from '../../../protocol/kernel.ts';
+import type { Context } from '../context.ts';
+import { lookupInto, requireSize } from './mapLookup.ts';
 import type { OpenMap } from './mapRefs.ts';
-import { readingOf, unreadable } from './mapTraits.ts';
+import { readingOf } from './mapTraits.ts';
+import { withReference } from './references.ts';
+import { writeError, writeFlags } from './writeFailures.ts';
 
-/** One value, undefined when there is no such key. */
-export function lookup(libbpf: Libbpf, map: OpenMap, key: Uint8Array, possibleCpus: number): Uint8Array | undefined {
-  const type = mapTypeName(map.info.type);
-  const reading = readingOf(type, map.info.flags);
-  if (reading.kind === 'none') throw unreadable(map.info, map.name, reading.reason);
-  if (reading.kind === 'keys') requireSize(map, 'key', key.length, map.info.keySize);
-  const value = new Uint8Array(valueBytes(type, map.info.valueSize, possibleCpus));
-  const result = libbpf.mapLookup(map.fd, reading.kind === 'head' ? undefined : key, value);
-  if (result === -errno.ENOENT) return undefined;
-  if (result < 0) throw unreadable(map.info, map.name, errnoText(result), -result);
-  return value;
-}
-
+/** One entry, all of its CPUs. */
 export function update(
-  libbpf: Libbpf,
+  context: Context,
   map: OpenMap,
   entry: { key: Uint8Array; value: Uint8Array; flags: number },
-  possibleCpus: number,
 ): void {
-  const type = mapTypeName(map.info.type);
+  const { libbpf } = context;
   requireSize(map, 'key', entry.key.length, map.info.keySize);
-  requireSize(map, 'value', entry.value.length, valueBytes(type, map.info.valueSize, possibleCpus));
+  requireSize(map, 'value', entry.value.length, bytesOfValue(context, map));
   const key = map.info.keySize === 0 ? undefined : entry.key;
-  const result = libbpf.mapUpdate(map.fd, key, entry.value, entry.flags);
-  if (result < 0) throw writeError(libbpf, map, 'updated', result, entry.flags);
+  const result = withReference(context, map, entry.value, (value) => libbpf.mapUpdate(map.fd, key, value, entry.flags));
+  if (result < 0) throw writeError(libbpf, map, { did: 'updated', ...entry, result });
 }
 
-export function remove(libbpf: Libbpf, map: OpenMap, key: Uint8Array): void {
+export function remove({ libbpf }: Context, map: OpenMap, key: Uint8Array): void {
   requireSize(map, 'key', key.length, map.info.keySize);
   const result = libbpf.mapDelete(map.fd, key);
-  if (result < 0) throw writeError(libbpf, map, 'deleted from', result, 0);
+  if (result < 0) throw writeError(libbpf, map, { did: 'deleted from', flags: 0, key, result });
 }
 
-/** The kernel reads as many bytes as the map says, however many there are: too few would be somebody's memory. */
-function requireSize(map: OpenMap, what: 'key' | 'value', got: number, wanted: number): void {
-  if (got === wanted) return;
-  throw new XdpError('value-invalid', `A ${what} of ${map.name} has ${wanted} bytes, not ${got}`, {
-    fix:
-      what === 'value' && wanted !== map.info.valueSize
-        ? `Per-CPU values carry one slot for each possible CPU, rounded up to 8 bytes.`
-        : `Give all ${wanted} bytes.`,
-  });
+function bytesOfValue(context: Context, { info }: OpenMap): number {
+  return valueBytes(mapTypeName(info.type), info.valueSize, context.system.possibleCpus().length);
 }
 
-const BPF_NOEXIST = 1;
-const BPF_EXIST = 2;
+/** All fail alike then: the map is full, or frozen. */
+const maxFailures = 100;
 
-function writeError(libbpf: Libbpf, map: OpenMap, done: string, result: number, flags: number): XdpError {
-  const { why, fix } = explainWrite(libbpf, map, result, flags, done);
-  return new XdpError('map-write-failed', `${map.name} (${mapTypeName(map.info.type)}) was not ${done}: ${why}`, {
-    ...(fix === undefined ? {} : { fix }),
-    details: { errno: -result, errnoName: errnoName(result), map: map.name },
-  });
-}
+type Request = Omit<MapWrite, 'map'>;
 
-function explainWrite(
-  libbpf: Libbpf,
-  map: OpenMap,
-  result: number,
-  flags: number,
-  done: string,
-): { why: string; fix?: string } {
-  const type = mapTypeName(map.info.type);
-  const isArray = type.endsWith('array') || type === 'array_of_maps';
-  switch (-result) {
-    case errno.EPERM:
-      return libbpf.isFrozen(map.fd)
-        ? {
-            why: 'it is frozen, as .rodata is after loading',
-            fix: 'Read-only data can only be changed before the program is loaded.',
-          }
-        : { why: 'the kernel forbids writes from user space (map flags, or missing capabilities)' };
-    case errno.E2BIG:
-      return isArray && flags !== BPF_NOEXIST
-        ? { why: `the index is not below max_entries (${map.info.maxEntries})` }
-        : {
-            why: `it is full: ${map.info.maxEntries} entries`,
-            fix: 'Delete an entry, use an LRU map, or raise max_entries.',
-          };
-    case errno.ENOSPC:
-      return { why: `it is full: ${map.info.maxEntries} entries`, fix: 'Delete an entry, or raise max_entries.' };
-    case errno.EEXIST:
-      return { why: isArray ? 'an array always holds every index' : 'the key is there already (BPF_NOEXIST)' };
-    case errno.ENOENT:
-      if (flags === BPF_EXIST) return { why: 'there is no such key (BPF_EXIST)' };
-      return done === 'updated' ? { why: 'what the value refers to does not exist' } : { why: 'there is no such key' };
-    case errno.EINVAL:
-      if (done !== 'updated' && isArray) {
-        return { why: 'entries of an array cannot be deleted', fix: 'Set the entry to zero instead.' };
-      }
-      return { why: 'the map type does not take this key, value or flag' };
-    case errno.EBADF:
-      return { why: 'the value must be a file descriptor of a program or map, which cannot be given from here' };
-    case errno.EOPNOTSUPP:
-    case errno.ENOTSUPP:
-      return { why: 'the kernel does not offer this for the map type' };
-    default:
-      return { why: errnoText(result) };
+/** Sets or deletes many entries, each read before and after. */
+export function write(context: Context, map: OpenMap, request: Request): MapWritten {
+  const { count, kind } = request;
+  const { keySize } = map.info;
+  const valueSize = bytesOfValue(context, map);
+  requireSize(map, 'key', request.keys.length, count * keySize);
+  if (kind === 'set') requireSize(map, 'value', request.values?.length ?? 0, count * valueSize);
+  const reply = {
+    tried: 0,
+    had: new Uint8Array(count),
+    previous: new Uint8Array(count * valueSize),
+    has: new Uint8Array(count),
+    now: new Uint8Array(count * valueSize),
+    failures: [] as MapWritten['failures'],
+  };
+  const readable = readingOf(map.info).kind !== 'none';
+  for (let index = 0; index < count && reply.failures.length < maxFailures; index++) {
+    const key = request.keys.subarray(index * keySize, (index + 1) * keySize);
+    const valueOf = (all: Uint8Array): Uint8Array => all.subarray(index * valueSize, (index + 1) * valueSize);
+    const look = (into: Uint8Array): number =>
+      readable && lookupInto(context.libbpf, map, key, valueOf(into)) >= 0 ? 1 : 0;
+    reply.tried++;
+    reply.had[index] = look(reply.previous);
+    try {
+      const before = reply.had[index] === 1 ? valueOf(reply.previous) : undefined;
+      if (kind === 'delete') remove(context, map, key);
+      else setOne(context, map, request, { key, value: valueOf(request.values ?? new Uint8Array(0)), before });
+    } catch (error) {
+      if (!(error instanceof XdpError)) throw error;
+      reply.failures.push({ index, error: toErrorData(error) as MapWritten['failures'][number]['error'] });
+    }
+    reply.has[index] = look(reply.now);
   }
+  return reply;
+}
+
+interface Entry {
+  key: Uint8Array;
+  value: Uint8Array;
+  before: Uint8Array | undefined;
+}
+
+function setOne(context: Context, map: OpenMap, request: Request, { key, value, before }: Entry): void {
+  const flags = request.expect === undefined ? writeFlags.any : writeFlags[request.expect];
+  const whole = request.slots === undefined ? value : mergeSlots(map, value, before, request.slots);
+  update(context, map, { key, value: whole, flags });
+}
+
+/** The slots that are given over those that are there, or over zeros. */
+function mergeSlots(
+  map: OpenMap,
+  value: Uint8Array,
+  before: Uint8Array | undefined,
+  slots: readonly number[],
+): Uint8Array {
+  const size = roundUp8(map.info.valueSize);
+  const merged = before === undefined ? new Uint8Array(value.length) : Uint8Array.from(before);
+  for (const slot of slots) {
+    const given = value.subarray(slot * size, (slot + 1) * size);
+    if (given.length !== size) throw new XdpError('usage', `${map.name} has no value in place ${slot}`);
+    merged.set(given, slot * size);
+  }
+  return merged;
 }

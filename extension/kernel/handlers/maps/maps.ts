@@ -7,12 +7,24 @@ import type { Context } from '../context.ts';
 import { kernelError, privilegeError } from '../object/failures.ts';
 import { readMap } from './mapRead.ts';
 import { type OpenMap, openMap } from './mapRefs.ts';
-import { lookup, remove, update } from './mapWrite.ts';
+import { lookup } from './mapLookup.ts';
+import { remove, update, write } from './mapWrite.ts';
 import { toMapInfo } from '../object/objects.ts';
 
 type MapHandlers = Pick<
   Handlers<typeof kernelContract>,
-  'map/list' | 'map/info' | 'map/read' | 'map/lookup' | 'map/update' | 'map/delete' | 'btf/get' | 'program/list'
+  | 'map/list'
+  | 'map/info'
+  | 'map/read'
+  | 'map/lookup'
+  | 'map/update'
+  | 'map/delete'
+  | 'map/write'
+  | 'map/lend'
+  | 'map/take'
+  | 'map/release'
+  | 'btf/get'
+  | 'program/list'
 >;
 
 export function mapHandlers(context: Context): MapHandlers {
@@ -33,14 +45,24 @@ export function mapHandlers(context: Context): MapHandlers {
       }),
     'map/update': ({ map, ...entry }) =>
       withMap(context, map, (open) => {
-        update(libbpf, open, entry, possibleCpus);
+        update(context, open, entry);
         return {};
       }),
     'map/delete': ({ map, key }) =>
       withMap(context, map, (open) => {
-        remove(libbpf, open, key);
+        remove(context, open, key);
         return {};
       }),
+    'map/write': ({ map, ...request }) => withMap(context, map, (open) => write(context, open, request)),
+    'map/lend': ({ id }) => ({ pin: withMap(context, { id }, (open) => lend(context, open)) }),
+    'map/take': ({ pin }) => {
+      const info = context.takenMaps.add(take(context, pin));
+      return toMapInfo(libbpf, context.takenMaps.fdOf(info.id) ?? -1, info);
+    },
+    'map/release': ({ id }) => {
+      context.takenMaps.release(id);
+      return {};
+    },
     'btf/get': ({ id }) => ({ btf: readBtf(context, id) }),
     'program/list': () => ({
       programs:
@@ -61,11 +83,34 @@ function withMap<T>(context: Context, ref: MapRef, work: (map: OpenMap) => T): T
   }
 }
 
+function lend(context: Context, { fd, info, name }: OpenMap): string {
+  const { pins } = context;
+  if ('problem' in pins) {
+    throw new XdpError('environment', `${name} cannot be handed to the helper that watches maps: ${pins.problem}`, {
+      fix: 'It needs the BPF file system: mount -t bpf bpf /sys/fs/bpf.',
+    });
+  }
+  const pinned = pins.lend(fd, info.id);
+  if (typeof pinned === 'number') throw kernelError(`Pinning ${name} for the helper that watches maps`, pinned);
+  return pinned;
+}
+
+function take(context: Context, pin: string): number {
+  const { pins } = context;
+  const fd = 'problem' in pins ? -errno.ENOENT : pins.take(pin);
+  if (fd < 0) throw kernelError(`Opening ${pin}, where a map was lent,`, fd);
+  return fd;
+}
+
 function ownMaps(context: Context): MapInfo[] {
   const maps = new Map<number, MapInfo>();
   for (const { fd, name } of context.objects.allMaps()) {
     const info = context.libbpf.mapInfo(fd);
     if (typeof info !== 'number') maps.set(info.id, toMapInfo(context.libbpf, fd, info, name));
+  }
+  for (const fd of context.takenMaps.all()) {
+    const info = context.libbpf.mapInfo(fd);
+    if (typeof info !== 'number' && !maps.has(info.id)) maps.set(info.id, toMapInfo(context.libbpf, fd, info));
   }
   const { pins } = context;
   if ('problem' in pins) return [...maps.values()];

@@ -150,6 +150,7 @@ export function sourceMapName(name: string): string {
 
 /** `fd`: the same map, for what the info structure does not tell. */
 export function toMapInfo(libbpf: Libbpf, fd: number, info: BpfMapInfo, name = info.name): MapInfo {
+  const { frozen, memoryBytes } = libbpf.mapFacts(fd);
   return {
     id: info.id,
     name,
@@ -158,10 +159,11 @@ export function toMapInfo(libbpf: Libbpf, fd: number, info: BpfMapInfo, name = i
     valueSize: info.valueSize,
     maxEntries: info.maxEntries,
     flags: info.flags,
-    frozen: libbpf.isFrozen(fd),
+    frozen,
     btfId: info.btfId,
     btfKeyTypeId: info.btfKeyTypeId,
     btfValueTypeId: info.btfValueTypeId,
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
   };
 }
 
