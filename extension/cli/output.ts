@@ -58,7 +58,10 @@ export function printable(text: string): string {
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows].map((row) => row.map(printable));
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  const numeric = header.map((_, column) => rows.every((row) => /^-?[\d,.]*$/.test(row[column] ?? '')));
+  const numeric = header.map(
+    (_, column) =>
+      rows.every((row) => /^-?[\d,.]*$/.test(row[column] ?? '')) && rows.some((row) => /\d/.test(row[column] ?? '')),
+  );
   return all
     .map((row) =>
       row

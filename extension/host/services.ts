@@ -1,6 +1,8 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { Attachments } from '../session/attach/attachments.ts';
+import { passProgramOf } from '../session/interfaces/describe.ts';
+import type { Look } from '../session/interfaces/survey.ts';
 import type { BuildOptions } from '../session/bpfObject.ts';
 import { type Elevation, KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/attach/registry.ts';
@@ -15,6 +17,8 @@ export interface Services {
   verdicts: vscode.DiagnosticCollection;
   kernel: KernelAccess;
   attachments: Attachments;
+  /** What looking at interfaces needs beside a helper. */
+  look: Look;
   extensionUri: vscode.Uri;
   buildOptions(file: vscode.Uri): BuildOptions;
 }
@@ -30,7 +34,8 @@ export function createServices(context: vscode.ExtensionContext): Services {
     askPassword,
     onLog: (line) => log.info(line),
   });
-  const attachments = new Attachments(kernel, new AttachmentRegistry('vscode'));
+  const registry = new AttachmentRegistry('vscode');
+  const attachments = new Attachments(kernel, registry);
   context.subscriptions.push(log, diagnostics, verdicts);
   return {
     log,
@@ -38,6 +43,7 @@ export function createServices(context: vscode.ExtensionContext): Services {
     verdicts,
     kernel,
     attachments,
+    look: { registry, passProgram: passProgramOf(context.asAbsolutePath(path.join('bpf', 'include'))) },
     extensionUri: context.extensionUri,
     buildOptions: (file) => buildOptions(context, file),
   };

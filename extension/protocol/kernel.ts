@@ -95,10 +95,20 @@ export const AttachedProgram = v.object({
   owner: v.picklist(['this', 'kept', 'other']),
   /** The attachment handle, when `owner` is `this`. */
   attachment: v.optional(v.number()),
+  /** What a libxdp dispatcher runs, in its order; absent for other programs and where the profile cannot tell. */
+  behind: v.optional(v.array(v.object({ program: v.string(), progId: u32 }))),
 });
 export type AttachedProgram = v.InferOutput<typeof AttachedProgram>;
 
+/** Why losing an interface would lock its user out. */
+export const Lifeline = v.variant('kind', [
+  v.object({ kind: v.literal('default-route'), family: v.picklist(['IPv4', 'IPv6']) }),
+  v.object({ kind: v.literal('remote-session'), peer: v.string() }),
+]);
+export type Lifeline = v.InferOutput<typeof Lifeline>;
+
 export const ModeSupport = v.object({ ok: v.boolean(), reason: v.optional(v.string()) });
+const OffloadState = v.object({ on: v.boolean(), fixed: v.boolean() });
 export const InterfaceInfo = v.object({
   name: v.string(),
   ifindex: u32,
@@ -106,16 +116,51 @@ export const InterfaceInfo = v.object({
   driver: v.string(),
   /** IF_OPER_*: `up`, `down`, `unknown`, `lowerlayerdown`, … */
   state: v.string(),
+  /** rtnetlink's kind (`veth`, `bridge`, …), '' for hardware. */
+  kind: v.string(),
+  /** Administratively up. */
+  up: v.boolean(),
   mtu: u32,
   mac: v.string(),
   addresses: v.array(v.string()),
+  /** Queues that the device was made with; `channels` are those in use. */
   rxQueues: u32,
   txQueues: u32,
   loopback: v.boolean(),
+  /** False where packets have no Ethernet header (tun). */
+  ethernet: v.boolean(),
   modes: v.object({ native: ModeSupport, generic: ModeSupport, offload: ModeSupport }),
   /** The netdev family's xdp-features by name (`basic`, `redirect`, …); absent where the kernel has no such family. */
   xdpFeatures: v.optional(v.array(v.string())),
-  warnings: v.array(v.string()),
+  /** Bridge or bond that it is a port of. */
+  master: v.optional(v.object({ name: v.string(), kind: v.string() })),
+  /** What a macvlan, ipvlan or VLAN device stands on, when that is in the same namespace. */
+  lower: v.optional(v.string()),
+  /** ethtool -l; absent where the driver has none. */
+  channels: v.optional(v.object({ rx: u32, tx: u32, combined: u32, maxRx: u32, maxTx: u32, maxCombined: u32 })),
+  /** ethtool -k, those that matter to XDP. `fixed`: it cannot be switched. */
+  offloads: v.optional(
+    v.object({
+      lro: v.optional(OffloadState),
+      groHw: v.optional(OffloadState),
+      gro: v.optional(OffloadState),
+      rxVlan: v.optional(OffloadState),
+      txVlan: v.optional(OffloadState),
+    }),
+  ),
+  /** The other end of a veth; absent when it is in a namespace that this profile may not look into. */
+  peer: v.optional(
+    v.object({
+      name: v.string(),
+      /** In the same namespace. */
+      here: v.boolean(),
+      mtu: u32,
+      txVlan: v.optional(v.boolean()),
+      /** A native one. */
+      hasProgram: v.boolean(),
+    }),
+  ),
+  lifelines: v.array(Lifeline),
   attached: v.array(AttachedProgram),
 });
 export type InterfaceInfo = v.InferOutput<typeof InterfaceInfo>;
@@ -136,13 +181,6 @@ export const Attachment = v.object({
   pin: v.optional(v.string()),
 });
 export type Attachment = v.InferOutput<typeof Attachment>;
-
-/** Why losing an interface would lock its user out. */
-export const Lifeline = v.variant('kind', [
-  v.object({ kind: v.literal('default-route'), family: v.picklist(['IPv4', 'IPv6']) }),
-  v.object({ kind: v.literal('remote-session'), peer: v.string() }),
-]);
-export type Lifeline = v.InferOutput<typeof Lifeline>;
 
 const GuardSeconds = v.optional(v.pipe(u32, v.minValue(1), v.maxValue(3600)));
 
@@ -254,7 +292,31 @@ export const kernelContract = {
    * `trace/printk`. `problem`: why not.
    */
   'trace/follow': method(v.object({ printk: v.boolean() }), v.object({ problem: v.optional(v.string()) })),
-  'interfaces/list': method(nothing, v.object({ interfaces: v.array(InterfaceInfo) })),
+  /**
+   * The interfaces of this helper's network namespace, or of another one: then with the system profile only. `peers`:
+   * addresses of the user's remote session.
+   */
+  'interfaces/list': method(
+    v.object({ netns: v.optional(v.string()), peers: v.optional(v.array(v.string())) }),
+    v.object({ interfaces: v.array(InterfaceInfo) }),
+  ),
+  /** Which other namespaces bring `interfaces/changed` from now on. System profile. */
+  'interfaces/watch': method(
+    v.object({ netns: v.array(v.string()) }),
+    v.object({ problems: v.array(v.object({ netns: v.string(), problem: v.string() })) }),
+  ),
+
+  /** The kernel counts runs of programs and their time until `stats/release` or the end of this helper. System profile. */
+  'stats/hold': method(nothing, nothing),
+  'stats/release': method(nothing, nothing),
+  /** Totals since the kernel began to count for somebody; programs that cannot be opened are left out. */
+  'stats/read': method(
+    v.object({ programs: v.array(u32) }),
+    v.object({
+      atNs: v.bigint(),
+      programs: v.array(v.object({ id: u32, runCount: v.bigint(), runTimeNs: v.bigint() })),
+    }),
+  ),
 
   ...mapContract,
   /** Raw BTF by its id. */
@@ -297,6 +359,6 @@ export const kernelEvents = {
   /** libbpf's own words, for the output channel. */
   log: v.object({ level: v.picklist(['warn', 'info', 'debug']), text: v.string() }),
   /** Links, addresses or attachments changed (netlink notification). */
-  'interfaces/changed': v.object({}),
+  'interfaces/changed': v.object({ netns: v.optional(v.string()) }),
 } as const;
 export type KernelEvents = { [E in keyof typeof kernelEvents]: v.InferOutput<(typeof kernelEvents)[E]> };

@@ -63,24 +63,15 @@ test('driver as ethtool tells it; modes as the kernel tells them', async () => {
   expect(near?.modes).toEqual({
     native: { ok: true },
     generic: { ok: true },
-    offload: { ok: false, reason: 'the driver veth cannot run XDP programs in hardware' },
+    offload: { ok: false, reason: expect.stringContaining('no hardware behind it') },
   });
   expect(near?.xdpFeatures).toEqual(expect.arrayContaining(['basic', 'redirect']));
   const bridge = interfaces.find((one) => one.name === 'br0');
   expect(bridge).toMatchObject({
     driver: 'bridge',
-    modes: { native: { ok: false, reason: 'the driver bridge has no native XDP' } },
+    modes: { native: { ok: false, reason: expect.stringContaining('attach to its ports') } },
   });
   expect(interfaces.find((one) => one.name === 'lo')).toMatchObject({ loopback: true, driver: '' });
-});
-
-test('warnings: interface down, large MTU of the peer', async () => {
-  lab.run('ip', 'link', 'set', 'x', 'mtu', '9000');
-  const { interfaces } = await client.call('interfaces/list', {});
-  expect(interfaces.find((one) => one.name === 'aliased-name-15')?.warnings).toEqual([
-    expect.stringContaining('is down'),
-    expect.stringContaining('the MTU 9000 of its peer x is above 3506'),
-  ]);
 });
 
 test('changes are told, without polling', async () => {

@@ -39,7 +39,10 @@ export const fakeLink: LinkRecord = {
   kind: '',
   rxQueues: 1,
   txQueues: 1,
-  peerIfindex: undefined,
+  ethernet: true,
+  linkedIfindex: undefined,
+  linkedNetnsId: undefined,
+  masterIfindex: undefined,
   xdp: [],
 };
 
@@ -95,6 +98,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     tcRemoveQdisc: () => 0,
     updateLink: () => 0,
     detachLink: () => 0,
+    enableStats: newFd,
     testRun: () => ({ result: 0, retval: 2, durationNs: 1, dataOut: new Uint8Array(), ctxOut: new Uint8Array(24) }),
     testRunInBackground: async () => ({
       result: 0,
@@ -115,6 +119,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     link: () => fakeLink,
     addresses: () => [],
     xdpFeatures: () => new Map([[2, ['basic']]]),
+    ethtool: () => undefined,
     xdpAttach: () => ({ result: 0, message: undefined }),
     hasTcFilters: () => false,
     watch: () => undefined,
@@ -128,7 +133,8 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     driver: () => 'fake_driver',
     onCpu: (_cpu, work) => work(),
     printk: { during: (work) => ({ outcome: work(), lines: [] }) },
-    lifelines: () => [],
+    lifelines: () => () => [],
+    inNetns: (_file, work) => work(),
     trace: () => ({ problem: 'no tracefs here' }),
     nowNs: () => 1n,
     ...kernel.system,

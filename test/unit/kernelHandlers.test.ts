@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { modesOf } from '../../extension/kernel/handlers/interfaces.ts';
 import { verdictLine } from '../../extension/kernel/handlers/object/loadFailures.ts';
 import { errnoText } from '../../extension/kernel/libbpf/errno.ts';
 import { type FakeKernel, fakeLink, fakeMapInfo, fakeService } from '../support/kernelFake.ts';
@@ -270,17 +269,6 @@ test('when netlink takes what a link did not, it is undone at once', async () =>
     { programFd: expect.any(Number), flags: 4 | 1 },
     { programFd: -1, flags: 4 | 16 },
   ]);
-});
-
-test('modes: what the kernel tells, and what it does not', () => {
-  const no = { ok: false, reason: expect.stringContaining('e1000') };
-  expect(modesOf('e1000', [])).toEqual({ native: no, generic: { ok: true }, offload: no });
-  expect(modesOf('nfp', ['basic', 'hw-offload'])).toEqual({
-    native: { ok: true },
-    generic: { ok: true },
-    offload: { ok: true },
-  });
-  expect(modesOf('x', undefined).native).toEqual({ ok: true, reason: expect.stringContaining('does not tell') });
 });
 
 test('a read ends where the map ends, whatever the kernel says', async () => {

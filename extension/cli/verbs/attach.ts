@@ -1,4 +1,6 @@
 import { XdpError } from '../../core/errors.ts';
+import type { AdviceCode } from '../../core/preflight/advice.ts';
+import { genericDifferences } from '../../core/preflight/surroundings.ts';
 import { xdpModeRequests } from '../../core/xdp.ts';
 import { Attachments } from '../../session/attach/attachments.ts';
 import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
@@ -6,6 +8,7 @@ import { chooseProgram, openObject, tcProgramOf } from '../../session/bpfObject.
 import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
 import type { Output } from '../output.ts';
 import { awaitConfirmation, type Ending, guardSecondsFor } from './attachGuard.ts';
+import { noteBeforeAttaching } from './attachNotes.ts';
 import { noteMaps, watchFile } from './attachWatch.ts';
 
 export const attach: Verb = {
@@ -83,6 +86,7 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
     const ending = endOf(attachments);
     const guarded = guardSeconds === undefined ? {} : { guardSeconds };
     const before = options.replace ? await attachments.adoptIfKept(iface, netns) : undefined;
+    const said = await noteBeforeAttaching(context, { object, program, iface, netns, mode: before?.mode ?? mode });
     let live: LiveAttachment;
     if (before === undefined) {
       const where = netns === undefined ? {} : { netns };
@@ -93,7 +97,7 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
       live = replaced.attachment;
     }
     const returns = keep || before !== undefined;
-    if (!returns) announce(output, live);
+    if (!returns) announce(output, live, said);
     if (guardSeconds !== undefined) {
       const answer = await awaitConfirmation({ attachments, output, live, guardSeconds, ending, signal });
       if (answer !== 'confirmed') {
@@ -103,7 +107,7 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
       }
     }
     if (returns) {
-      announce(output, live);
+      announce(output, live, said);
       return 0;
     }
     await followExceptions(output, live);
@@ -118,10 +122,6 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
   }
 }
 
-/** Pain of many: tested in generic mode, deployed in native mode. net/core/dev.c, netif_receive_generic_xdp(). */
-const genericDifferences =
-  'Generic mode runs on a copy that the stack made: slower; a VLAN tag that hardware took off is not in the packet, and headroom and tail differ from native mode.';
-
 /** Where packets get lost, as it happens; that it cannot be seen is said once. */
 async function followExceptions(output: Output, { client }: LiveAttachment): Promise<void> {
   const { countExceptions, exceptionLine } = await import('../../session/attach/exceptions.ts');
@@ -130,7 +130,8 @@ async function followExceptions(output: Output, { client }: LiveAttachment): Pro
   if (problem !== undefined) output.note(`Exceptions of XDP are not shown: ${problem}`);
 }
 
-function announce(output: Output, live: LiveAttachment): void {
+/** `said`: what was to be known before. */
+function announce(output: Output, live: LiveAttachment, said: ReadonlySet<AdviceCode>): void {
   const { program, progId, iface, mode, linkId, pin, netns } = live;
   const document = {
     program,
@@ -154,7 +155,8 @@ function announce(output: Output, live: LiveAttachment): void {
     if (reason !== 'not asked for') output.note(`${name} (section ${section}) is not loaded: ${reason}.`);
   }
   if (live.modeReason !== undefined) output.note(`auto took ${mode} mode: ${live.modeReason}`);
-  if (mode === 'generic') output.note(genericDifferences);
+  // Said before, unless native mode was refused against what the kernel's flags promised.
+  if (mode === 'generic' && !said.has('generic')) output.note(`note: ${genericDifferences}.`);
   if (live.tc?.via === 'clsact') {
     output.note(
       `This kernel has no tcx links: ${live.tc.program} is a filter of clsact, which survives a crash of this process.`,

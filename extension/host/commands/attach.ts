@@ -2,13 +2,16 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { ProgramSpec } from '../../core/object/spec.ts';
+import { adviceText } from '../../core/preflight/advice.ts';
+import type { Advice } from '../../core/preflight/situation.ts';
 import { type XdpModeRequest, xdpModeRequests } from '../../core/xdp.ts';
-import type { InterfaceInfo } from '../../protocol/kernel.ts';
 import type { AttachRequest, LiveAttachment } from '../../session/attach/attachments.ts';
 import { type BpfObject, chooseProgram, tcPrograms, xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
+import type { SeenInterface } from '../../session/interfaces/describe.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { views } from '../ids.ts';
+import { type Preflight, preflightFor } from '../preflight.ts';
 import type { Services } from '../services.ts';
 import { showVerdicts } from './verify.ts';
 
@@ -24,10 +27,11 @@ export async function attachCommand(services: Services, target: unknown): Promis
   if (!program) return;
   const withTc = await pickTc(object);
   if (withTc === undefined) return;
-  const where = await pickInterface(services);
+  const where = await pickInterface(services, object, program.name);
   if (!where) return;
-  const { iface, netns } = where;
-  const mode = await pickMode(iface);
+  const { iface, preflight } = where;
+  const { netns } = iface;
+  const mode = await pickMode(where);
   if (!mode) return;
   const guardSeconds = await guardSecondsFor(services, iface.name, netns);
   const live = await vscode.window.withProgress(
@@ -48,6 +52,7 @@ export async function attachCommand(services: Services, target: unknown): Promis
         ...(guardSeconds === undefined ? {} : { guardSeconds }),
       }),
   );
+  for (const advice of preflight.advice(iface, mode)) services.log.warn(`${iface.name}: ${adviceText(advice)}`);
   services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);
   if (live.modeReason !== undefined) {
     void vscode.window.showInformationMessage(
@@ -101,25 +106,31 @@ async function pickTc(object: BpfObject): Promise<ProgramSpec | 'none' | undefin
   return picked?.tc;
 }
 
-async function pickInterface(services: Services): Promise<{ iface: InterfaceInfo; netns?: string } | undefined> {
-  const here = await interfaceFrom(services, undefined);
-  if (here !== 'elsewhere') return here && { iface: here };
+interface Where {
+  iface: SeenInterface;
+  preflight: Preflight;
+}
+
+async function pickInterface(services: Services, object: BpfObject, program: string): Promise<Where | undefined> {
+  const here = await interfaceFrom(services, object, program, undefined);
+  if (here !== 'elsewhere') return here;
   const netns = await pickNamespace();
   if (netns === undefined) return undefined;
-  const there = await interfaceFrom(services, netns);
-  return there === undefined || there === 'elsewhere' ? undefined : { iface: there, netns };
+  const there = await interfaceFrom(services, object, program, netns);
+  return there === 'elsewhere' ? undefined : there;
 }
 
 async function interfaceFrom(
   services: Services,
+  object: BpfObject,
+  program: string,
   netns: string | undefined,
-): Promise<InterfaceInfo | 'elsewhere' | undefined> {
-  const client = await services.kernel.own(netns);
-  const { interfaces } = await client.call('interfaces/list', {});
-  const items: (vscode.QuickPickItem & { iface: InterfaceInfo | 'elsewhere' })[] = interfaces.map((iface) => ({
+): Promise<Where | 'elsewhere' | undefined> {
+  const preflight = await preflightFor(services, object, program, netns);
+  const items: (vscode.QuickPickItem & { iface: SeenInterface | 'elsewhere' })[] = preflight.seen.map((iface) => ({
     label: iface.name,
     description: [iface.driver, iface.state, `MTU ${iface.mtu}`].filter((part) => part !== '').join(' · '),
-    detail: interfaceDetail(iface),
+    detail: interfaceDetail(iface, preflight.advice(iface, 'auto')),
     iface,
   }));
   const elsewhere = {
@@ -132,7 +143,8 @@ async function interfaceFrom(
     placeHolder: vscode.l10n.t('Where the program sees every packet that arrives'),
     matchOnDescription: true,
   });
-  return picked?.iface;
+  if (picked === undefined || picked.iface === 'elsewhere') return picked && 'elsewhere';
+  return { iface: picked.iface, preflight };
 }
 
 async function pickNamespace(): Promise<string | undefined> {
@@ -156,19 +168,16 @@ async function pickNamespace(): Promise<string | undefined> {
   return text === undefined ? undefined : requireNetnsText(text.trim());
 }
 
-function interfaceDetail(iface: InterfaceInfo): string {
-  if (iface.attached.length > 0) {
-    const holders = iface.attached.map(
-      ({ program, progId, mode }) => `${program === '' ? `id ${progId}` : program} (${mode})`,
-    );
-    return `$(warning) ${vscode.l10n.t('attached already: {0}', holders.join(', '))}`;
-  }
+function interfaceDetail(iface: SeenInterface, advice: readonly Advice[]): string {
   const modes = (['native', 'generic', 'offload'] as const).filter((mode) => iface.modes[mode].ok);
-  const warning = iface.warnings[0];
-  return vscode.l10n.t('modes: {0}', modes.join(', ')) + (warning === undefined ? '' : ` · $(warning) ${warning}`);
+  const warnings = advice.filter(({ level }) => level === 'warning');
+  const [first] = warnings;
+  const said = first === undefined ? [] : [`$(warning) ${first.cause}`];
+  if (warnings.length > 1) said.push(vscode.l10n.t('and {0} more', warnings.length - 1));
+  return [vscode.l10n.t('modes: {0}', modes.join(', ')), ...said].join(' · ');
 }
 
-async function pickMode(iface: InterfaceInfo): Promise<XdpModeRequest | undefined> {
+async function pickMode({ iface, preflight }: Where): Promise<XdpModeRequest | undefined> {
   const about: Record<XdpModeRequest, string> = {
     auto: vscode.l10n.t('native where the driver can, else generic; says which'),
     native: vscode.l10n.t('in the driver, before the kernel makes an skb: fast'),
@@ -177,17 +186,19 @@ async function pickMode(iface: InterfaceInfo): Promise<XdpModeRequest | undefine
   };
   const picked = await vscode.window.showQuickPick(
     xdpModeRequests.map((mode) => {
-      const support = mode === 'auto' ? undefined : iface.modes[mode];
-      return {
-        label: mode,
-        description: about[mode],
-        ...(support?.ok === false && support.reason !== undefined
-          ? { detail: `$(circle-slash) ${support.reason}` }
-          : {}),
-        mode,
-      };
+      const detail = modeDetail(iface, mode, preflight.advice(iface, mode));
+      return { label: mode, description: about[mode], ...(detail === undefined ? {} : { detail }), mode };
     }),
     { title: vscode.l10n.t('Attach to {0}: mode', iface.name) },
   );
   return picked?.mode;
+}
+
+/** Why not, else what to know about this mode. */
+function modeDetail(iface: SeenInterface, mode: XdpModeRequest, advice: readonly Advice[]): string | undefined {
+  const support = mode === 'auto' ? undefined : iface.modes[mode];
+  if (support?.ok === false && support.reason !== undefined) return `$(circle-slash) ${support.reason}`;
+  if (mode === 'offload') return undefined;
+  const [first] = advice;
+  return first && `$(${first.level === 'warning' ? 'warning' : 'info'}) ${first.cause}`;
 }

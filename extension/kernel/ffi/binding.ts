@@ -21,6 +21,7 @@ import { runTest, runTestInBackground } from './testRun.ts';
 
 const BPF_XDP = 37; // enum bpf_attach_type
 const BPF_MAP_TYPE_ARRAY = 2;
+const BPF_STATS_RUN_TIME = 0;
 
 /** The port on the real libbpf.so.1. Throws `libbpf-missing` or `libbpf-too-old`. */
 export function bindLibbpf(): Libbpf {
@@ -67,6 +68,7 @@ export function bindLibbpf(): Libbpf {
       return libbpf.linkUpdate(fd, programFd, opts);
     },
     ...tcCalls(libbpf),
+    enableStats: () => libbpf.enableStats(BPF_STATS_RUN_TIME),
     detachLink: (fd) => libbpf.linkDetach(fd),
     testRun: (fd, request) => runTest((opts) => libbpf.testRun(fd, opts), request),
     testRunInBackground: (fd, request) => runTestInBackground((opts) => libbpf.testRunInBackground(fd, opts), request),

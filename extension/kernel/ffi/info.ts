@@ -44,13 +44,17 @@ export function decodeProgramInfo(bytes: Buffer, mapIds: number[], typeName: str
 
 export const linkInfoBytes = 64;
 export function decodeLinkInfo(bytes: Buffer): BpfLinkInfo {
-  const BPF_LINK_TYPE_XDP = 6;
-  const xdp = bytes.readUInt32LE(0) === BPF_LINK_TYPE_XDP;
+  const [BPF_LINK_TYPE_TRACING, BPF_LINK_TYPE_XDP] = [2, 6];
+  const type = bytes.readUInt32LE(0);
+  const xdp = type === BPF_LINK_TYPE_XDP;
+  // After `attach_type`; an extension program (freplace) has a tracing link.
+  const target = { programId: bytes.readUInt32LE(20), btfId: bytes.readUInt32LE(24) };
   return {
     id: bytes.readUInt32LE(4),
     programId: bytes.readUInt32LE(8),
     xdp,
     ifindex: xdp ? bytes.readUInt32LE(16) : 0,
+    ...(type === BPF_LINK_TYPE_TRACING ? { target } : {}),
   };
 }
 

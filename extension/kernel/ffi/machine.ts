@@ -3,6 +3,7 @@ import { createNetlink, type Netlink } from '../netlink/client.ts';
 import { fileSystem, type System } from '../system/system.ts';
 import { bindLibbpf } from './binding.ts';
 import { closeFd, ethtoolDriver, netlinkReceive, netlinkSend, netlinkSocket, onCpu, watchReadable } from './libc.ts';
+import { inNetns } from './netns.ts';
 
 export { exitProcess, watchDisconnect } from './libc.ts';
 
@@ -17,6 +18,6 @@ export function bindMachine(): { libbpf: Libbpf; netlink: Netlink; system: Syste
       watch: watchReadable,
       close: closeFd,
     }),
-    system: { ...fileSystem, driver: ethtoolDriver, onCpu },
+    system: { ...fileSystem, driver: ethtoolDriver, onCpu, inNetns },
   };
 }

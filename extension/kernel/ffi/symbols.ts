@@ -89,6 +89,8 @@ export function libbpfSymbols(library: Library) {
     linkUpdate: bind<(fd: number, programFd: number, opts: Uint8Array) => number>(
       'int bpf_link_update(int fd, int program, const void *opts)',
     ),
+    /** libbpf ≥ 0.0.9. Caller closes the fd; the kernel counts while it is open. */
+    enableStats: bind<(type: number) => number>('int bpf_enable_stats(int type)'),
     linkDetach: bind<(fd: number) => number>('int bpf_link_detach(int fd)'),
 
     tcHookCreate: bind<(hook: Uint8Array) => number>('int bpf_tc_hook_create(void *hook)'),

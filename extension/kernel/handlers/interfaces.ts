@@ -1,158 +1,113 @@
-import type { AttachedProgram, InterfaceInfo, kernelContract } from '../../protocol/kernel.ts';
+import { XdpError } from '../../core/errors.ts';
+import { modesOf } from '../../core/preflight/modes.ts';
+import type { InterfaceInfo, kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
-import { errno } from '../libbpf/errno.ts';
+import { netnsPath } from '../launch/netns.ts';
+import type { EthtoolFacts } from '../netlink/client.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
-import { vethSingleBufferMtu } from './attach/attachFailures.ts';
+import { attachedPrograms, keptAttachments } from './attachedPrograms.ts';
 import type { Context } from './context.ts';
-import { kernelError } from './object/failures.ts';
-import type { KeptAttachment } from './attach/pins.ts';
+import { kernelError, privilegeError } from './object/failures.ts';
 import { reportLost } from './watch.ts';
 
 type InterfaceHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/list'>;
 
 export function interfaceHandlers(context: Context): InterfaceHandlers {
   return {
-    'interfaces/list': () => {
-      const links = context.netlink.links();
-      if (typeof links === 'number') throw kernelError('Listing the interfaces', links);
-      reportLost(context, links);
-      const features = context.netlink.xdpFeatures();
-      const addresses = context.netlink.addresses();
-      const kept = keptAttachments(context);
-      return {
-        interfaces: links.map((link) => {
-          const driver = driverOf(context, link);
-          const attached = attachedPrograms(context, link, kept);
-          const xdpFeatures = features?.get(link.ifindex);
-          return {
-            name: link.name,
-            ifindex: link.ifindex,
-            driver,
-            state: link.state,
-            mtu: link.mtu,
-            mac: link.mac,
-            addresses: addresses.filter((one) => one.ifindex === link.ifindex).map((one) => one.address),
-            rxQueues: link.rxQueues,
-            txQueues: link.txQueues,
-            loopback: link.loopback,
-            modes: modesOf(driver, features === undefined ? undefined : (xdpFeatures ?? [])),
-            ...(xdpFeatures === undefined ? {} : { xdpFeatures }),
-            warnings: warningsOf(link, links, attached),
-            attached,
-          };
-        }),
-      };
+    'interfaces/list': ({ netns, peers = [] }) => {
+      if (netns === undefined) return { interfaces: listInterfaces(context, 'own', peers) };
+      const interfaces = context.system.inNetns(netnsPath(netns), () => listInterfaces(context, 'other', []));
+      if (typeof interfaces === 'number') throw namespaceError(context, netns, interfaces);
+      return { interfaces };
     },
+  };
+}
+
+/** Why a network namespace could not be entered. */
+export function namespaceError(context: Context, netns: string, result: number): XdpError {
+  const what = `Entering the network namespace ${netns}`;
+  return context.profile === 'own'
+    ? privilegeError(what, context.system.capabilities(), ['CAP_SYS_ADMIN'])
+    : kernelError(what, result);
+}
+
+/** In the network namespace that this thread is in. */
+function listInterfaces(context: Context, where: 'own' | 'other', peers: readonly string[]): InterfaceInfo[] {
+  const { netlink, system } = context;
+  const links = netlink.links();
+  if (typeof links === 'number') throw kernelError('Listing the interfaces', links);
+  if (where === 'own') reportLost(context, links);
+  const features = netlink.xdpFeatures();
+  const ethtool = netlink.ethtool();
+  const addresses = netlink.addresses();
+  const kept = keptAttachments(context);
+  const lifelines = system.lifelines(peers);
+  const nameOf = (ifindex: number | undefined): LinkRecord | undefined =>
+    ifindex === undefined ? undefined : links.find((other) => other.ifindex === ifindex);
+  return links.map((link): InterfaceInfo => {
+    const driver = driverOf(context, link);
+    const xdpFeatures = features?.get(link.ifindex);
+    const master = nameOf(link.masterIfindex);
+    const lower = stacked.has(link.kind) && link.linkedNetnsId === undefined ? nameOf(link.linkedIfindex) : undefined;
+    const channels = ethtool?.channels.get(link.ifindex);
+    const offloads = ethtool?.offloads.get(link.ifindex);
+    const peer = link.kind === 'veth' ? peerOf(context, link, links, ethtool) : undefined;
+    const about = { ...link, driver, lower: lower?.name };
+    return {
+      name: link.name,
+      ifindex: link.ifindex,
+      driver,
+      kind: link.kind,
+      state: link.state,
+      up: link.up,
+      mtu: link.mtu,
+      mac: link.mac,
+      addresses: addresses.filter((one) => one.ifindex === link.ifindex).map((one) => one.address),
+      rxQueues: link.rxQueues,
+      txQueues: link.txQueues,
+      loopback: link.loopback,
+      ethernet: link.ethernet,
+      modes: modesOf(about, features === undefined ? undefined : (xdpFeatures ?? [])),
+      ...(xdpFeatures === undefined ? {} : { xdpFeatures }),
+      ...(master === undefined ? {} : { master: { name: master.name, kind: master.kind } }),
+      ...(lower === undefined ? {} : { lower: lower.name }),
+      ...(channels === undefined ? {} : { channels }),
+      ...(offloads === undefined ? {} : { offloads }),
+      ...(peer === undefined ? {} : { peer }),
+      lifelines: lifelines(link.name),
+      attached: attachedPrograms(context, link, kept),
+    };
+  });
+}
+
+/** Kinds whose IFLA_LINK is a device that they stand on. */
+const stacked: ReadonlySet<string> = new Set(['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'vlan', 'macsec']);
+
+/** undefined when it is in a namespace that this profile may not look into. */
+function peerOf(
+  context: Context,
+  link: LinkRecord,
+  links: readonly LinkRecord[],
+  ethtool: EthtoolFacts | undefined,
+): InterfaceInfo['peer'] {
+  const { linkedIfindex, linkedNetnsId } = link;
+  if (linkedIfindex === undefined) return undefined;
+  const here = linkedNetnsId === undefined;
+  const peer = here
+    ? links.find(({ ifindex }) => ifindex === linkedIfindex)
+    : context.netlink.link(linkedIfindex, linkedNetnsId);
+  if (peer === undefined || typeof peer === 'number') return undefined;
+  const txVlan = here ? ethtool?.offloads.get(peer.ifindex)?.txVlan : undefined;
+  return {
+    name: peer.name,
+    here,
+    mtu: peer.mtu,
+    ...(txVlan === undefined ? {} : { txVlan: txVlan.on }),
+    hasProgram: peer.xdp.some(({ mode }) => mode === 'native'),
   };
 }
 
 /** Ethtool's driver name, else the rtnetlink kind, else ''. */
 export function driverOf(context: Context, link: LinkRecord): string {
   return context.system.driver(link.name) ?? link.kind;
-}
-
-/** `features` undefined: the kernel (before 6.3) does not tell. */
-export function modesOf(driver: string, features: readonly string[] | undefined): InterfaceInfo['modes'] {
-  const named = driver === '' ? 'this interface' : `the driver ${driver}`;
-  const native =
-    features === undefined
-      ? { ok: true, reason: 'this kernel does not tell which drivers have native XDP; attaching will show' }
-      : features.includes('basic')
-        ? { ok: true }
-        : { ok: false, reason: `${named} has no native XDP` };
-  const offload = features?.includes('hw-offload')
-    ? { ok: true }
-    : { ok: false, reason: `${named} cannot run XDP programs in hardware` };
-  return { native, generic: { ok: true }, offload };
-}
-
-/** What is attached to an interface, and whose it is. */
-export function attachedPrograms(
-  context: Context,
-  link: LinkRecord,
-  kept: readonly KeptAttachment[] = link.xdp.length === 0 ? [] : keptAttachments(context),
-): AttachedProgram[] {
-  return link.xdp.map(({ mode, programId }) => {
-    const about = { progId: programId, mode };
-    const own = context.attachments.on(link.ifindex, programId);
-    if (own !== undefined) {
-      return { ...about, program: own.program, via: own.via, ...linkIdOf(own), owner: 'this', attachment: own.handle };
-    }
-    const pinned = kept.find((one) => one.ifindex === link.ifindex && one.programId === programId);
-    if (pinned !== undefined) {
-      return { ...about, program: pinned.programName, via: pinned.via, ...linkIdOf(pinned), owner: 'kept' };
-    }
-    return { ...about, ...foreign(context, link.ifindex, programId), owner: 'other' };
-  });
-}
-
-function linkIdOf({ linkId }: { linkId: number | undefined }): { linkId?: number } {
-  return linkId === undefined ? {} : { linkId };
-}
-
-function keptAttachments(context: Context): KeptAttachment[] {
-  return 'problem' in context.pins ? [] : context.pins.kept();
-}
-
-/** Name and link of somebody else's program, as far as the profile can see. */
-function foreign(
-  context: Context,
-  ifindex: number,
-  programId: number,
-): Pick<AttachedProgram, 'program' | 'via' | 'linkId'> {
-  const fd = context.libbpf.openById('program', programId);
-  if (fd < 0) return { program: '', via: 'unknown' };
-  const info = context.libbpf.programInfo(fd);
-  context.libbpf.close(fd);
-  const program = typeof info === 'number' ? '' : info.name;
-  const linkFd = findForeignLink(context, ifindex, programId);
-  if (linkFd < 0) return { program, via: linkFd === -errno.ENOENT ? 'netlink' : 'unknown' };
-  const link = context.libbpf.linkInfo(linkFd);
-  context.libbpf.close(linkFd);
-  return { program, via: 'link', ...(typeof link === 'number' ? {} : { linkId: link.id }) };
-}
-
-/** The XDP link that holds a program on an interface: an fd for the caller to close, -ENOENT when there is none. */
-export function findForeignLink(context: Context, ifindex: number, programId: number): number {
-  for (let id = 0; ; ) {
-    id = context.libbpf.nextId('link', id);
-    if (id < 0) return id;
-    const fd = context.libbpf.openById('link', id);
-    if (fd < 0) continue;
-    const info = context.libbpf.linkInfo(fd);
-    if (typeof info !== 'number' && info.xdp && info.ifindex === ifindex && info.programId === programId) return fd;
-    context.libbpf.close(fd);
-  }
-}
-
-/** What the kernel itself reports that hurts XDP here. */
-export function warningsOf(
-  link: LinkRecord,
-  links: readonly LinkRecord[],
-  attached: readonly AttachedProgram[],
-): string[] {
-  const warnings: string[] = [];
-  if (!link.up)
-    warnings.push(`${link.name} is down: no packet reaches a program until it is set up (ip link set ${link.name} up)`);
-  if (link.kind === 'veth') {
-    const peer = links.find((other) => other.ifindex === link.peerIfindex);
-    const mtu = peer?.mtu ?? link.mtu;
-    if (mtu > vethSingleBufferMtu) {
-      warnings.push(
-        `the MTU ${mtu}${peer === undefined ? '' : ` of its peer ${peer.name}`} is above ${vethSingleBufferMtu}: native mode takes only programs in SEC("xdp.frags")`,
-      );
-    }
-    if (peer !== undefined && link.rxQueues < peer.txQueues) {
-      warnings.push(
-        `it has ${link.rxQueues} receive queues and its peer ${peer.name} ${peer.txQueues} transmit queues: native mode wants at least as many`,
-      );
-    }
-  }
-  for (const program of attached) {
-    if (program.owner !== 'other') continue;
-    const name =
-      program.program === '' ? `program ${program.progId}` : `${program.program} (program ${program.progId})`;
-    warnings.push(`${name} of another process is attached in ${program.mode} mode`);
-  }
-  return warnings;
 }

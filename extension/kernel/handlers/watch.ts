@@ -1,26 +1,71 @@
+import type { kernelContract } from '../../protocol/kernel.ts';
+import type { Handlers } from '../../protocol/rpc.ts';
+import { errno } from '../libbpf/errno.ts';
+import { netnsPath } from '../launch/netns.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 import type { Context } from './context.ts';
+import { errnoText } from '../libbpf/errno.ts';
+
+type WatchHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/watch'>;
 
 /** A burst of notifications (a veth pair brings a dozen) becomes one event. */
 const settleMs = 30;
 
-/** Netlink notifications become `interfaces/changed`, and `attachment/lost` for what ended without our asking. */
-export function watchInterfaces(context: Context): { stop(): void } {
+/**
+ * Netlink notifications become `interfaces/changed`, and `attachment/lost` for what ended without our asking. Namespaces
+ * other than its own are watched from when they are asked for until they are not any more: a socket in one keeps it alive.
+ */
+export function watchInterfaces(context: Context): { handlers: WatchHandlers; stop(): void } {
+  const own = watchOne(context, () => {
+    const links = context.netlink.links();
+    if (typeof links !== 'number') reportLost(context, links);
+    context.emit('interfaces/changed', {});
+  });
+  const others = new Map<string, { stop(): void }>();
+  const watch = (netns: string): { netns: string; problem: string } | undefined => {
+    const opened = context.system.inNetns(netnsPath(netns), () =>
+      watchOne(context, () => context.emit('interfaces/changed', { netns })),
+    );
+    if (typeof opened === 'number' || opened === undefined) {
+      return { netns, problem: errnoText(opened ?? -errno.EMFILE) };
+    }
+    others.set(netns, opened);
+    return undefined;
+  };
+  return {
+    handlers: {
+      'interfaces/watch': ({ netns: wanted }) => {
+        for (const [netns, each] of others) {
+          if (wanted.includes(netns)) continue;
+          each.stop();
+          others.delete(netns);
+        }
+        return { problems: wanted.filter((netns) => !others.has(netns)).flatMap((netns) => watch(netns) ?? []) };
+      },
+    },
+    stop: () => {
+      own?.stop();
+      for (const each of others.values()) each.stop();
+    },
+  };
+}
+
+function watchOne(context: Context, changed: () => void): { stop(): void } | undefined {
   let timer: NodeJS.Timeout | undefined;
   const watch = context.netlink.watch(() => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      const links = context.netlink.links();
-      if (typeof links !== 'number') reportLost(context, links);
-      context.emit('interfaces/changed', {});
+      changed();
     }, settleMs);
   });
-  return {
-    stop: () => {
-      clearTimeout(timer);
-      watch?.stop();
-    },
-  };
+  return (
+    watch && {
+      stop: () => {
+        clearTimeout(timer);
+        watch.stop();
+      },
+    }
+  );
 }
 
 /** A link that somebody detached by force brings no notification: every look at the interfaces looks for that too. */

@@ -42,6 +42,8 @@ export interface Libbpf {
   /** The clsact qdisc with every filter of it. */
   tcRemoveQdisc(ifindex: number): number;
   /** BPF_LINK_DETACH: detaches at once, whoever else holds the link. */
+  /** An fd: while it is open, the kernel counts runs of programs. CAP_SYS_ADMIN. */
+  enableStats(): number;
   detachLink(linkFd: number): number;
 
   /** Runs on the calling thread. */
@@ -184,6 +186,8 @@ export interface BpfLinkInfo {
   xdp: boolean;
   programId: number;
   ifindex: number;
+  /** What the link of a tracing or extension program points at: a function, by its BTF id, of a program. */
+  target?: { programId: number; btfId: number };
 }
 
 export interface TestRunRequest {

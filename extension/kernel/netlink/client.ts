@@ -9,7 +9,16 @@ import {
   parseAck,
   parseNetlinkMessages,
 } from './codec.ts';
-import { deviceDumpRequest, familyRequest, genericNetlink, parseDevice, parseFamilyId } from './netdevFamily.ts';
+import type { Channels } from '../../core/preflight/facts.ts';
+import {
+  type EthtoolFeatures,
+  ethtoolCommand,
+  ethtoolDumpRequest,
+  parseChannels,
+  parseFeatures,
+} from './ethtoolFamily.ts';
+import { familyRequest, genericNetlink, parseFamilyId } from './genericFamily.ts';
+import { deviceDumpRequest, parseDevice } from './netdevFamily.ts';
 import {
   type AddressRecord,
   addressDumpRequest,
@@ -38,17 +47,24 @@ export interface NetlinkSockets {
 export interface Netlink {
   /** -errno when the dump fails. */
   links(): LinkRecord[] | number;
-  /** -ENODEV when there is none of that index. */
-  link(ifindex: number): LinkRecord | number;
+  /** -ENODEV when there is none of that index. `netnsId`: in a namespace that this one knows by a number. */
+  link(ifindex: number, netnsId?: number): LinkRecord | number;
   addresses(): AddressRecord[];
   /** xdp-features by ifindex; undefined where the kernel has no such family (before 6.3). */
   xdpFeatures(): Map<number, string[]> | undefined;
+  /** By ifindex; undefined where the kernel has no ethtool family. Devices without such facts are left out. */
+  ethtool(): EthtoolFacts | undefined;
   /** RTM_SETLINK/IFLA_XDP with the kernel's own words on failure. `programFd` -1 detaches. */
   xdpAttach(request: { ifindex: number; programFd: number; flags: number; expectedFd?: number }): NetlinkAck;
   /** Is there any tc filter at the ingress or egress of the clsact qdisc? */
   hasTcFilters(ifindex: number): boolean;
   /** Calls `listener` after links or addresses changed, until `stop`. undefined when it cannot be had. */
   watch(listener: () => void): { stop(): void } | undefined;
+}
+
+export interface EthtoolFacts {
+  offloads: Map<number, EthtoolFeatures['offloads']>;
+  channels: Map<number, Channels>;
 }
 
 const receiveBytes = 64 * 1024;
@@ -79,8 +95,8 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     );
   }
 
-  function link(ifindex: number): LinkRecord | number {
-    const reply = request(rtnetlink.protocol, rtnetlink.getLink, 0, linkRequest(ifindex));
+  function link(ifindex: number, netnsId?: number): LinkRecord | number {
+    const reply = request(rtnetlink.protocol, rtnetlink.getLink, 0, linkRequest(ifindex, netnsId));
     if (reply.ack.result < 0) return reply.ack.result;
     const payload = reply.messages[0]?.payload;
     return (payload === undefined ? undefined : parseLink(payload)) ?? -errno.ENODEV;
@@ -93,15 +109,40 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     );
   }
 
-  function xdpFeatures(): Map<number, string[]> | undefined {
+  /** The number of a generic netlink family; undefined when the kernel has none of that name. */
+  function familyOf(name: string): number | undefined {
     const { protocol, controlFamily } = genericNetlink;
-    const family = request(protocol, controlFamily, 0, familyRequest('netdev')).messages[0];
-    const familyId = family === undefined ? undefined : parseFamilyId(family.payload);
-    if (familyId === undefined) return undefined;
-    const reply = request(protocol, familyId, netlinkFlags.dump, deviceDumpRequest());
-    if (reply.ack.result < 0) return undefined;
-    const devices = reply.messages.flatMap(({ payload }) => parseDevice(payload) ?? []);
-    return new Map(devices.map((device) => [device.ifindex, device.xdpFeatures]));
+    const [family] = request(protocol, controlFamily, 0, familyRequest(name)).messages;
+    return family === undefined ? undefined : parseFamilyId(family.payload);
+  }
+
+  function genericDump(family: number, payload: Uint8Array): Uint8Array[] | undefined {
+    const reply = request(genericNetlink.protocol, family, netlinkFlags.dump, payload);
+    return reply.ack.result < 0 ? undefined : reply.messages.map((message) => message.payload);
+  }
+
+  function xdpFeatures(): Map<number, string[]> | undefined {
+    const family = familyOf('netdev');
+    const devices = family === undefined ? undefined : genericDump(family, deviceDumpRequest());
+    return (
+      devices &&
+      new Map(devices.flatMap((payload) => parseDevice(payload) ?? []).map((one) => [one.ifindex, one.xdpFeatures]))
+    );
+  }
+
+  function ethtool(): EthtoolFacts | undefined {
+    const family = familyOf('ethtool');
+    if (family === undefined) return undefined;
+    const features = genericDump(family, ethtoolDumpRequest(ethtoolCommand.featuresGet)) ?? [];
+    const channels = genericDump(family, ethtoolDumpRequest(ethtoolCommand.channelsGet)) ?? [];
+    return {
+      offloads: new Map(
+        features.flatMap((payload) => parseFeatures(payload) ?? []).map((one) => [one.ifindex, one.offloads]),
+      ),
+      channels: new Map(
+        channels.flatMap((payload) => parseChannels(payload) ?? []).map((one) => [one.ifindex, one.channels]),
+      ),
+    };
   }
 
   return {
@@ -109,6 +150,7 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     link,
     addresses,
     xdpFeatures,
+    ethtool,
     xdpAttach: (attach) => request(rtnetlink.protocol, rtnetlink.setLink, 0, xdpAttachRequest(attach)).ack,
     hasTcFilters: (ifindex) =>
       [tcParents.ingress, tcParents.egress].some((parent) => {

@@ -91,15 +91,18 @@ export function nestedAttribute(type: number, attributes: readonly NetlinkAttrib
 
 /** Attributes by type, without the flag bits; of a repeated one the last. */
 export function parseAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
+  return new Map(listAttributes(bytes).map(({ type, value }) => [type, value]));
+}
+
+/** All attributes in their order, without the flag bits. */
+export function listAttributes(bytes: Uint8Array): NetlinkAttribute[] {
   const view = viewOf(bytes);
-  const attributes = new Map<number, Uint8Array>();
+  const attributes: NetlinkAttribute[] = [];
   for (let at = 0; at + attributeHeaderBytes <= bytes.length; ) {
     const length = view.getUint16(at, true);
     if (length < attributeHeaderBytes || at + length > bytes.length) break;
-    attributes.set(
-      view.getUint16(at + 2, true) & NLA_TYPE_MASK,
-      bytes.subarray(at + attributeHeaderBytes, at + length),
-    );
+    const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
+    attributes.push({ type, value: bytes.subarray(at + attributeHeaderBytes, at + length) });
     at += align4(length);
   }
   return attributes;

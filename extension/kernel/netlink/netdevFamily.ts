@@ -1,26 +1,7 @@
-import { encodeAttributes, parseAttributes, readU16, readU32, readU64, stringBytes } from './codec.ts';
-import { concat } from './rtnetlink.ts';
+import { parseAttributes, readU32, readU64 } from './codec.ts';
+import { genericHeader, genericHeaderBytes } from './genericFamily.ts';
 
 /** The generic netlink family `netdev` (Linux 6.3). Pure. Source: Documentation/netlink/specs/netdev.yaml. */
-
-export const genericNetlink = { protocol: 16, controlFamily: 16 } as const;
-
-const genericHeader = (command: number): Uint8Array => Uint8Array.of(command, 1, 0, 0);
-const genericHeaderBytes = 4;
-
-export function familyRequest(name: string): Uint8Array {
-  const CTRL_CMD_GETFAMILY = 3;
-  const CTRL_ATTR_FAMILY_NAME = 2;
-  return concat(
-    genericHeader(CTRL_CMD_GETFAMILY),
-    encodeAttributes([{ type: CTRL_ATTR_FAMILY_NAME, value: stringBytes(name) }]),
-  );
-}
-
-export function parseFamilyId(payload: Uint8Array): number | undefined {
-  const CTRL_ATTR_FAMILY_ID = 1;
-  return readU16(parseAttributes(payload.subarray(genericHeaderBytes)).get(CTRL_ATTR_FAMILY_ID));
-}
 
 export function deviceDumpRequest(): Uint8Array {
   const NETDEV_CMD_DEV_GET = 1;

@@ -29,6 +29,7 @@ const IFLA = {
   IFNAME: 3,
   MTU: 4,
   LINK: 5,
+  MASTER: 10,
   OPERSTATE: 16,
   LINKINFO: 18,
   EXT_MASK: 29,
@@ -36,8 +37,10 @@ const IFLA = {
   NUM_RX_QUEUES: 32,
   LINK_NETNSID: 37,
   XDP: 43,
+  TARGET_NETNSID: 46,
 } as const;
 const IFLA_INFO_KIND = 1;
+const ARPHRD_NONE = 0xfffe; // include/uapi/linux/if_arp.h: no link-layer header
 const IFLA_XDP = { FD: 1, FLAGS: 3, DRV_PROG_ID: 5, SKB_PROG_ID: 6, HW_PROG_ID: 7, EXPECTED_FD: 8 } as const;
 const IFA = { ADDRESS: 1, LOCAL: 2 } as const;
 const IFF_UP = 1;
@@ -57,8 +60,14 @@ export interface LinkRecord {
   kind: string;
   rxQueues: number;
   txQueues: number;
-  /** The other end of a veth when it lives in the same namespace. */
-  peerIfindex: number | undefined;
+  /** False for a device without an Ethernet header (tun). */
+  ethernet: boolean;
+  /** The other end of a veth, or what a macvlan stands on. */
+  linkedIfindex: number | undefined;
+  /** The number by which this namespace knows the one where `linkedIfindex` is; undefined: here. */
+  linkedNetnsId: number | undefined;
+  /** Bridge or bond. */
+  masterIfindex: number | undefined;
   xdp: { mode: XdpMode; programId: number }[];
 }
 
@@ -71,11 +80,14 @@ export interface AddressRecord {
 /** IF_OPER_* of include/uapi/linux/if.h, by value. */
 const operStates = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'] as const;
 
-export function linkRequest(ifindex: number): Uint8Array {
+/** `netnsId`: of a namespace that this one knows by a number; the kernel wants CAP_NET_ADMIN there. */
+export function linkRequest(ifindex: number, netnsId?: number): Uint8Array {
   const header = new Uint8Array(ifInfoBytes);
   viewOf(header).setInt32(4, ifindex, true);
   const RTEXT_FILTER_SKIP_STATS = 8;
-  return concat(header, encodeAttributes([{ type: IFLA.EXT_MASK, value: u32Bytes(RTEXT_FILTER_SKIP_STATS) }]));
+  const attributes: NetlinkAttribute[] = [{ type: IFLA.EXT_MASK, value: u32Bytes(RTEXT_FILTER_SKIP_STATS) }];
+  if (netnsId !== undefined) attributes.push({ type: IFLA.TARGET_NETNSID, value: u32Bytes(netnsId >>> 0) });
+  return concat(header, encodeAttributes(attributes));
 }
 
 export function addressDumpRequest(): Uint8Array {
@@ -120,7 +132,6 @@ export function parseLink(payload: Uint8Array): LinkRecord | undefined {
   const kindInfo = attributes.get(IFLA.LINKINFO);
   const kind = kindInfo === undefined ? undefined : parseAttributes(kindInfo).get(IFLA_INFO_KIND);
   const name = attributes.get(IFLA.IFNAME);
-  const foreignPeer = attributes.has(IFLA.LINK_NETNSID);
   return {
     ifindex: header.getInt32(4, true),
     name: name === undefined ? '' : textOf(name),
@@ -132,7 +143,10 @@ export function parseLink(payload: Uint8Array): LinkRecord | undefined {
     kind: kind === undefined ? '' : textOf(kind),
     rxQueues: readU32(attributes.get(IFLA.NUM_RX_QUEUES)) ?? 1,
     txQueues: readU32(attributes.get(IFLA.NUM_TX_QUEUES)) ?? 1,
-    peerIfindex: foreignPeer ? undefined : readU32(attributes.get(IFLA.LINK)),
+    ethernet: header.getUint16(2, true) !== ARPHRD_NONE,
+    linkedIfindex: readU32(attributes.get(IFLA.LINK)),
+    linkedNetnsId: readU32(attributes.get(IFLA.LINK_NETNSID)),
+    masterIfindex: readU32(attributes.get(IFLA.MASTER)),
     xdp: parseXdp(attributes.get(IFLA.XDP)),
   };
 }

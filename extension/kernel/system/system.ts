@@ -17,8 +17,13 @@ export interface System {
   driver(iface: string): string | undefined;
   /** Runs `work` with this thread on one CPU; -errno when the CPU cannot be had. */
   onCpu<T>(cpu: number, work: () => T): T | number;
-  /** Why losing `iface` would lock the user out, in this network namespace. `peers`: ends of the user's remote session. */
-  lifelines(iface: string, peers: readonly string[]): Lifeline[];
+  /**
+   * Why losing an interface would lock the user out, in this network namespace as it is now. `peers`: ends of the user's
+   * remote session.
+   */
+  lifelines(peers: readonly string[]): (iface: string) => Lifeline[];
+  /** Runs `work` with this thread in the network namespace of that file, and comes back; -errno when it cannot enter. */
+  inNetns<T>(file: string, work: () => T): T | number;
   readonly printk: PrintkCapture;
   /** The caller closes it; a second one while the first is open takes its place. */
   trace(events: readonly TracedEvent[]): TraceStream | { problem: string };
@@ -27,12 +32,15 @@ export interface System {
 }
 
 /** The parts that are files. */
-export const fileSystem: Omit<System, 'driver' | 'onCpu'> = {
+export const fileSystem: Omit<System, 'driver' | 'onCpu' | 'inNetns'> = {
   capabilities: () => capabilitiesOfStatus(readFileSync('/proc/self/status', 'utf8'), 'CapEff'),
   possibleCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8')),
   onlineCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
-  lifelines: (iface, peers) => lifelinesOf(iface, peers, readNetworkTables()),
+  lifelines: (peers) => {
+    const tables = readNetworkTables();
+    return (iface) => lifelinesOf(iface, peers, tables);
+  },
   printk: tracefsCapture(),
   trace: (events) => openTraceStream(events),
   nowNs: () => process.hrtime.bigint(),

@@ -2,6 +2,7 @@ import { XdpError } from '../../core/errors.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { AttachedProgram, Attachment, InterfaceInfo, KernelEvents, Lifeline } from '../../protocol/kernel.ts';
 import type { AttachmentEvent, AttachRequest, LiveAttachment, Replaced, ReplaceRequest } from './attachmentTypes.ts';
+import { sessionPeers } from './lifelines.ts';
 import { Emitter } from '../emitter.ts';
 import type { KernelAccess } from '../kernelAccess.ts';
 import { adoptedMaps, loadedMaps } from '../maps/liveMaps.ts';
@@ -372,11 +373,6 @@ function guardOf({ guardSeconds }: { guardSeconds?: number }): { guardSeconds?: 
 async function closeObject({ client, loaded }: LiveAttachment): Promise<void> {
   // A helper that has ended closed everything.
   if (loaded !== undefined) await client.call('object/close', { object: loaded.object }).catch(() => undefined);
-}
-
-/** The other end of a remote session, as sshd tells it: `address port …`. */
-function sessionPeers(env: NodeJS.ProcessEnv): string[] {
-  return [env['SSH_CONNECTION'], env['SSH_CLIENT']].flatMap((text) => text?.split(' ')[0] ?? []);
 }
 
 /** The helper does not know the name of the namespace that it runs in; the command that it advises needs it. */

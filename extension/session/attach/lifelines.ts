@@ -15,3 +15,8 @@ export function describeLifelines(lifelines: readonly Lifeline[]): string {
   });
   return `it carries ${parts.join(' and ')}`;
 }
+
+/** The other end of a remote session, as sshd tells it: `address port …`. */
+export function sessionPeers(env: NodeJS.ProcessEnv): string[] {
+  return [env['SSH_CONNECTION'], env['SSH_CLIENT']].flatMap((text) => text?.split(' ')[0] ?? []);
+}

@@ -11,7 +11,8 @@ import { detachOwn } from './detach.ts';
 import { findLink } from './findLink.ts';
 import { startGuard } from './guards.ts';
 import { attachTc, type TcCompanion } from './tc.ts';
-import { attachedPrograms, driverOf, modesOf } from '../interfaces.ts';
+import { attachedPrograms } from '../attachedPrograms.ts';
+import { driverOf } from '../interfaces.ts';
 import { requireXdp, type StoredProgram } from '../object/objects.ts';
 
 type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach' | 'xdp/lifelines'>;
@@ -31,7 +32,7 @@ export function attachHandlers(context: Context): AttachHandlers {
   return {
     'xdp/attach': (params) => attach(context, params),
     'xdp/lifelines': ({ ifindex, peers }) => ({
-      lifelines: context.system.lifelines(findLink(context, ifindex).name, peers),
+      lifelines: context.system.lifelines(peers)(findLink(context, ifindex).name),
     }),
   };
 }
@@ -126,7 +127,9 @@ function inSomeMode(
 
 function offers(context: Context, ifindex: number, mode: XdpMode): boolean | undefined {
   const features = context.netlink.xdpFeatures();
-  return features === undefined ? undefined : modesOf('', features.get(ifindex) ?? [])[mode].ok;
+  if (features === undefined) return undefined;
+  if (mode === 'generic') return true;
+  return features.get(ifindex)?.includes(mode === 'native' ? 'basic' : 'hw-offload') ?? false;
 }
 
 interface Tried {

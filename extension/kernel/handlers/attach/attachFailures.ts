@@ -1,4 +1,5 @@
 import { XdpError } from '../../../core/errors.ts';
+import { vethSingleBufferMtu } from '../../../core/preflight/drivers.ts';
 import type { XdpMode } from '../../../core/xdp.ts';
 import type { AttachedProgram } from '../../../protocol/kernel.ts';
 import { errno, errnoName, errnoText } from '../../libbpf/errno.ts';
@@ -151,9 +152,6 @@ function ownerText(owner: AttachedProgram['owner']): string {
       return 'attached by another process';
   }
 }
-
-/** veth: a page less headroom, skb_shared_info and the Ethernet header. drivers/net/veth.c, veth_xdp_set(). */
-export const vethSingleBufferMtu = 3506;
 
 function advice({ link, mode, words }: AttachFailure): string {
   const text = words?.toLowerCase() ?? '';

@@ -22,6 +22,7 @@ import { capturePrints } from '../trace/prints.ts';
 import { replaceHandlers } from './replace.ts';
 import { testRunHandlers } from '../testRun.ts';
 import { traceHandlers } from '../trace/trace.ts';
+import { statsHandlers } from '../stats.ts';
 import { watchInterfaces } from '../watch.ts';
 
 export interface Ports {
@@ -52,6 +53,7 @@ export function createHandlers(ports: Ports): KernelService {
   const watch = watchInterfaces(context);
   const trace = traceHandlers(context);
   const events = eventHandlers(context);
+  const stats = statsHandlers(context);
   return {
     handlers: {
       hello: () => hello(context),
@@ -68,11 +70,14 @@ export function createHandlers(ports: Ports): KernelService {
       ...nameHandlers(context),
       ...events.handlers,
       ...trace.handlers,
+      ...watch.handlers,
+      ...stats.handlers,
     },
     dispose: () => {
       watch.stop();
       trace.stop();
       events.stop();
+      stats.stop();
       // Whoever could confirm is gone.
       context.guards.revertAll();
       for (const attachment of context.attachments.all()) context.attachments.release(attachment.handle);

@@ -8,7 +8,7 @@ import { describeHolder } from './attachFailures.ts';
 import type { StoredAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
 import { kernelError, privilegeError } from '../object/failures.ts';
-import { attachedPrograms, findForeignLink } from '../interfaces.ts';
+import { attachedPrograms, findForeignLink } from '../attachedPrograms.ts';
 
 type DetachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/detach' | 'xdp/detachInterface'>;
 

@@ -10,8 +10,9 @@ import { findLink } from './findLink.ts';
 import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
 import { startGuard } from './guards.ts';
-import { attachedPrograms, driverOf } from '../interfaces.ts';
 import { exchangeTc, type TcCompanion } from './tc.ts';
+import { attachedPrograms } from '../attachedPrograms.ts';
+import { driverOf } from '../interfaces.ts';
 import { requireXdp } from '../object/objects.ts';
 
 type ReplaceHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/replace'>;
