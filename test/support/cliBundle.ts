@@ -28,7 +28,11 @@ export async function bundleCli(name: string): Promise<CliBundle> {
   mkdirSync(path.join(folder, 'bpf'), { recursive: true });
   symlinkSync(path.join(root, 'bpf/include'), path.join(folder, 'bpf/include'));
   await build({
-    entryPoints: { cli: path.join(root, 'extension/cli/main.ts'), helper: path.join(root, 'extension/kernel/main.ts') },
+    entryPoints: {
+      cli: path.join(root, 'extension/cli/main.ts'),
+      helper: path.join(root, 'extension/kernel/main.ts'),
+      'lab-traffic': path.join(root, 'extension/session/lab/traffic.ts'),
+    },
     outdir: path.join(folder, 'dist'),
     bundle: true,
     platform: 'node',
