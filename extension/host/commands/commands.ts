@@ -52,7 +52,7 @@ export function registerCommands(
     register(commands.toggleHotReload, (target) => toggleHotReloadCommand(services, reload, target)),
     register(commands.confirmAttachment, () => confirmCommand(services)),
     register(commands.keepAttached, (target) => keepCommand(services, target)),
-    register(commands.adopt, () => adoptCommand(services)),
+    register(commands.adopt, (target) => adoptCommand(services, target)),
     register(commands.runPacket, (target) => packets.open(target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.restartHelper, async () => {
