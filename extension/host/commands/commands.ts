@@ -44,6 +44,9 @@ export function registerCommands(
     register(commands.newProject, (asked) =>
       import('./newProject.ts').then(({ newProjectCommand }) => newProjectCommand(services, asked)),
     ),
+    register(commands.exportBpfman, (target) =>
+      import('./exportBpfman.ts').then(({ exportBpfmanCommand }) => exportBpfmanCommand(services, target)),
+    ),
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
