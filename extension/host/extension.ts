@@ -10,7 +10,7 @@ import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
 import { PacketTests } from './testing/packetTests.ts';
 import { AttachedView } from './views/attachedView.ts';
-import { MapsView } from './views/mapsView.ts';
+import { MapsView } from './maps/mapsView.ts';
 import { reportLosses } from './losses.ts';
 import { Traces } from './traces.ts';
 

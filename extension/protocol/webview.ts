@@ -10,6 +10,8 @@ const MapSummary = v.object({
   keySize: u32,
   valueSize: u32,
   maxEntries: u32,
+  /** Nobody writes to it from user space. */
+  frozen: v.boolean(),
   /** What it belongs to: `xdp_counter on veth0 (native)`. */
   group: v.string(),
 });
@@ -31,16 +33,49 @@ const MapSchemaMessage = v.object({
   possibleCpus: v.array(u32),
 });
 
-const PageMessage = v.object({
-  kind: v.literal('page'),
-  mapId: u32,
+/** What belongs to one `request` of the view. */
+const answer = { mapId: u32, request: u32 };
+/** Milliseconds of the helper's monotonic clock: rates come from it, not from arrival. */
+const atMs = v.number();
+
+/** The map was read whole and ordered: so many entries it holds, so many rows the filter lets through. */
+const ArrangedMessage = v.object({
+  kind: v.literal('arranged'),
+  ...answer,
+  total: u32,
+  rows: u32,
+  atMs,
+  /** Time since the arrangement before, which sorting by a rate is about. */
+  periodMs: v.optional(v.number()),
+  /** The helper's work for it: whoever repeats it leaves a multiple of this between. */
+  workMs: v.number(),
+});
+
+/** Rows from a place in the last arrangement on, with their values as they are now. */
+const RowsMessage = v.object({
+  kind: v.literal('rows'),
+  ...answer,
+  from: u32,
   count: u32,
   keys: bytes,
   values: bytes,
-  /** Helper's monotonic clock in milliseconds: rates are computed from it, not from arrival times. */
-  atMs: v.number(),
-  /** True when the map holds more entries than were sent. */
-  truncated: v.boolean(),
+  /** Places in this answer whose entry is not in the map any more. */
+  gone: v.array(u32),
+  atMs,
+});
+
+/** Values of the keys that were asked for, in their order, and so `gone`. */
+const ValuesMessage = v.object({ kind: v.literal('values'), ...answer, values: bytes, gone: v.array(u32), atMs });
+
+const RefusedMessage = v.object({
+  kind: v.literal('refused'),
+  ...answer,
+  code: v.string(),
+  message: v.string(),
+  fix: v.optional(v.string()),
+  /** Where in the filter, in UTF-16 units. */
+  offset: v.optional(u32),
+  length: v.optional(u32),
 });
 
 const Problem = v.object({
@@ -61,7 +96,10 @@ export const toMapsView = v.variant('kind', [
     attached: v.optional(u32),
   }),
   MapSchemaMessage,
-  PageMessage,
+  ArrangedMessage,
+  RowsMessage,
+  ValuesMessage,
+  RefusedMessage,
   v.object({ kind: v.literal('gone'), mapId: u32, reason: v.string() }),
   Problem,
   v.object({ kind: v.literal('clearProblem') }),
@@ -72,11 +110,21 @@ export type ToMapsView = v.InferOutput<typeof toMapsView>;
 export const fromMapsView = v.variant('kind', [
   v.object({ kind: v.literal('ready') }),
   v.object({ kind: v.literal('select'), mapId: u32 }),
+  /**
+   * The view asks for each reading, and for the next one when it has dealt with the last: nothing piles up, and who does not
+   * look reads nothing. `by`: an operand of the filter language.
+   */
   v.object({
-    kind: v.literal('poll'),
-    paused: v.boolean(),
-    intervalMs: v.pipe(v.number(), v.minValue(50), v.maxValue(10000)),
+    kind: v.literal('arrange'),
+    ...answer,
+    filter: v.optional(v.pipe(v.string(), v.maxLength(4096))),
+    sort: v.optional(v.object({ by: v.pipe(v.string(), v.maxLength(512)), descending: v.boolean() })),
   }),
+  v.object({ kind: v.literal('rows'), ...answer, from: u32, count: v.pipe(u32, v.maxValue(1024)) }),
+  /** The first rows in the map's own order, before anything is arranged. Answered by `rows`. */
+  v.object({ kind: v.literal('peek'), ...answer, count: v.pipe(u32, v.maxValue(1024)) }),
+  /** Rows that are followed out of sight. */
+  v.object({ kind: v.literal('lookup'), ...answer, keys: bytes }),
   v.object({ kind: v.literal('action'), command: v.picklist(['restartHelper', 'attach', 'showLog']) }),
 ]);
 export type FromMapsView = v.InferOutput<typeof fromMapsView>;

@@ -11,8 +11,7 @@ const program = `
 import logging, sys, json
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
 from scapy.all import *
-for name in ("igmp", "geneve", "mpls", "gtp"):
-    load_contrib(name)
+load_contrib("igmp")
 out = []
 for expression in json.load(sys.stdin):
     try:
@@ -36,7 +35,7 @@ export function buildWithScapy(expressions: readonly string[]): string[] {
   return answers.map(String);
 }
 
-/** One row per packet, one column per field; all occurrences of a field joined by semicolons. */
+/** One row per packet, one column per field; all occurrences of a field joined by commas. */
 export function dissectWithTshark(
   capture: Uint8Array,
   fields: readonly string[],
@@ -56,8 +55,6 @@ export function dissectWithTshark(
         'fields',
         '-E',
         'separator=|',
-        '-E',
-        'aggregator=;',
         ...preferences.flatMap((preference) => ['-o', preference]),
         ...fields.flatMap((field) => ['-e', field]),
       ],

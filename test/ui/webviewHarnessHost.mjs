@@ -33,6 +33,7 @@ const summary = (id, name, type, sizes, of = group) => ({
   valueSize: sizes[1],
   maxEntries: sizes[2],
   group: of,
+  frozen: false,
 });
 const flowGroup = 'xdp_flows on eth1 (generic)';
 const summaries = {
@@ -40,6 +41,7 @@ const summaries = {
   scalar: summary(12, 'packets', 'array', [4, 8, 3]),
   flows: summary(13, 'flows', 'hash', [16, 32, 200_000], flowGroup),
   hex: summary(14, 'legacy', 'hash', [6, 12, 64], flowGroup),
+  huge: summary(16, 'per_flow', 'percpu_hash', [4, 8, 131_072]),
   emptyHash: summary(15, 'blocklist', 'lru_hash', [16, 32, 1024], flowGroup),
 };
 const chosenMap = () =>
@@ -87,7 +89,7 @@ window.harnessTypeIds = (bytes) => {
 };
 
 function cpus() {
-  return Array.from({ length: scene === 'counter128' ? 128 : 4 }, (_, cpu) => cpu);
+  return Array.from({ length: scene === 'counter128' || scene === 'huge' ? 128 : 4 }, (_, cpu) => cpu);
 }
 
 function schema(map) {
@@ -96,6 +98,7 @@ function schema(map) {
     12: ['__u32', '__u64'],
     13: ['flow_key', 'flow'],
     15: ['flow_key', 'flow'],
+    16: ['__u32', '__u64'],
   }[map.id];
   const { id: mapId, name, type, keySize, valueSize, maxEntries } = map;
   return {
@@ -113,7 +116,6 @@ function schema(map) {
   };
 }
 
-let atMs = 1000;
 const counters = new Map();
 function counter(name, growth) {
   const next = (counters.get(name) ?? 0) + Math.round(growth * (0.7 + 0.6 * Math.random()));
@@ -162,7 +164,7 @@ function flowPage() {
     const packets = BigInt(1 + Math.round(Math.random() * (flow % 500)));
     value.setBigUint64(flow * 32, value.getBigUint64(flow * 32, true) + packets, true);
     value.setBigUint64(flow * 32 + 8, value.getBigUint64(flow * 32 + 8, true) + packets * 800n, true);
-    value.setUint32(flow * 32 + 16, Math.floor(atMs / 1000), true);
+    value.setUint32(flow * 32 + 16, Math.floor(performance.now() / 1000), true);
   }
   return { count: flowCount, keys: flows.keys.slice(), values: flows.values.slice() };
 }
@@ -185,7 +187,10 @@ function pageOf(map) {
       return {
         count: 2,
         keys: Uint8Array.from([0, 0x16, 0x3e, 1, 2, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-        values: Uint8Array.from({ length: 24 }, (_, index) => (index * 37 + (index === 4 ? atMs : 0)) & 0xff),
+        values: Uint8Array.from(
+          { length: 24 },
+          (_, index) => (index * 37 + (index === 4 ? performance.now() : 0)) & 0xff,
+        ),
       };
     default:
       return { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) };
@@ -193,30 +198,115 @@ function pageOf(map) {
 }
 
 let selected;
-let timer;
-let poll = { paused: true, intervalMs: 500 };
 let reads = 0;
+/** What the helper keeps: the rows in order, and what they were at the arrangement before. */
+let page;
+let order;
+let sums;
 
-function tick() {
-  clearTimeout(timer);
-  if (poll.paused || selected === undefined) return;
-  atMs += poll.intervalMs + Math.random() * 3;
-  reads++;
-  if (scene === 'died' && reads === 2) {
-    post({
-      kind: 'problem',
-      message: 'The kernel helper ended: it was killed (SIGKILL).',
-      fix: 'What it held is detached.',
-      action: { title: 'Restart Helper', command: 'restartHelper' },
-    });
-    return;
+function stride() {
+  return page.count === 0 ? 0 : page.values.length / page.count;
+}
+
+/** By the first number of the value, which is enough to see rows move. */
+function arrange(map, { filter, sort }) {
+  page = pageOf(map);
+  const size = stride();
+  const view = new DataView(page.values.buffer);
+  const wanted =
+    filter === undefined
+      ? undefined
+      : filter
+          .match(/(\d+)\.(\d+)\.(\d+)\.(\d+)/)
+          ?.slice(1)
+          .map(Number);
+  const before = sums;
+  sums = new Float64Array(page.count);
+  for (let row = 0; row < page.count; row++) {
+    if (size >= 8) sums[row] = Number(view.getBigUint64(row * size, true));
   }
-  if (scene === 'gone' && reads === 2) {
-    post({ kind: 'gone', mapId: selected.id, reason: 'Its last program was detached.' });
-    return;
+  let rows = Array.from({ length: page.count }, (_, row) => row);
+  if (wanted) rows = rows.filter((row) => wanted.every((byte, at) => page.keys[row * map.keySize + at] === byte));
+  if (sort) {
+    const by = (row) => (sort.by.startsWith('rate') && before ? sums[row] - before[row] : sums[row]);
+    rows.sort((a, b) => (sort.descending ? by(b) - by(a) : by(a) - by(b)));
   }
-  post({ kind: 'page', mapId: selected.id, ...pageOf(selected), atMs, truncated: scene === 'flows' });
-  timer = setTimeout(tick, poll.intervalMs);
+  order = rows;
+}
+
+function rowsMessage(map, rows, from) {
+  const size = stride();
+  const keys = new Uint8Array(rows.length * map.keySize);
+  const values = new Uint8Array(rows.length * size);
+  rows.forEach((row, at) => {
+    keys.set(page.keys.subarray(row * map.keySize, (row + 1) * map.keySize), at * map.keySize);
+    values.set(page.values.subarray(row * size, (row + 1) * size), at * size);
+  });
+  return { kind: 'rows', from, count: rows.length, keys, values, gone: [], atMs: performance.now() };
+}
+
+const hugeRows = 100_000;
+const hugeCpus = 128;
+let hugeDescending = false;
+
+/** Every number of 100,000 rows on 128 CPUs moves, and only those that are asked for are made. */
+function answerHuge(message) {
+  const atMs = performance.now();
+  if (message.kind === 'arrange') {
+    hugeDescending = message.sort?.descending === true;
+    return { kind: 'arranged', total: hugeRows, rows: hugeRows, atMs, workMs: 120 };
+  }
+  const from = message.from ?? 0;
+  const count = Math.max(0, Math.min(message.count, hugeRows - from));
+  const keys = new Uint32Array(count);
+  const values = new Uint32Array(count * hugeCpus * 2);
+  for (let row = 0; row < count; row++) {
+    const key = hugeDescending ? hugeRows - 1 - from - row : from + row;
+    keys[row] = key;
+    for (let cpu = 0; cpu < hugeCpus; cpu++) {
+      values[(row * hugeCpus + cpu) * 2] = key * 100 + ((atMs * (1 + ((key * 7 + cpu * 13) % 50))) | 0);
+    }
+  }
+  performance.mark('xdp-update');
+  const bytes = (numbers) => new Uint8Array(numbers.buffer);
+  return { kind: 'rows', from, count, keys: bytes(keys), values: bytes(values), gone: [], atMs };
+}
+
+function answer(message, map) {
+  if (map.id === 16) return answerHuge(message);
+  switch (message.kind) {
+    case 'peek': {
+      page = pageOf(map);
+      return rowsMessage(
+        map,
+        Array.from({ length: Math.min(message.count, page.count) }, (_, row) => row),
+        0,
+      );
+    }
+    case 'arrange': {
+      reads++;
+      if (/[=>&|]\s*$/.test(message.filter ?? '')) {
+        const offset = message.filter.trimEnd().length;
+        return {
+          kind: 'refused',
+          code: 'filter-invalid',
+          message: 'The filter ends where a value is expected.',
+          offset,
+          length: 1,
+        };
+      }
+      const startedMs = performance.now();
+      arrange(map, message);
+      const workMs = performance.now() - startedMs;
+      return { kind: 'arranged', total: page.count, rows: order.length, atMs: startedMs, workMs };
+    }
+    case 'rows': {
+      page = pageOf(map);
+      return rowsMessage(map, order.slice(message.from, message.from + message.count), message.from);
+    }
+    case 'lookup':
+      return { kind: 'values', values: new Uint8Array(0), gone: [0], atMs: performance.now() };
+  }
 }
 
 async function receive(message) {
@@ -229,11 +319,25 @@ async function receive(message) {
     case 'select':
       selected = Object.values(summaries).find(({ id }) => id === message.mapId);
       post(schema(selected));
-      tick();
       return;
-    case 'poll':
-      poll = message;
-      tick();
+    case 'peek':
+    case 'arrange':
+    case 'rows':
+    case 'lookup':
+      if (scene === 'died' && reads >= 2) {
+        post({
+          kind: 'problem',
+          message: 'The kernel helper ended: it was killed (SIGKILL).',
+          fix: 'What it held is detached.',
+          action: { title: 'Restart Helper', command: 'restartHelper' },
+        });
+        return;
+      }
+      if (scene === 'gone' && reads >= 2) {
+        post({ kind: 'gone', mapId: selected.id, reason: 'Its last program was detached.' });
+        return;
+      }
+      post({ mapId: selected.id, request: message.request, ...answer(message, selected) });
       return;
     default:
       packetHost?.receive(message, { schema, summaries });

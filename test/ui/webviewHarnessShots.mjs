@@ -20,6 +20,12 @@ export const shots = [
   { name: 'maps-scalar-side', view: 'maps', scene: 'scalar', theme: 'dark', size: side },
   { name: 'maps-hex-side', view: 'maps', scene: 'hex', theme: 'dark', size: side },
   { name: 'maps-hex-wide', view: 'maps', scene: 'hex', theme: 'light', size: wide },
+  { name: 'maps-huge', view: 'maps', scene: 'huge', theme: 'dark', size: wide, waitMs: 1500 },
+  { name: 'maps-huge-end', view: 'maps', scene: 'huge', theme: 'light', size: wide, waitMs: 1500, act: scrollDown },
+  { name: 'maps-unfolded', view: 'maps', scene: 'counter', theme: 'dark', size: wide, waitMs: 3000, act: unfold },
+  { name: 'maps-unfolded-side', view: 'maps', scene: 'counter', theme: 'light', size: side, act: unfold },
+  { name: 'maps-columns', view: 'maps', scene: 'counter', theme: 'light', size: wide, act: allColumns },
+  { name: 'maps-filter-wrong', view: 'maps', scene: 'flows', theme: 'dark', size: wide, act: filterWrong },
   { name: 'maps-none', view: 'maps', scene: 'none', theme: 'dark', size: side },
   { name: 'maps-none-light', view: 'maps', scene: 'none', theme: 'light', size: side },
   { name: 'maps-empty', view: 'maps', scene: 'emptyHash', theme: 'dark', size: side },
@@ -111,7 +117,10 @@ async function shorten(tab) {
 }
 
 async function showIdle(tab) {
-  await tab.getByRole('button', { name: 'Show the idle CPUs' }).first().click();
+  await tab
+    .getByRole('button', { name: /idle CPUs/ })
+    .first()
+    .click();
   await tab.waitForTimeout(300);
 }
 
@@ -127,11 +136,28 @@ async function sortByRate(tab) {
 }
 
 async function filterKeys(tab) {
-  await tab.getByRole('searchbox').fill('10.0.3.77');
+  await tab.getByRole('searchbox').fill('saddr == 10.0.3.77');
   await tab.waitForTimeout(700);
 }
 
 async function scrollDown(tab) {
   await tab.locator('.scroller').evaluate((element) => element.scrollTo(0, 1e9));
+  await tab.waitForTimeout(700);
+}
+
+async function unfold(tab) {
+  await tab.locator('tr[data-key="2 XDP_PASS"] .fold').click();
+  await tab.waitForTimeout(600);
+}
+
+async function allColumns(tab) {
+  await tab.getByRole('button', { name: 'Columns' }).click();
+  await tab.getByLabel('Change since').check();
+  await tab.getByLabel('Min, max').check();
+  await tab.waitForTimeout(1200);
+}
+
+async function filterWrong(tab) {
+  await tab.getByRole('searchbox').fill('packets >');
   await tab.waitForTimeout(700);
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { FromMapsView, MapSummary, ToMapsView } from '../../extension/protocol/webview.ts';
 import type { Channel } from '../../webview/common/channel.ts';
-import { chooseMap, MapsStore } from '../../webview/common/mapsStore.ts';
+import { chooseMap, MapsStore } from '../../webview/maps/data/mapsStore.ts';
 
 const map = (id: number, name: string, group = 'a on veth0'): MapSummary => ({
   id,
@@ -11,6 +11,7 @@ const map = (id: number, name: string, group = 'a on veth0'): MapSummary => ({
   keySize: 4,
   valueSize: 8,
   maxEntries: 1,
+  frozen: false,
 });
 
 test('which map is shown', () => {
@@ -35,9 +36,13 @@ class FakeDocument extends EventTarget {
 let page: FakeDocument;
 beforeEach(() => {
   page = new FakeDocument();
+  vi.useFakeTimers();
   vi.stubGlobal('document', page);
 });
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 function open(stored?: unknown): { store: MapsStore; sent: FromMapsView[]; state: () => unknown } {
   const sent: FromMapsView[] = [];
@@ -70,15 +75,37 @@ const schema = (mapId: number): ToMapsView => ({
   valueTypeId: 0,
   possibleCpus: [0],
 });
-const reading = (mapId: number, atMs: number): ToMapsView => ({
-  kind: 'page',
-  mapId,
-  count: 1,
-  keys: new Uint8Array(4),
-  values: new Uint8Array(8),
-  atMs,
-  truncated: false,
-});
+
+/** Answers like a host whose map has `entries` entries of 4 + 8 bytes, from the question on. */
+function answersTo(sent: FromMapsView[], store: MapsStore, atMs: number, entries = 1): FromMapsView[] {
+  const asked = sent.splice(0).filter((message) => 'request' in message);
+  for (const message of asked) {
+    const { mapId, request } = message;
+    if (message.kind === 'arrange') {
+      store.accept({ kind: 'arranged', mapId, request, total: entries, rows: entries, atMs, workMs: 1 });
+    } else if (message.kind === 'rows' || message.kind === 'peek') {
+      const from = message.kind === 'rows' ? message.from : 0;
+      const count = Math.max(0, Math.min(message.count, entries - from));
+      const keys = new Uint8Array(Uint32Array.from({ length: count }, (_, at) => from + at).buffer);
+      const values = new Uint8Array(count * 8).fill(1);
+      store.accept({ kind: 'rows', mapId, request, from, count, keys, values, gone: [], atMs });
+    }
+  }
+  return asked;
+}
+
+/** Lets the reader go on: its timers and what waits for answers. */
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+/** Answers whatever is asked within so many milliseconds. */
+async function serve(sent: FromMapsView[], store: MapsStore, ms: number, entries = 1): Promise<FromMapsView['kind'][]> {
+  const asked: FromMapsView['kind'][] = [];
+  for (let at = 0; at < ms; at += 5) {
+    await pass(5);
+    asked.push(...answersTo(sent, store, performance.now(), entries).map(({ kind }) => kind));
+  }
+  return asked;
+}
 
 test('asks for the map it shows and remembers the one that was chosen', () => {
   const { store, sent, state } = open();
@@ -98,59 +125,135 @@ test('stored state of another shape is ignored', () => {
   expect(store.intervalMs).toBe(500);
 });
 
-test('two pages make a period; a page of another map, or of an older clock, does not', () => {
-  const { store } = open();
-  store.accept(maps(map(1, 'x')));
-  store.accept(schema(1));
-  store.accept(reading(1, 1000));
-  expect(store.previous).toBeUndefined();
-  store.accept(reading(2, 1500));
-  store.accept(reading(1, 1500));
-  expect([store.page?.atMs, store.previous?.atMs]).toEqual([1500, 1000]);
-  // Said once more by the host: what was read stays.
-  store.accept(schema(1));
-  expect(store.page?.atMs).toBe(1500);
-  store.accept(reading(1, 20));
-  expect([store.page?.atMs, store.previous?.atMs]).toEqual([20, undefined]);
-});
-
-test('pausing, the interval and being hidden reach the host', () => {
+test('reads at the interval, and nothing while hidden or paused', async () => {
   const { store, sent } = open();
   store.accept(maps(map(1, 'x')));
   store.accept(schema(1));
-  store.accept(reading(1, 1));
   sent.length = 0;
   const stop = store.start();
-  store.setInterval(250);
+  expect(await serve(sent, store, 300)).toEqual(['peek', 'arrange', 'rows']);
+  store.setInterval(100);
+  const asked = await serve(sent, store, 1000);
+  expect(asked.filter((kind) => kind === 'rows').length).toBeGreaterThanOrEqual(8);
+  expect(asked.filter((kind) => kind === 'rows').length).toBeLessThanOrEqual(11);
+  expect(store.reader?.rows.periodMs).toBeGreaterThanOrEqual(95);
+
   page.visibilityState = 'hidden';
   page.dispatchEvent(new Event('visibilitychange'));
+  await serve(sent, store, 50);
+  expect(await serve(sent, store, 2000)).toEqual([]);
   page.visibilityState = 'visible';
   page.dispatchEvent(new Event('visibilitychange'));
+  expect(await serve(sent, store, 50)).toContain('rows');
+
   store.setPaused(true);
+  await serve(sent, store, 50);
+  expect(await serve(sent, store, 2000)).toEqual([]);
   stop();
-  page.dispatchEvent(new Event('visibilitychange'));
-  expect(sent).toEqual([
-    { kind: 'ready' },
-    { kind: 'poll', paused: false, intervalMs: 500 },
-    { kind: 'poll', paused: false, intervalMs: 250 },
-    { kind: 'poll', paused: true, intervalMs: 250 },
-    { kind: 'poll', paused: false, intervalMs: 250 },
-    { kind: 'poll', paused: true, intervalMs: 250 },
-  ]);
 });
 
-test('a paused view still reads a map once when it is chosen', () => {
+test('a slow host is asked more slowly', async () => {
   const { store, sent } = open();
-  store.setPaused(true);
-  sent.length = 0;
+  store.setInterval(100);
   store.accept(maps(map(1, 'x')));
   store.accept(schema(1));
-  store.accept(reading(1, 1));
-  expect(sent).toEqual([
-    { kind: 'select', mapId: 1 },
-    { kind: 'poll', paused: false, intervalMs: 500 },
-    { kind: 'poll', paused: true, intervalMs: 500 },
-  ]);
+  await serve(sent, store, 500);
+  let asked = 0;
+  let waiting = 0;
+  // Every answer takes 300 ms, so a reading takes 600 and as much is left between two.
+  for (let at = 0; at < 6000; at += 10) {
+    await pass(10);
+    waiting = sent.length === 0 ? 0 : waiting + 10;
+    if (waiting < 300) continue;
+    asked += answersTo(sent, store, performance.now()).length;
+    waiting = 0;
+  }
+  expect(asked).toBeGreaterThanOrEqual(8);
+  expect(asked).toBeLessThanOrEqual(12);
+});
+
+test('a paused view still reads a map once when it is chosen', async () => {
+  const { store, sent } = open();
+  store.setPaused(true);
+  store.accept(maps(map(1, 'x')));
+  store.accept(schema(1));
+  expect(await serve(sent, store, 1000)).toEqual(['peek', 'arrange', 'rows']);
+  expect(store.reader?.rows.at(0)).toBeDefined();
+});
+
+test('rows that come into sight are read at once, and only those', async () => {
+  const { store, sent } = open();
+  store.setInterval(10_000);
+  store.accept(maps(map(1, 'x')));
+  store.accept(schema(1));
+  await serve(sent, store, 100, 1_000_000);
+  const { reader } = store;
+  expect(reader?.rowCount).toBe(1_000_000);
+  reader?.show(500_000, 500_030);
+  await pass(1);
+  const [question] = sent;
+  expect(question).toMatchObject({ kind: 'rows', from: 499_976, count: 78 });
+  await serve(sent, store, 20, 1_000_000);
+  expect(reader?.rows.at(500_000)?.reading).toBeDefined();
+  expect(reader?.rows.at(0)).toBeUndefined();
+  // The map became smaller: what is shown is its end.
+  reader?.refresh();
+  await serve(sent, store, 50, 1000);
+  expect(reader?.rows.last).toBe(1000);
+});
+
+test('a filter that is not understood is a problem of the filter, and the rows stay', async () => {
+  const { store, sent } = open();
+  store.accept(maps(map(1, 'x')));
+  store.accept(schema(1));
+  await serve(sent, store, 200);
+  store.reader?.arrange({ filter: 'x >' });
+  for (let at = 0; at < 10; at++) {
+    await pass(10);
+    const asked = sent.find((message) => message.kind === 'arrange');
+    if (asked?.kind !== 'arrange') continue;
+    expect(asked.filter).toBe('x >');
+    sent.length = 0;
+    store.accept({
+      kind: 'refused',
+      mapId: 1,
+      request: asked.request,
+      code: 'filter-invalid',
+      message: 'ends',
+      offset: 3,
+      length: 1,
+    });
+  }
+  expect(store.reader?.filterProblem?.message).toBe('ends');
+  expect(store.reader?.failure).toBeUndefined();
+  expect(store.reader?.rows.last).toBe(1);
+});
+
+test('after a failure the view asks again by itself', async () => {
+  const { store, sent } = open();
+  store.accept(maps(map(1, 'x')));
+  store.accept(schema(1));
+  await pass(1);
+  const [question] = sent.filter((message) => message.kind === 'peek');
+  if (question === undefined) throw new Error('nothing was asked');
+  store.accept({ kind: 'refused', mapId: 1, request: question.request, code: 'helper-died', message: 'died' });
+  await pass(1);
+  expect(store.reader?.failure?.message).toBe('died');
+  sent.length = 0;
+  expect(await serve(sent, store, 1500)).toContain('rows');
+  expect(store.reader?.failure).toBeUndefined();
+});
+
+test('the same map once more keeps what was read; another shape of it starts anew', async () => {
+  const { store, sent } = open();
+  store.accept(maps(map(1, 'x')));
+  store.accept(schema(1));
+  await serve(sent, store, 100);
+  const { reader } = store;
+  store.accept(schema(1));
+  expect(store.reader).toBe(reader);
+  store.accept({ ...(schema(1) as Extract<ToMapsView, { kind: 'schema' }>), maxEntries: 2 });
+  expect(store.reader).not.toBe(reader);
 });
 
 test('a problem is shown until something was read again; a map that is gone until another is shown', () => {
@@ -159,12 +262,12 @@ test('a problem is shown until something was read again; a map that is gone unti
   store.accept(schema(1));
   store.accept({ kind: 'problem', message: 'The kernel helper ended.' });
   expect(store.problem?.message).toBe('The kernel helper ended.');
-  store.accept(reading(1, 1));
+  store.accept({ kind: 'arranged', mapId: 1, request: 99, total: 0, rows: 0, atMs: 1, workMs: 1 });
   expect(store.problem).toBeUndefined();
   store.accept({ kind: 'gone', mapId: 1, reason: 'detached' });
   expect(store.gone).toBe('detached');
   store.accept(maps(map(2, 'x')));
   expect(store.gone).toBeUndefined();
   store.accept(maps());
-  expect([store.selected, store.schema, store.page]).toEqual([undefined, undefined, undefined]);
+  expect([store.selected, store.schema, store.reader]).toEqual([undefined, undefined, undefined]);
 });

@@ -2,8 +2,8 @@ import { css, html, LitElement, type TemplateResult } from 'lit';
 import { customElement } from 'lit/decorators.js';
 import { type FromMapsView, toMapsView } from '../../extension/protocol/webview.ts';
 import { openChannel } from '../common/channel.ts';
-import '../common/liveMaps.ts';
-import { MapsStore } from '../common/mapsStore.ts';
+import './liveMaps.ts';
+import { MapsStore } from './data/mapsStore.ts';
 import { adoptPageStyles, baseStyles } from '../common/theme.ts';
 
 const channel = openChannel<typeof toMapsView, FromMapsView>(toMapsView);

@@ -1,7 +1,7 @@
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
 import { fill, formatInteger } from '../common/format.ts';
-import type { Leaf } from '../common/leaves.ts';
-import { MapModel, Page } from '../common/mapModel.ts';
+import type { Leaf } from '../maps/data/leaves.ts';
+import { type Bytes, bytesAt, MapModel } from '../maps/data/mapModel.ts';
 import { strings } from './strings.ts';
 
 export type MapChange = Extract<ToPacketPanel, { kind: 'result' }>['maps'][number];
@@ -19,11 +19,10 @@ export interface ChangeRow {
 export function rowsOfChange({ schema, changes }: MapChange): ChangeRow[] {
   const model = new MapModel(schema);
   return changes.flatMap(({ key, before, after }) => {
-    const was = before === undefined ? undefined : pageOf(model, key, before);
-    const is = after === undefined ? undefined : pageOf(model, key, after);
-    const present = is ?? was;
-    if (present === undefined || present.count === 0) return [];
-    const keyText = model.keyText(present, 0);
+    const was = valueOf(model, before);
+    const is = valueOf(model, after);
+    if (key.length < model.schema.keySize || (was === undefined && is === undefined)) return [];
+    const keyText = model.keyText(bytesAt(key));
     return model.valueFields
       .filter(
         (field) => was === undefined || is === undefined || textOf(model, was, field) !== textOf(model, is, field),
@@ -39,20 +38,20 @@ export function rowsOfChange({ schema, changes }: MapChange): ChangeRow[] {
 }
 
 /** The sum for numbers, else every CPU's text. */
-function wholeText(model: MapModel, page: Page, field: Leaf): string {
-  return field.numeric ? formatInteger(model.sum(page, 0, field)) : textOf(model, page, field);
+function wholeText(model: MapModel, value: Bytes, field: Leaf): string {
+  return field.numeric ? formatInteger(model.sum(value, field)) : textOf(model, value, field);
 }
 
-function textOf(model: MapModel, page: Page, field: Leaf): string {
-  return Array.from({ length: model.slots }, (_, slot) => model.text(page, 0, field, slot)).join(' ');
+function textOf(model: MapModel, value: Bytes, field: Leaf): string {
+  return Array.from({ length: model.slots }, (_, slot) => model.text(value, field, slot)).join(' ');
 }
 
 /** A new or deleted entry is compared with zeros: CPUs that never counted are not worth a word. */
-function cpuTexts(model: MapModel, was: Page | undefined, is: Page | undefined, field: Leaf): string[] {
+function cpuTexts(model: MapModel, was: Bytes | undefined, is: Bytes | undefined, field: Leaf): string[] {
   if (!model.perCpu) return [];
-  const nothing = pageOf(model, new Uint8Array(model.schema.keySize), new Uint8Array(model.stride));
-  const text = (page: Page, slot: number): string =>
-    field.numeric ? formatInteger(model.number(page, 0, field, slot)) : model.text(page, 0, field, slot);
+  const nothing = bytesAt(new Uint8Array(model.stride));
+  const text = (value: Bytes, slot: number): string =>
+    field.numeric ? formatInteger(model.number(value, field, slot)) : model.text(value, field, slot);
   return model.schema.possibleCpus.flatMap((cpu, slot) => {
     const before = text(was ?? nothing, slot);
     const after = text(is ?? nothing, slot);
@@ -60,6 +59,7 @@ function cpuTexts(model: MapModel, was: Page | undefined, is: Page | undefined, 
   });
 }
 
-function pageOf(model: MapModel, keys: Uint8Array, values: Uint8Array): Page {
-  return new Page(model, { kind: 'page', mapId: 0, count: 1, keys, values, atMs: 0, truncated: false }, undefined);
+/** What is shorter than a value of this map would throw in the middle of it. */
+function valueOf(model: MapModel, bytes: Uint8Array | undefined): Bytes | undefined {
+  return bytes === undefined || bytes.length < model.stride ? undefined : bytesAt(bytes);
 }

@@ -5,8 +5,8 @@ import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
 import { fill } from '../common/format.ts';
 import type { ByteHover, ByteRange } from '../common/hexPane.ts';
-import '../common/liveMaps.ts';
-import { MapsStore } from '../common/mapsStore.ts';
+import { MapsStore } from '../maps/data/mapsStore.ts';
+import '../maps/liveMaps.ts';
 import '../common/notice.ts';
 import { channel } from './channel.ts';
 import { type InputProblem, readInputs, type RunInputs } from './context.ts';
@@ -83,7 +83,10 @@ export class PacketPanel extends LitElement {
         return;
       case 'maps':
       case 'schema':
-      case 'page':
+      case 'arranged':
+      case 'rows':
+      case 'values':
+      case 'refused':
       case 'gone':
       case 'problem':
       case 'clearProblem':

@@ -1,7 +1,6 @@
 import { XdpError } from '../errors.ts';
 import { sourceOf } from '../object/programs.ts';
-import type { Btf } from '../btf/types.ts';
-import type { MapSpec, ObjectSpec, SourcePlace } from '../object/spec.ts';
+import type { ObjectSpec, SourcePlace } from '../object/spec.ts';
 import { testRunLimits, type XdpMd } from '../xdp.ts';
 import { Cpu, type CpuOptions } from './engine/cpu.ts';
 import { Environment, keyScratch, type Program } from './engine/environment.ts';
@@ -10,7 +9,6 @@ import { kfuncs } from './helpers/kfuncs.ts';
 import type { Inputs, PerfEvent, RedirectTarget, World } from './helpers/world.ts';
 import type { Code } from './isa/code.ts';
 import type { LinkedFunction, LinkedObject, LinkedProgram, LinkOptions } from './link/linkedObject.ts';
-import { definitionOf } from './link/linkMaps.ts';
 import { linkObject } from './link/linkObject.ts';
 import { placeCode } from './link/placeCode.ts';
 import { ArrayMap } from './maps/arrayMap.ts';
@@ -34,8 +32,6 @@ export interface MachineOptions
 export interface XdpRequest {
   program: string;
   packet: Uint8Array;
-  /** Bytes of the packet in the linear part, the rest in fragments; absent: what fits into a page. */
-  linearBytes?: number;
   /** Between data_meta and data: a multiple of 4 bytes, at most 252. */
   metadata?: Uint8Array;
   /** The program sees 1 (lo) when absent, as under BPF_PROG_TEST_RUN. */
@@ -116,7 +112,7 @@ export class Machine {
     this.maps = maps;
     this.world = {
       memory,
-      maps: [...maps],
+      maps,
       frame: new Frame(memory),
       context: { ingressIfindex: 1, rxQueueIndex: 0, egressIfindex: 0 },
       inputs,
@@ -136,16 +132,6 @@ export class Machine {
 
   map(name: string): VmMap | undefined {
     return this.maps.find((map) => map.definition.name === name);
-  }
-
-  /** A map as a user makes it for a map of maps; its number is what goes in there. */
-  addMap(spec: MapSpec, btf: Btf | undefined): VmMap {
-    const { memory, world } = this;
-    const number = world.maps.length;
-    const definition = definitionOf(spec, btf, world.cpuCount);
-    const map = asLoadError(() => createMap(definition, { memory, number, cpuCount: world.cpuCount }));
-    world.maps.push(map);
-    return map;
   }
 
   /** Changes what later runs find: the processor, time, tables. */
@@ -211,7 +197,7 @@ export class Machine {
       });
     }
     const { world } = this;
-    world.frame.set(packet, metadata, request.linearBytes);
+    world.frame.set(packet, metadata);
     world.context.ingressIfindex = request.ingressIfindex ?? 1;
     world.context.rxQueueIndex = request.rxQueueIndex ?? 0;
     world.context.egressIfindex = request.egressIfindex ?? 0;

@@ -4,7 +4,7 @@ import { commands, views } from '../ids.ts';
 import type { PacketPanel } from '../panels/packetPanel.ts';
 import type { Services } from '../services.ts';
 import type { Traces } from '../traces.ts';
-import type { MapsView } from '../views/mapsView.ts';
+import type { MapsView } from '../maps/mapsView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
 import type { HotReload } from '../../session/attach/hotReload.ts';
@@ -44,9 +44,6 @@ export function registerCommands(
     register(commands.newProject, (asked) =>
       import('./newProject.ts').then(({ newProjectCommand }) => newProjectCommand(services, asked)),
     ),
-    register(commands.exportBpfman, (target) =>
-      import('./exportBpfman.ts').then(({ exportBpfmanCommand }) => exportBpfmanCommand(services, target)),
-    ),
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
@@ -55,7 +52,7 @@ export function registerCommands(
     register(commands.toggleHotReload, (target) => toggleHotReloadCommand(services, reload, target)),
     register(commands.confirmAttachment, () => confirmCommand(services)),
     register(commands.keepAttached, (target) => keepCommand(services, target)),
-    register(commands.adopt, (target) => adoptCommand(services, target)),
+    register(commands.adopt, () => adoptCommand(services)),
     register(commands.runPacket, (target) => packets.open(target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.restartHelper, async () => {

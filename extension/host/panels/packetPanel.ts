@@ -7,7 +7,7 @@ import { xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
-import { MapFeed, schemaMessage } from '../views/mapFeed.ts';
+import { MapFeed, schemaMessage } from '../maps/mapFeed.ts';
 import { configureWebview } from '../webviewHtml.ts';
 
 interface Choice {
@@ -112,7 +112,10 @@ export class PacketPanel implements vscode.Disposable {
         await vscode.commands.executeCommand(commands[message.command]);
         return;
       case 'select':
-      case 'poll':
+      case 'arrange':
+      case 'rows':
+      case 'peek':
+      case 'lookup':
         this.#feed?.receive(message);
         return;
     }

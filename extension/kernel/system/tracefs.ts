@@ -10,16 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** Listens to bpf_printk. */
+/** What bpf_printk wrote during `work`, or why that cannot be read. */
 export interface PrintkCapture {
-  /** The caller closes it. */
-  open(): PrintkTrace | { problem: string };
-}
-
-export interface PrintkTrace {
-  /** What this thread's programs printed since the last call. */
-  take(): string[];
-  close(): void;
+  during<T>(work: () => T): { outcome: T; lines?: string[]; problem?: string };
 }
 
 const mountPoints = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
@@ -27,39 +20,31 @@ const event = 'events/bpf_trace/bpf_trace_printk';
 export const instancePrefix = 'xdp-vscode-';
 
 /**
- * An own tracefs instance for the time of a run, so that nobody else's trace is touched and nobody else's lines are
+ * An own tracefs instance for the time of one run, so that nobody else's trace is touched and nobody else's lines are
  * taken: its filter lets only this thread's lines in.
  */
 export function tracefsCapture(roots: readonly string[] = mountPoints): PrintkCapture {
   let runs = 0;
   return {
-    open: () => {
+    during: (work) => {
       const root = findTracefs(roots);
-      if (typeof root !== 'string') return root;
+      if (typeof root !== 'string') return { outcome: work(), problem: root.problem };
       runs++;
       const instance = join(root, 'instances', `${instancePrefix}${process.pid}-${runs}`);
-      const trace = join(instance, 'trace');
-      let problem: string | undefined;
       try {
         removeLeftovers(join(root, 'instances'));
         mkdirSync(instance);
-        problem = enable(instance);
       } catch (cause) {
-        problem = refusedTrace(root, cause);
+        return { outcome: work(), problem: refusedTrace(root, cause) };
       }
-      if (problem !== undefined) {
-        if (existsSync(instance)) removeInstance(instance);
-        return { problem };
+      try {
+        const problem = enable(instance);
+        if (problem !== undefined) return { outcome: work(), problem };
+        const outcome = work();
+        return { outcome, lines: parseTrace(readFileSync(join(instance, 'trace'), 'utf8')) };
+      } finally {
+        removeInstance(instance);
       }
-      return {
-        take: () => {
-          const lines = parseTrace(readFileSync(trace, 'utf8'));
-          // Opening it for writing empties it: Documentation/trace/ftrace.rst.
-          if (lines.length > 0) writeFileSync(trace, '');
-          return lines;
-        },
-        close: () => removeInstance(instance),
-      };
     },
   };
 }

@@ -20,10 +20,7 @@ import { ObjectStore } from '../object/objects.ts';
 import type { PinDirectory } from './pins.ts';
 import { capturePrints } from '../trace/prints.ts';
 import { replaceHandlers } from './replace.ts';
-import { liveHandlers } from '../run/live.ts';
-import { openHandlers } from '../run/open.ts';
-import { stepHandlers } from '../run/steps.ts';
-import { testRunHandlers } from '../run/testRun.ts';
+import { testRunHandlers } from '../testRun.ts';
 import { traceHandlers } from '../trace/trace.ts';
 import { statsHandlers } from '../stats.ts';
 import { watchInterfaces } from '../watch.ts';
@@ -62,9 +59,6 @@ export function createHandlers(ports: Ports): KernelService {
       hello: () => hello(context),
       ...loadHandlers(context),
       ...testRunHandlers(context),
-      ...stepHandlers(context),
-      ...liveHandlers(context),
-      ...openHandlers(context),
       ...attachHandlers(context),
       ...replaceHandlers(context),
       ...guardHandlers(context),

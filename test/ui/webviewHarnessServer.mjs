@@ -1,0 +1,117 @@
+/** Bundles the webviews with a simulated host, and serves them on 127.0.0.1 under the extension's strict CSP. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import esbuild from 'esbuild';
+import { chromium } from 'playwright-core';
+import { themes } from './webviewHarnessThemes.mjs';
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const out = path.join(root, '.cache/webviewHarness');
+
+const types = `
+typedef unsigned int __u32; typedef unsigned long long __u64; typedef unsigned short __u16; typedef unsigned char __u8;
+typedef __u32 __be32; typedef __u16 __be16;
+struct datarec { __u64 rx_packets; __u64 rx_bytes; };
+struct flow_key { __be32 saddr; __be32 daddr; __be16 sport; __be16 dport; __u8 proto; __u8 pad[3]; };
+struct flow { __u64 packets; __u64 bytes; __u32 last_seen; char name[8]; };
+struct { __u32 k; struct datarec v; struct flow_key fk; struct flow fv; __u64 u; } anchor;
+`;
+
+export async function build() {
+  mkdirSync(out, { recursive: true });
+  const object = path.join(out, 'types.o');
+  execFileSync('clang', ['-g', '-O1', '-target', 'bpf', '-x', 'c', '-c', '-', '-o', object], { input: types });
+  const common = { bundle: true, absWorkingDir: root, logLevel: 'warning', target: 'es2022' };
+  await esbuild.build({
+    ...common,
+    entryPoints: { maps: 'webview/maps/main.ts', packet: 'webview/packet/main.ts' },
+    outdir: out,
+    format: 'esm',
+    minify: true,
+    metafile: true,
+  });
+  await esbuild.build({
+    ...common,
+    entryPoints: ['test/ui/webviewHarnessHost.mjs'],
+    outfile: path.join(out, 'host.js'),
+    format: 'iife',
+  });
+  await esbuild.build({
+    ...common,
+    stdin: { contents: "export { parseObject } from './extension/core/object/parseObject.ts';", resolveDir: root },
+    outfile: path.join(out, 'core.mjs'),
+    format: 'esm',
+  });
+  const { parseObject } = await import(path.join(out, 'core.mjs'));
+  const { btfBytes } = parseObject(readFileSync(object));
+  writeFileSync(path.join(out, 'types.btf'), btfBytes);
+  for (const name of ['codicon.css', 'codicon.ttf']) {
+    cpSync(path.join(root, 'node_modules/@vscode/codicons/dist', name), path.join(out, name));
+  }
+}
+
+function page(view, query) {
+  const theme = themes[query.get('theme') ?? 'dark'];
+  const variables = Object.entries(theme.variables).map(([name, value]) => `${name}: ${value};`);
+  const nonce = 'harness';
+  // What VS Code itself adds stands in theme.css; the policy is the one of extension/host/webviewHtml.ts.
+  return {
+    css: `html { ${variables.join(' ')} scrollbar-color: var(--vscode-scrollbarSlider-background) transparent; }
+      body { background: var(--vscode-${view === 'maps' ? 'sideBar' : 'editor'}-background); color: var(--vscode-editor-foreground);
+      font-family: var(--vscode-font-family); font-size: 13px; margin: 0; padding: 0 20px; }`,
+    html: `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'">
+      <link rel="stylesheet" href="theme.css?theme=${query.get('theme') ?? 'dark'}&view=${view}">
+      <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
+      <script nonce="${nonce}" src="host.js"></script>
+      <script nonce="${nonce}" type="module" src="${view}.js"></script></head>
+      <body class="${theme.bodyClass}"><xdp-${view === 'maps' ? 'maps-view' : 'packet-panel'}></xdp-${view === 'maps' ? 'maps-view' : 'packet-panel'}></body></html>`,
+  };
+}
+
+const contentTypes = {
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.ttf': 'font/ttf',
+  '.btf': 'application/octet-stream',
+};
+
+/** @param {number} port 0: any that is free */
+export function serve(port) {
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+    const name = path.basename(url.pathname);
+    try {
+      if (name.endsWith('.html')) {
+        response.setHeader('content-type', 'text/html');
+        response.end(page(name.slice(0, -5), url.searchParams).html);
+      } else if (name === 'theme.css') {
+        response.setHeader('content-type', 'text/css');
+        response.end(page(url.searchParams.get('view'), url.searchParams).css);
+      } else {
+        response.setHeader('content-type', contentTypes[path.extname(name)] ?? 'application/octet-stream');
+        response.end(readFileSync(path.join(out, name)));
+      }
+    } catch {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
+}
+
+export function launchChromium() {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+      '--disable-background-networking',
+    ],
+  });
+}

@@ -1,0 +1,233 @@
+import * as v from 'valibot';
+import type { FromMapsView, MapSummary, ToMapsView } from '../../../extension/protocol/webview.ts';
+import type { Channel } from '../../common/channel.ts';
+import { MapModel, type MapSchemaMessage } from './mapModel.ts';
+import { Reader } from './reader.ts';
+
+export type MapProblem = Extract<ToMapsView, { kind: 'problem' }>;
+
+export const pollIntervals = [50, 100, 250, 500, 1000, 2000, 5000, 10_000] as const;
+
+export const ShownColumns = v.object({
+  delta: v.boolean(),
+  trend: v.boolean(),
+  spread: v.boolean(),
+  cpus: v.boolean(),
+  idle: v.boolean(),
+});
+export type ShownColumns = v.InferOutput<typeof ShownColumns>;
+
+/** What survives a reload. Map ids do not (every load makes new maps), so names are remembered beside them. */
+export const RememberedMaps = v.object({
+  maps: v.object({
+    selected: v.optional(v.object({ id: v.number(), name: v.string(), group: v.string() })),
+    paused: v.boolean(),
+    intervalMs: v.pipe(v.number(), v.minValue(50), v.maxValue(10_000)),
+    /** What the table shows beside keys and sums. */
+    columns: ShownColumns,
+  }),
+});
+type Remembered = v.InferOutput<typeof RememberedMaps>['maps'];
+
+/**
+ * Which map to show: the one chosen before, by id; else one of the same name, first under the same program; else what
+ * the host proposes; else the first.
+ */
+export function chooseMap(
+  maps: readonly MapSummary[],
+  remembered: Remembered['selected'],
+  proposed: number | undefined,
+): MapSummary | undefined {
+  return (
+    maps.find((map) => map.id === remembered?.id && map.name === remembered.name) ??
+    maps.find((map) => map.name === remembered?.name && map.group === remembered.group) ??
+    maps.find((map) => map.name === remembered?.name) ??
+    maps.find((map) => map.id === proposed) ??
+    maps[0]
+  );
+}
+
+/** Everything the live view knows, and the only place that talks to the host about it. */
+export class MapsStore {
+  /** undefined until the host has said what there is. */
+  maps: readonly MapSummary[] | undefined;
+  selected: MapSummary | undefined;
+  /** Programs that are attached, with maps or without. */
+  attached = 0;
+  schema: MapSchemaMessage | undefined;
+  /** Reads the selected map; a new one for each map and each new shape of it. */
+  reader: Reader | undefined;
+  gone: string | undefined;
+  problem: MapProblem | undefined;
+  paused = false;
+  intervalMs = 500;
+  columns: ShownColumns = { delta: false, trend: true, spread: false, cpus: true, idle: false };
+  private remembered: Remembered['selected'];
+  private readonly listeners = new Set<() => void>();
+  private readonly channel: Channel<unknown, FromMapsView>;
+
+  constructor(channel: Channel<unknown, FromMapsView>) {
+    this.channel = channel;
+    const stored = channel.loadState(RememberedMaps)?.maps;
+    if (stored === undefined) return;
+    this.paused = stored.paused;
+    this.intervalMs = stored.intervalMs;
+    this.columns = stored.columns;
+    this.remembered = stored.selected;
+  }
+
+  /** Tells the host that the view listens. Returns how to stop. */
+  start(): () => void {
+    const onVisibility = (): void => this.pace();
+    document.addEventListener('visibilitychange', onVisibility);
+    this.channel.post({ kind: 'ready' });
+    return () => {
+      document.removeEventListener('visibilitychange', onVisibility);
+      this.reader?.close();
+    };
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  accept(message: ToMapsView): void {
+    switch (message.kind) {
+      case 'maps':
+        this.attached = message.attached ?? 0;
+        this.acceptMaps(message.maps, message.selected);
+        break;
+      case 'schema':
+        this.acceptSchema(message);
+        break;
+      case 'arranged':
+      case 'rows':
+      case 'values':
+      case 'refused':
+        if (message.mapId !== this.schema?.mapId) return;
+        if (message.kind !== 'refused') {
+          this.gone = undefined;
+          // What went wrong before does not any more.
+          this.problem = undefined;
+        }
+        this.reader?.accept(message);
+        // The reader says so itself when it has everything.
+        return;
+      case 'gone':
+        if (message.mapId !== this.selected?.id) return;
+        this.gone = message.reason;
+        break;
+      case 'problem':
+        this.problem = message;
+        break;
+      case 'clearProblem':
+        this.problem = undefined;
+        break;
+    }
+    this.changed();
+  }
+
+  select(mapId: number): void {
+    const map = this.maps?.find((candidate) => candidate.id === mapId);
+    if (map === undefined) return;
+    this.remembered = { id: map.id, name: map.name, group: map.group };
+    this.show(map);
+    this.remember();
+    this.changed();
+  }
+
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    this.controlsChanged();
+  }
+
+  setInterval(intervalMs: number): void {
+    this.intervalMs = intervalMs;
+    this.controlsChanged();
+  }
+
+  setColumns(change: Partial<ShownColumns>): void {
+    this.columns = { ...this.columns, ...change };
+    this.remember();
+    this.changed();
+  }
+
+  act(command: Extract<FromMapsView, { kind: 'action' }>['command']): void {
+    this.channel.post({ kind: 'action', command });
+  }
+
+  private acceptMaps(maps: readonly MapSummary[], proposed: number | undefined): void {
+    this.maps = maps;
+    const chosen = chooseMap(maps, this.remembered, proposed);
+    if (chosen === undefined) {
+      this.selected = undefined;
+      this.gone = undefined;
+      this.forget();
+    } else if (chosen.id !== this.selected?.id) {
+      this.show(chosen);
+    } else {
+      this.selected = chosen;
+    }
+  }
+
+  private acceptSchema(message: MapSchemaMessage): void {
+    if (message.mapId !== this.selected?.id) return;
+    // The host may say it twice: once by itself, once because it was asked. What was read is still good then.
+    if (this.schema !== undefined && sameShape(this.schema, message)) return;
+    this.forget();
+    this.schema = message;
+    this.gone = undefined;
+    this.reader = new Reader(
+      new MapModel(message),
+      message.mapId,
+      (question) => this.channel.post(question),
+      () => this.changed(),
+    );
+    this.pace();
+  }
+
+  private show(map: MapSummary): void {
+    this.selected = map;
+    this.gone = undefined;
+    this.forget();
+    this.channel.post({ kind: 'select', mapId: map.id });
+  }
+
+  private forget(): void {
+    this.schema = undefined;
+    this.reader?.close();
+    this.reader = undefined;
+  }
+
+  private controlsChanged(): void {
+    this.pace();
+    this.remember();
+    this.changed();
+  }
+
+  private pace(): void {
+    const { paused, intervalMs } = this;
+    this.reader?.setPace({ paused, intervalMs, hidden: document.visibilityState === 'hidden' });
+  }
+
+  private remember(): void {
+    const maps: Remembered = {
+      selected: this.remembered,
+      paused: this.paused,
+      intervalMs: this.intervalMs,
+      columns: this.columns,
+    };
+    this.channel.saveState({ maps });
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+}
+
+function sameShape(left: MapSchemaMessage, right: MapSchemaMessage): boolean {
+  const shape = ({ mapId, type, keySize, valueSize, maxEntries, keyTypeId, valueTypeId }: MapSchemaMessage): string =>
+    [mapId, type, keySize, valueSize, maxEntries, keyTypeId, valueTypeId].join(' ');
+  return shape(left) === shape(right) && left.btf?.length === right.btf?.length;
+}

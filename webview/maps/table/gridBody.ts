@@ -1,0 +1,303 @@
+import type { KeyPart } from '../data/mapModel.ts';
+import type { Cell } from './cells.ts';
+import type { Column } from './columns.ts';
+import { trendSize } from './trend.ts';
+
+/** Where things stand; one object until something of it changes. */
+export interface BodyLayout {
+  /** The columns in sight. */
+  columns: readonly Column[];
+  widths: readonly number[];
+  /** [column]: is it the first of its group, and text rather than a number? */
+  starts: readonly boolean[];
+  texts: readonly ('text' | 'text mono' | '')[];
+  /** CPU numbers of the slots. */
+  cpus: readonly number[];
+  paths: readonly string[];
+  /** Pixels of the columns that are out of sight on the left. */
+  skipped: number;
+  /** Place of the first column in sight among all columns, keys included; 1-based for ARIA. */
+  firstColumn: number;
+  keyWidths: readonly number[];
+  /** Keys on a line of their own above the numbers. */
+  stacked: boolean;
+  rowHeight: number;
+  /** Pixels of the whole row. */
+  total: number;
+  /** Lines of the head, for ARIA. */
+  headLines: number;
+}
+
+export interface BodyLine {
+  line: number;
+  /** Pixels from the top of the body. */
+  top: number;
+  /** Empty: not read yet. */
+  name: string;
+  key: readonly KeyPart[];
+  cells: readonly Cell[];
+  /** Of the row's first number; for `trend`. */
+  trend: string;
+  /** A CPU's line, or a note's, under its row. */
+  level: 'row' | 'cpu' | 'note';
+  /** undefined: cannot be unfolded. */
+  expanded: boolean | undefined;
+  classes: string;
+  /** Place of the active cell, keys first; -1 when it is not in this line. */
+  active: number;
+  selected: boolean;
+}
+
+interface CellView {
+  element: HTMLElement;
+  text: Text;
+  shown: string;
+  className: string;
+  raw: string;
+}
+
+interface LineView {
+  element: HTMLElement;
+  layout: BodyLayout | undefined;
+  keys: CellView[];
+  cells: CellView[];
+  fold: HTMLElement | undefined;
+  trend: SVGPathElement | undefined;
+  attributes: Map<string, string>;
+  active: Element | undefined;
+}
+
+const svg = 'http://www.w3.org/2000/svg';
+
+/**
+ * The rows in sight. Written by hand and not as a template: at ten readings a second only the texts that changed are touched,
+ * and every row is laid out by itself.
+ */
+export class GridBody {
+  private readonly body: HTMLElement;
+  private readonly shown = new Map<number, LineView>();
+  private readonly spare: LineView[] = [];
+
+  constructor(body: HTMLElement) {
+    this.body = body;
+  }
+
+  /** Exactly these lines, from the top. `flash`: mark what changed. */
+  draw(lines: readonly BodyLine[], layout: BodyLayout, flash: boolean): void {
+    const wanted = new Set(lines.map(({ line }) => line));
+    for (const [line, view] of this.shown) {
+      if (wanted.has(line)) continue;
+      this.shown.delete(line);
+      this.spare.push(view);
+    }
+    for (const line of lines) {
+      let view = this.shown.get(line.line);
+      if (view === undefined) {
+        view = this.spare.pop() ?? this.newLine();
+        this.shown.set(line.line, view);
+        view.element.hidden = false;
+      }
+      if (view.layout !== layout) this.build(view, layout);
+      this.fill(view, line, layout, flash);
+    }
+    for (const view of this.spare) view.element.hidden = true;
+  }
+
+  /** Ends the flash of what changed. */
+  settle(): void {
+    for (const view of this.shown.values()) {
+      for (const cell of view.cells)
+        if (cell.className.includes('changed')) setClass(cell, cell.className.replace('changed', ''));
+    }
+  }
+
+  /** The element of a cell that is drawn; `column` counts the keys first. */
+  cellAt(line: number, column: number): HTMLElement | undefined {
+    const view = this.shown.get(line);
+    const layout = view?.layout;
+    if (view === undefined || layout === undefined) return undefined;
+    return this.cellOf(view, layout, column)?.element;
+  }
+
+  private cellOf(view: LineView, layout: BodyLayout, column: number): CellView | undefined {
+    if (column < layout.keyWidths.length) return view.keys[layout.stacked ? 0 : column];
+    return view.cells[column + 1 - layout.firstColumn];
+  }
+
+  private newLine(): LineView {
+    const element = document.createElement('tr');
+    element.setAttribute('role', 'row');
+    this.body.append(element);
+    return {
+      element,
+      layout: undefined,
+      keys: [],
+      cells: [],
+      fold: undefined,
+      trend: undefined,
+      attributes: new Map(),
+      active: undefined,
+    };
+  }
+
+  private build(view: LineView, layout: BodyLayout): void {
+    view.layout = layout;
+    view.trend = undefined;
+    const { element } = view;
+    element.replaceChildren();
+    element.style.width = `${layout.total}px`;
+    element.style.height = `${layout.rowHeight}px`;
+    let left = 0;
+    const keyWidths = layout.stacked ? [layout.total] : layout.keyWidths;
+    view.keys = keyWidths.map((width, at) => {
+      const key = newCell('th', 'rowheader', width);
+      key.element.setAttribute('aria-colindex', String(at + 1));
+      if (!layout.stacked) key.element.style.left = `${left}px`;
+      left += width;
+      element.append(key.element);
+      return key;
+    });
+    view.fold = document.createElement('span');
+    view.fold.className = 'fold';
+    view.keys[0]?.element.prepend(view.fold);
+    if (layout.skipped > 0) {
+      const skip = document.createElement('td');
+      skip.setAttribute('role', 'presentation');
+      skip.className = 'skip';
+      skip.style.width = `${layout.skipped}px`;
+      element.append(skip);
+    }
+    view.cells = layout.columns.map((column, at) => {
+      const cell = newCell('td', 'gridcell', layout.widths[at] ?? 0);
+      const { dataset } = cell.element;
+      cell.element.setAttribute('aria-colindex', String(layout.firstColumn + at));
+      dataset['column'] = column.kind;
+      dataset['field'] = layout.paths[column.field] ?? '';
+      const cpu = column.kind === 'cpu' ? layout.cpus[column.slot] : undefined;
+      if (cpu !== undefined) dataset['cpu'] = String(cpu);
+      if (column.kind === 'trend') view.trend = trendIn(cell.element);
+      element.append(cell.element);
+      return cell;
+    });
+  }
+
+  private fill(view: LineView, line: BodyLine, layout: BodyLayout, flash: boolean): void {
+    const { element } = view;
+    const place = `translateY(${line.top}px)`;
+    if (element.style.transform !== place) element.style.transform = place;
+    setAttribute(view, 'class', `${line.level === 'row' ? 'entry' : line.level} ${line.classes}`);
+    setAttribute(view, 'aria-rowindex', String(line.line + layout.headLines + 1));
+    setAttribute(view, 'data-key', line.level === 'row' ? line.name : undefined);
+    setAttribute(view, 'aria-expanded', line.expanded === undefined ? undefined : String(line.expanded));
+    setAttribute(view, 'aria-level', line.level === 'row' ? '1' : '2');
+    setAttribute(view, 'aria-selected', line.selected ? 'true' : undefined);
+    this.fillKeys(view, line, layout);
+    view.cells.forEach((cell, at) => {
+      const { text, raw, zero, heat, changed } = line.cells[at] ?? {
+        text: '',
+        raw: '',
+        zero: false,
+        heat: 0,
+        changed: false,
+      };
+      setText(cell, text);
+      if (cell.raw !== raw) {
+        cell.raw = raw;
+        if (raw === '') delete cell.element.dataset['value'];
+        else cell.element.dataset['value'] = raw;
+      }
+      let className: string = layout.texts[at] ?? '';
+      if (layout.starts[at] === true) className += ' starts';
+      if (zero) className += ' zero';
+      if (heat > 0) className += ` heat-${heat}`;
+      if (changed && flash) className += ' changed';
+      setClass(cell, className);
+    });
+    if (view.trend !== undefined && view.trend.getAttribute('d') !== line.trend)
+      view.trend.setAttribute('d', line.trend);
+    this.mark(view, line, layout);
+  }
+
+  private fillKeys(view: LineView, line: BodyLine, layout: BodyLayout): void {
+    const parts = layout.stacked ? [joined(line.key)] : line.key;
+    view.keys.forEach((cell, at) => {
+      const part = parts[at];
+      setText(cell, part?.text ?? '');
+      const className = `key ${part?.hex === true ? 'mono' : ''} ${layout.stacked ? 'stacked' : ''}`;
+      setClass(cell, className);
+      if (cell.element.title !== (part?.text ?? '')) cell.element.title = part?.text ?? '';
+    });
+    if (view.fold !== undefined) {
+      const icon = line.expanded === undefined ? '' : line.expanded ? 'open' : 'closed';
+      if (view.fold.dataset['state'] !== icon) view.fold.dataset['state'] = icon;
+    }
+  }
+
+  /** The one cell that the keyboard is at has the id that the grid names as its active one. */
+  private mark(view: LineView, line: BodyLine, layout: BodyLayout): void {
+    const active = line.active < 0 ? undefined : this.cellOf(view, layout, line.active)?.element;
+    if (view.active === active) return;
+    view.active?.removeAttribute('id');
+    view.active = active;
+    if (active !== undefined) active.id = 'active-cell';
+  }
+}
+
+function newCell(tag: 'th' | 'td', role: string, width: number): CellView {
+  const element = document.createElement(tag);
+  element.setAttribute('role', role);
+  element.style.width = `${width}px`;
+  const text = document.createTextNode('');
+  // Only keys need a box of their own, which stays in sight in a line that scrolls.
+  if (tag === 'td') {
+    element.append(text);
+  } else {
+    const span = document.createElement('span');
+    span.append(text);
+    element.append(span);
+  }
+  return { element, text, shown: '', className: '', raw: '' };
+}
+
+function trendIn(cell: HTMLElement): SVGPathElement {
+  const { width, height } = trendSize;
+  const picture = document.createElementNS(svg, 'svg');
+  picture.setAttribute('width', String(width));
+  picture.setAttribute('height', String(height));
+  picture.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(svg, 'path');
+  picture.append(path);
+  cell.replaceChildren(picture);
+  return path;
+}
+
+function joined(parts: readonly KeyPart[]): KeyPart {
+  return {
+    name: '',
+    text: parts.map(({ text }) => text).join(' · '),
+    hex: parts.length === 1 && parts[0]?.hex === true,
+  };
+}
+
+function setText(cell: CellView, text: string): void {
+  if (cell.shown === text) return;
+  cell.shown = text;
+  cell.text.data = text;
+}
+
+function setClass(cell: CellView, className: string): void {
+  if (cell.className === className) return;
+  cell.className = className;
+  cell.element.className = className;
+}
+
+function setAttribute(view: LineView, name: string, value: string | undefined): void {
+  if (view.attributes.get(name) === value) return;
+  if (value === undefined) {
+    view.attributes.delete(name);
+    view.element.removeAttribute(name);
+    return;
+  }
+  view.attributes.set(name, value);
+  view.element.setAttribute(name, value);
+}
