@@ -96,6 +96,12 @@ export const testRequirements = [
     packages: ['python3-scapy'],
     present: () => existsSync('/usr/lib/python3/dist-packages/scapy/__init__.py'),
   },
+  {
+    what: "Prometheus' client library for python3",
+    why: 'parses OpenMetrics to judge ours',
+    packages: ['python3-prometheus-client'],
+    present: () => existsSync('/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py'),
+  },
   command('ethtool', "an interface's driver and features"),
   command('strace', 'says what a process does to the system'),
   command('gcc', 'compiles small judges'),

@@ -91,14 +91,14 @@ export const TableArranged = v.object({
 });
 export type TableArranged = v.InferOutput<typeof TableArranged>;
 
-export const TableRows = v.object({
-  count: u32,
-  keys: bytes,
+export const MapValues = v.object({
   values: bytes,
   /** Places (from 0 in this answer) whose entry is not in the map any more; their values are zeros. */
   gone: v.array(u32),
   atNs: v.bigint(),
 });
+
+export const TableRows = v.object({ count: u32, keys: bytes, ...MapValues.entries });
 export type TableRows = v.InferOutput<typeof TableRows>;
 
 const nothing = v.object({});
@@ -113,6 +113,8 @@ export const mapContract = {
   'map/update': method(v.object({ map: MapRef, key: bytes, value: bytes, flags: u32 }), nothing),
   'map/delete': method(v.object({ map: MapRef, key: bytes }), nothing),
   'map/write': method(MapWrite, MapWritten),
+  /** Values of these keys, in their order, as they are now. */
+  'map/values': method(v.object({ map: MapRef, keys: bytes }), MapValues),
 
   /**
    * System profile: pins a map where the `own` helper of the same user finds it, which takes it (and removes the pin) and

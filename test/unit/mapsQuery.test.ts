@@ -1,71 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { XdpError } from '../../extension/core/errors.ts';
-import { encodeEntryValue, encodeKey } from '../../extension/core/maps/entries.ts';
-import type { Layout, LayoutField } from '../../extension/core/maps/layout.ts';
+import type { Layout } from '../../extension/core/maps/layout.ts';
 import { Arrangement, type ArrangeRequest } from '../../extension/core/maps/query/arrangement.ts';
 import type { MapSchema } from '../../extension/core/maps/schema.ts';
 import { decodeValue, type Value } from '../../extension/core/maps/value.ts';
+import { type Entries, layouts, mapOf, pageOf, struct } from '../support/mapSchemas.ts';
 
-const u8: Layout = { kind: 'int', size: 1, signed: false, bigEndian: false };
-const u32: Layout = { kind: 'int', size: 4, signed: false, bigEndian: false };
-const s32: Layout = { kind: 'int', size: 4, signed: true, bigEndian: false };
-const u64: Layout = { kind: 'int', size: 8, signed: false, bigEndian: false };
-const s64: Layout = { kind: 'int', size: 8, signed: true, bigEndian: false };
-const be16: Layout = { kind: 'int', size: 2, signed: false, bigEndian: true };
-const ipv4: Layout = { kind: 'ipv4', size: 4, bigEndian: true };
-const ipv6: Layout = { kind: 'ipv6', size: 16 };
-const mac: Layout = { kind: 'mac', size: 6 };
-const text: Layout = { kind: 'text', size: 8, flexible: false };
-const state: Layout = {
-  kind: 'enum',
-  size: 4,
-  signed: false,
-  bigEndian: false,
-  values: [
-    { name: 'IDLE', value: 0n },
-    { name: 'BUSY', value: 3n },
-  ],
-};
-
-function struct(name: string, fields: Record<string, Layout>): Layout {
-  let offset = 0;
-  const placed: LayoutField[] = Object.entries(fields).map(([field, layout]) => {
-    const at = offset;
-    offset += layout.size;
-    return { name: field, offset: at, layout, overlaps: false };
-  });
-  return { kind: 'struct', name, size: offset, fields: placed };
-}
-
-function mapOf(type: string, key: Layout, value: Layout, cpus = 1, maxEntries = 1000): MapSchema {
-  return {
-    name: 'm',
-    type,
-    keySize: key.size,
-    valueSize: value.size,
-    maxEntries,
-    possibleCpus: Array.from({ length: cpus }, (_, cpu) => cpu),
-    key,
-    value,
-  };
-}
+const { u8, u32, s32, u64, s64, be16, ipv4, ipv6, mac, text, state } = layouts;
 
 const flows = mapOf(
   'hash',
   struct('flow', { src: ipv4, dst: ipv6, hw: mac, port: be16, id: u32 }),
   struct('stats', { packets: u64, delta: s64, state, name: text, flags: u8, rx: struct('', { bytes: u32 }), id: u32 }),
 );
-const perCpu = mapOf('percpu_hash', u32, struct('count', { packets: u64, bytes: u64 }), 3);
+const perCpu = mapOf('percpu_hash', u32, struct('count', { packets: u64, bytes: u64 }), { cpus: 3 });
 const routes = mapOf('lpm_trie', struct('k', { prefixlen: u32, addr: ipv4 }), u32);
-const actions = mapOf('percpu_array', u32, u64, 2, 5);
-
-type Entries = readonly (readonly [key: Value, value: Value])[];
-
-function pageOf(schema: MapSchema, entries: Entries) {
-  const keys = entries.map(([key]) => encodeKey(schema, key));
-  const values = entries.map(([, value]) => encodeEntryValue(schema, value));
-  return { count: entries.length, keys: Buffer.concat(keys), values: Buffer.concat(values) };
-}
+const actions = mapOf('percpu_array', u32, u64, { cpus: 2, maxEntries: 5 });
 
 /** Keys of the rows, in their order. */
 function arrange(schema: MapSchema, entries: Entries, request: ArrangeRequest): Value[] {
@@ -263,7 +213,7 @@ describe('sorting', () => {
 
   test('equal rows keep their order, up and down', () => {
     const entries: Entries = Array.from({ length: 5000 }, (_, key) => [key, key % 2]);
-    const schema = mapOf('hash', u32, u32, 1, 5000);
+    const schema = mapOf('hash', u32, u32, { maxEntries: 5000 });
     const up = arrange(schema, entries, { sort: { by: 'value', descending: false } });
     expect(up.slice(0, 3)).toEqual([0, 2, 4]);
     expect(up.slice(2500, 2503)).toEqual([1, 3, 5]);
@@ -273,7 +223,7 @@ describe('sorting', () => {
 });
 
 test('rates are between two readings, by key and not by place', () => {
-  const schema = mapOf('hash', u32, u64, 1, 10);
+  const schema = mapOf('hash', u32, u64, { maxEntries: 10 });
   const request = { filter: 'rate(value) >= 100', sort: { by: 'rate(value)', descending: true } };
   const first = new Arrangement(schema, request, 0n);
   first.take(

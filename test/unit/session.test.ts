@@ -7,8 +7,6 @@ import type { ProgramSpec } from '../../extension/core/object/spec.ts';
 import type { AttachedProgram, Attachment, HelloReply } from '../../extension/protocol/kernel.ts';
 import { type BpfObject, chooseProgram, openObject } from '../../extension/session/bpfObject.ts';
 import { type HelperClient, KernelAccess } from '../../extension/session/kernelAccess.ts';
-import { toCsv, toOpenMetrics } from '../../extension/session/maps/mapExport.ts';
-import type { OpenMap } from '../../extension/session/maps/maps.ts';
 import { packetArgument } from '../../extension/session/run/packetArgument.ts';
 import { AttachmentRegistry } from '../../extension/session/attach/registry.ts';
 
@@ -113,19 +111,6 @@ test.each<{ content: string | undefined; code: XdpErrorCode }>([
   const file = path.join(folder, `bad-${code}.c`);
   if (content !== undefined) writeFileSync(file, content, 'latin1');
   expect((await failure(() => openObject(file, { bundledInclude: 'bpf/include' }))).code).toBe(code);
-});
-
-test('CSV has a row per key and CPU, nested fields by dots, and RFC 4180 quotes', () => {
-  const csv = toCsv([{ key: 'a,"b"', values: [{ packets: '1' }, { packets: '2' }], sum: { packets: '3' } }]);
-  expect(csv).toBe('key,cpu,value.packets\r\n"a,""b""",0,1\r\n"a,""b""",1,2\r\n');
-});
-
-test('OpenMetrics has a family per integer field, escaped labels and an end mark', () => {
-  const map = { info: { name: 'stats' } } as OpenMap;
-  const text = toOpenMetrics(map, [{ key: 'x"y', value: { rx_packets: '7', note: 'text' } }]);
-  expect(text).toBe(
-    '# TYPE xdp_map_stats_rx_packets gauge\nxdp_map_stats_rx_packets{map="stats",key="x\\"y"} 7\n# EOF\n',
-  );
 });
 
 test('two sessions of one user know each other; a dead session is forgotten', async () => {

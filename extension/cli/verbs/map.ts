@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XdpError } from '../../core/errors.ts';
 import { decodeEntries, encodeEntryValue, encodeKey, type MapEntry } from '../../core/maps/entries.ts';
+import { toCsv } from '../../core/maps/csv.ts';
+import { toOpenMetrics } from '../../core/maps/openMetrics.ts';
 import { parseValueText, type Value } from '../../core/maps/value.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
-import { toCsv, toOpenMetrics } from '../../session/maps/mapExport.ts';
 import { findMap, type OpenMap, openMap, readMap } from '../../session/maps/maps.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
 import { table } from '../output.ts';
@@ -113,10 +114,10 @@ async function exportMap(args: readonly string[], context: Context): Promise<Exi
         process.stdout.write(`${JSON.stringify(document(opened, entries))}\n`);
         return;
       case 'csv':
-        process.stdout.write(toCsv(entries));
+        process.stdout.write(toCsv(opened.schema, entries));
         return;
       case 'openmetrics':
-        process.stdout.write(toOpenMetrics(opened, entries));
+        process.stdout.write(toOpenMetrics(opened.schema, entries));
         return;
     }
   });

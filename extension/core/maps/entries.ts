@@ -1,5 +1,8 @@
 import { XdpError } from '../errors.ts';
+import { xdpActions } from '../xdp.ts';
+import { countsActions } from './actions.ts';
 import type { Layout } from './layout.ts';
+import { encodePrefix, prefixKeyOf } from './prefix.ts';
 import type { MapSchema } from './schema.ts';
 import { sumOf } from './sum.ts';
 import { toHex } from './text.ts';
@@ -64,9 +67,26 @@ export function cpuSlots(schema: MapSchema, bytes: Uint8Array): Uint8Array[] {
   return schema.possibleCpus.map((_, index) => bytes.subarray(index * slot, index * slot + schema.valueSize));
 }
 
+/** Beside what decodeValue gives: `10.0.0.0/8` for a prefix, `XDP_DROP` for a counter by verdict, an array's index. */
 export function encodeKey(schema: MapSchema, key: Value | Uint8Array): Uint8Array {
   if (key instanceof Uint8Array) return sized(key, [schema.keySize], 'the key');
+  if (typeof key === 'string') {
+    const named = encodeNamedKey(schema, key);
+    if (named !== undefined) return named;
+  }
+  // Arrays are indexed by a u32 whether a type says so or not (kernel/bpf/arraymap.c, array_map_alloc_check()).
+  const index = schema.key === undefined && schema.keySize === 4 && schema.type.endsWith('array');
+  if (index && typeof key === 'number') return encodeValue(arrayIndex, 4, key, { name: 'the key' });
   return encodeValue(schema.key, schema.keySize, key, { complete: true, name: 'the key' });
+}
+
+const arrayIndex: Layout = { kind: 'int', size: 4, signed: false, bigEndian: false };
+
+function encodeNamedKey(schema: MapSchema, key: string): Uint8Array | undefined {
+  const prefix = prefixKeyOf(schema);
+  if (prefix !== undefined) return encodePrefix(prefix, schema.keySize, key);
+  const action = countsActions(schema) ? xdpActions.findIndex((name) => name === key) : -1;
+  return action < 0 ? undefined : Uint8Array.of(action, 0, 0, 0);
 }
 
 /**

@@ -42,3 +42,38 @@ export function referencesIn(
     return id === 0 && optional ? [] : [{ kind, id }];
   });
 }
+
+/** Names by id, as the helper's `names/resolve` gives them. */
+export interface Names {
+  program: ReadonlyMap<number, string>;
+  map: ReadonlyMap<number, string>;
+  interface: ReadonlyMap<number, string>;
+}
+
+export const noNames: Names = { program: new Map(), map: new Map(), interface: new Map() };
+
+export function namesOf(found: {
+  programs: readonly { id: number; name: string }[];
+  maps: readonly { id: number; name: string }[];
+  interfaces: readonly { ifindex: number; name: string }[];
+}): Names {
+  return {
+    program: new Map(found.programs.map(({ id, name }) => [id, name])),
+    map: new Map(found.maps.map(({ id, name }) => [id, name])),
+    interface: new Map(found.interfaces.map(({ ifindex, name }) => [ifindex, name])),
+  };
+}
+
+/** What one value refers to; without a name where it is not known (gone, or not to be seen without CAP_SYS_ADMIN). */
+export interface Referred {
+  kind: Reference['kind'];
+  id: number;
+  name?: string;
+}
+
+export function referredBy(type: string, valueSize: number, value: Uint8Array, names: Names): Referred[] {
+  return referencesIn(referencesOf(type, valueSize), value).map(({ kind, id }) => {
+    const name = names[kind].get(id);
+    return name === undefined ? { kind, id } : { kind, id, name };
+  });
+}

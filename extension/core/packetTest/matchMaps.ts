@@ -1,6 +1,5 @@
 import { XdpError } from '../errors.ts';
 import { cpuSlots, decodeEntry, encodeKey, indexByKey, keyText, type RawPage, valueAt } from '../maps/entries.ts';
-import type { Layout } from '../maps/layout.ts';
 import type { MapSchema } from '../maps/schema.ts';
 import { sumOf } from '../maps/sum.ts';
 import { fromHex, toHex } from '../maps/text.ts';
@@ -79,14 +78,10 @@ export function noMap(name: string, names: readonly string[]): string {
     : `The program has no map named ${name}. ${suggest(name, names)}`;
 }
 
-/** A key as JSON of the map's type, or `hex:…`. Sections of global variables are arrays that declare no type for their key. */
+/** A key as JSON of the map's type, or `hex:…`. */
 export function mapKey(schema: MapSchema, key: Value): Uint8Array {
-  const isIndex =
-    schema.key === undefined && schema.keySize === 4 && (schema.type === 'array' || schema.type === 'percpu_array');
-  return encodeKey(isIndex ? { ...schema, key: arrayIndex } : schema, rawBytes(key) ?? key);
+  return encodeKey(schema, rawBytes(key) ?? key);
 }
-
-const arrayIndex: Layout = { kind: 'int', size: 4, signed: false, bigEndian: false };
 
 /** The bytes of `hex:…`; undefined for every other value. */
 export function rawBytes(value: Value): Uint8Array | undefined {

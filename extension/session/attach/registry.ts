@@ -72,7 +72,13 @@ export class AttachmentRegistry {
 
   /** The session of this user that holds one of these programs, if any. */
   async find(attached: readonly AttachedProgram[]): Promise<RegisteredAttachment | undefined> {
-    if (!(await this.#isOurs())) return undefined;
+    return (await this.all()).find(({ key }) => attached.some(({ progId }) => progId === key.progId));
+  }
+
+  /** What the sessions of this user hold, this one's too. */
+  async all(): Promise<RegisteredAttachment[]> {
+    if (!(await this.#isOurs())) return [];
+    const found: RegisteredAttachment[] = [];
     for (const name of await readdir(this.#folder).catch(() => [])) {
       const record = await readRecord(path.join(this.#folder, name));
       if (!record) continue;
@@ -80,17 +86,16 @@ export class AttachmentRegistry {
         await rm(path.join(this.#folder, name), { force: true }).catch(() => undefined);
         continue;
       }
-      if (!attached.some(({ progId }) => progId === record.progId)) continue;
       const { kind, pid } = record;
-      return {
+      found.push({
         key: record,
         holder: kind === 'cli' ? `xdp attach (process ${pid})` : `another VS Code window (process ${pid})`,
         program: record.program,
         file: record.file,
         stop: kind === 'cli' && pid !== process.pid ? () => process.kill(pid, 'SIGTERM') : undefined,
-      };
+      });
     }
-    return undefined;
+    return found;
   }
 
   #path({ progId }: { progId: number }): string {

@@ -19,6 +19,33 @@ export function lookup(libbpf: Libbpf, map: OpenMap, key: Uint8Array, possibleCp
   return value;
 }
 
+/** More than any screen shows, and few enough to be looked up in one go. */
+const maxValues = 4096;
+
+/** Values of many keys. Places in `gone`: not there any more. */
+export function lookupMany(
+  libbpf: Libbpf,
+  map: OpenMap,
+  keys: Uint8Array,
+  possibleCpus: number,
+): { values: Uint8Array; gone: number[] } {
+  const { keySize, valueSize } = map.info;
+  const count = keySize === 0 ? 1 : Math.ceil(keys.length / keySize);
+  requireSize(map, 'key', keys.length, count * keySize);
+  if (count > maxValues) throw new XdpError('usage', `At most ${maxValues} keys are looked up at once, not ${count}`);
+  const reading = readingOf(map.info);
+  if (reading.kind === 'none') throw unreadable(map.info, map.name, reading.reason);
+  const bytes = valueBytes(mapTypeName(map.info.type), valueSize, possibleCpus);
+  const values = new Uint8Array(count * bytes);
+  const gone: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const key = keys.subarray(index * keySize, (index + 1) * keySize);
+    const value = values.subarray(index * bytes, (index + 1) * bytes);
+    if (lookupInto(libbpf, map, key, value) < 0) gone.push(index);
+  }
+  return { values, gone };
+}
+
 /** 0, or -errno; -ENOENT also where a trie only has a shorter prefix that covers the key. */
 export function lookupInto(libbpf: Libbpf, map: OpenMap, key: Uint8Array, value: Uint8Array): number {
   const result = libbpf.mapLookup(map.fd, map.info.keySize === 0 ? undefined : key, value);

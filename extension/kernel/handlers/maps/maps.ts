@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { kernelError, privilegeError } from '../object/failures.ts';
 import { readMap } from './mapRead.ts';
 import { type OpenMap, openMap } from './mapRefs.ts';
-import { lookup } from './mapLookup.ts';
+import { lookup, lookupMany } from './mapLookup.ts';
 import { remove, update, write } from './mapWrite.ts';
 import { toMapInfo } from '../object/objects.ts';
 
@@ -20,6 +20,7 @@ type MapHandlers = Pick<
   | 'map/update'
   | 'map/delete'
   | 'map/write'
+  | 'map/values'
   | 'map/lend'
   | 'map/take'
   | 'map/release'
@@ -54,6 +55,11 @@ export function mapHandlers(context: Context): MapHandlers {
         return {};
       }),
     'map/write': ({ map, ...request }) => withMap(context, map, (open) => write(context, open, request)),
+    'map/values': ({ map, keys }) =>
+      withMap(context, map, (open) => ({
+        ...lookupMany(libbpf, open, keys, possibleCpus),
+        atNs: context.system.nowNs(),
+      })),
     'map/lend': ({ id }) => ({ pin: withMap(context, { id }, (open) => lend(context, open)) }),
     'map/take': ({ pin }) => {
       const info = context.takenMaps.add(take(context, pin));

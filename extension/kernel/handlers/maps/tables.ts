@@ -3,11 +3,11 @@ import { readBtf } from '../../../core/btf/readBtf.ts';
 import { XdpError } from '../../../core/errors.ts';
 import { Arrangement, type ArrangeRequest } from '../../../core/maps/query/arrangement.ts';
 import { type MapSchema, mapSchema } from '../../../core/maps/schema.ts';
-import { mapTypeName, valueBytes } from '../../../core/maps/types.ts';
+import { mapTypeName } from '../../../core/maps/types.ts';
 import type { kernelContract, MapRef, TableArranged, TableRows } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
 import type { Context } from '../context.ts';
-import { lookupInto } from './mapLookup.ts';
+import { lookupMany } from './mapLookup.ts';
 import { readMap } from './mapRead.ts';
 import { type OpenMap, openMap } from './mapRefs.ts';
 
@@ -117,20 +117,13 @@ class Table {
   }
 
   rows(from: number, wanted: number): TableRows {
-    const { keySize, type, valueSize, possibleCpus } = this.#schema;
+    const { keySize, possibleCpus } = this.#schema;
     const count = Math.max(0, Math.min(wanted, maxRows, this.#rows - from));
     const keys = this.#keys.slice(from * keySize, (from + count) * keySize);
-    const bytes = valueBytes(type, valueSize, possibleCpus.length);
-    const values = new Uint8Array(count * bytes);
-    const gone: number[] = [];
-    this.#open((map) => {
-      for (let row = 0; row < count; row++) {
-        const key = keys.subarray(row * keySize, (row + 1) * keySize);
-        const value = values.subarray(row * bytes, (row + 1) * bytes);
-        if (lookupInto(this.#context.libbpf, map, key, value) < 0) gone.push(row);
-      }
-    });
-    return { count, keys, values, gone, atNs: this.#context.system.nowNs() };
+    const atNs = this.#context.system.nowNs();
+    if (count === 0) return { count, keys, values: new Uint8Array(0), gone: [], atNs };
+    const found = this.#open((map) => lookupMany(this.#context.libbpf, map, keys, possibleCpus.length));
+    return { count, keys, ...found, atNs };
   }
 
   close(): void {

@@ -1,0 +1,157 @@
+import { type XdpError, type XdpErrorData, fromErrorData } from '../../core/errors.ts';
+import { type EntryChange, encodeEntryValue, encodeKey, entryValueBytes, keyAt } from '../../core/maps/entries.ts';
+import type { Value } from '../../core/maps/value.ts';
+import type { HelperClient } from '../../kernel/client.ts';
+import type { MapWrite } from '../../protocol/kernel.ts';
+import { type OpenMap, readMap } from './maps.ts';
+
+/** What an edit did, as the kernel says it afterwards. `changes` is all that undoing it needs. */
+export interface Edited {
+  changes: EntryChange[];
+  /** Why an entry was not written; `index` in the list that was given. */
+  failures: { index: number; error: XdpError }[];
+  /** Entries that were not tried any more, after a hundred failures. */
+  left: number;
+}
+
+export interface EntryEdit {
+  key: Value | Uint8Array;
+  value: Value | Uint8Array;
+}
+
+export interface EditOptions {
+  /** Only new keys, or only those that are there. */
+  expect?: 'new' | 'existing';
+  /** CPU numbers that the value is for; the other CPUs keep theirs. */
+  cpus?: readonly number[];
+}
+
+/** Sets entries. Fields that a value leaves out keep what they have. Throws `value-invalid` before anything is written. */
+export async function setEntries(
+  client: HelperClient,
+  map: OpenMap,
+  edits: readonly EntryEdit[],
+  options: EditOptions = {},
+): Promise<Edited> {
+  const { schema, ref } = map;
+  const entries: { key: Uint8Array; value: Uint8Array }[] = [];
+  for (const edit of edits) {
+    const key = encodeKey(schema, edit.key);
+    const partial = !(edit.value instanceof Uint8Array) && typeof edit.value === 'object' && schema.keySize > 0;
+    const before = partial ? (await client.call('map/lookup', { map: ref, key })).value : undefined;
+    entries.push({ key, value: encodeEntryValue(schema, edit.value, before) });
+  }
+  const slots = options.cpus?.map((cpu) => schema.possibleCpus.indexOf(cpu));
+  return await writeAll(client, map, 'set', entries, {
+    ...(options.expect === undefined ? {} : { expect: options.expect }),
+    ...(slots === undefined ? {} : { slots }),
+  });
+}
+
+export async function deleteEntries(
+  client: HelperClient,
+  map: OpenMap,
+  keys: readonly (Value | Uint8Array)[],
+): Promise<Edited> {
+  const entries = keys.map((key) => ({ key: encodeKey(map.schema, key), value: undefined }));
+  return await writeAll(client, map, 'delete', entries, {});
+}
+
+/** Puts back what was there before an edit, whatever is there by now. */
+export async function undo(client: HelperClient, map: OpenMap, { changes }: Pick<Edited, 'changes'>): Promise<Edited> {
+  // Backwards: what one edit wrote twice ends as it began.
+  const back = changes.toReversed();
+  const isThere = (change: EntryChange): boolean => change.before !== undefined;
+  const restored = await writeAll(
+    client,
+    map,
+    'set',
+    back.filter(isThere).map(({ key, before }) => ({ key, value: before })),
+    {},
+  );
+  const removed = await writeAll(
+    client,
+    map,
+    'delete',
+    back
+      .filter((change) => !isThere(change) && change.after !== undefined)
+      .map(({ key }) => ({ key, value: undefined })),
+    {},
+  );
+  return {
+    changes: [...restored.changes, ...removed.changes],
+    failures: [...restored.failures, ...removed.failures],
+    left: restored.left + removed.left,
+  };
+}
+
+/**
+ * Deletes every entry that is there now; entries of arrays, which cannot go, become zero. What a program inserts meanwhile stays.
+ */
+export async function clearMap(client: HelperClient, map: OpenMap): Promise<Edited> {
+  const { schema } = map;
+  const page = await readMap(client, map.ref, { maxEntries: Number.POSITIVE_INFINITY });
+  const stays = schema.type === 'array' || schema.type === 'percpu_array';
+  const zeros = stays ? new Uint8Array(entryValueBytes(schema)) : undefined;
+  const entries = Array.from({ length: page.count }, (_, index) => ({ key: keyAt(schema, page, index), value: zeros }));
+  const edited = await writeAll(client, map, stays ? 'set' : 'delete', entries, {});
+  // A program may have been faster: an entry that is gone already is what was asked for.
+  return { ...edited, failures: edited.failures.filter(({ error }) => error.details['errnoName'] !== 'ENOENT') };
+}
+
+/** One message's worth of entries. */
+const batchBytes = 1 << 20;
+const batchEntries = 4096;
+
+type Entry = { key: Uint8Array; value: Uint8Array | undefined };
+
+async function writeAll(
+  client: HelperClient,
+  map: OpenMap,
+  kind: MapWrite['kind'],
+  entries: readonly Entry[],
+  more: Pick<MapWrite, 'slots' | 'expect'>,
+): Promise<Edited> {
+  const valueSize = entryValueBytes(map.schema);
+  const perBatch = Math.max(1, Math.min(batchEntries, Math.floor(batchBytes / (map.schema.keySize + valueSize))));
+  const edited: Edited = { changes: [], failures: [], left: 0 };
+  for (let from = 0; from < entries.length; from += perBatch) {
+    const batch = entries.slice(from, from + perBatch);
+    const written = await client.call('map/write', {
+      map: map.ref,
+      kind,
+      count: batch.length,
+      keys: joined(batch.map(({ key }) => key)),
+      ...(kind === 'set' ? { values: joined(batch.map(({ value }) => value ?? new Uint8Array(valueSize))) } : {}),
+      ...more,
+    });
+    const failed = new Set(written.failures.map(({ index }) => index));
+    for (let index = 0; index < written.tried; index++) {
+      if (failed.has(index)) continue;
+      const at = (all: Uint8Array): Uint8Array => all.subarray(index * valueSize, (index + 1) * valueSize);
+      edited.changes.push({
+        key: batch[index]?.key ?? new Uint8Array(0),
+        ...(written.had[index] === 1 ? { before: at(written.previous) } : {}),
+        ...(written.has[index] === 1 ? { after: at(written.now) } : {}),
+      });
+    }
+    for (const { index, error } of written.failures) {
+      edited.failures.push({ index: from + index, error: fromErrorData(error as XdpErrorData) });
+    }
+    if (written.tried < batch.length) {
+      edited.left = entries.length - from - written.tried;
+      break;
+    }
+  }
+  return edited;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
