@@ -1,4 +1,4 @@
-import { blankComments, placeOf, readCall } from './cText.ts';
+import { blankComments, placeOf, readCall } from '../core/c/text.ts';
 
 /**
  * BCC rewrites C before it compiles it: `BPF_HASH(counts)` and `counts.lookup(&key)` are its own language, not C.

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { convertBccMethod, findBccForms } from '../../extension/toolchain/bcc.ts';
 import { explainDiagnostic } from '../../extension/toolchain/hints.ts';
-import { findLegacyMaps } from '../../extension/toolchain/legacyMaps.ts';
+import { findLegacyMaps } from '../../extension/core/c/legacyMaps.ts';
 import { compileFile, compileText, describeDiagnostics, project } from '../support/toolchain.ts';
 
 const header = '#include <linux/bpf.h>\n#include <xdp_maps.h>\n';

@@ -11,7 +11,9 @@ export function expressionAt(line: string, column: number): string | undefined {
     const word = wordAt(text, at);
     if (word === 'return') return returned(text.slice(at + word.length));
     if (statements.has(word) || /^\d/.test(word)) return undefined;
-    return tidy(text.slice(startOf(text, at), rightEnd(text, at + word.length)));
+    // An index stands at the start of what it indexes: `eth` of `eth->h_source[0]`.
+    const path = /^(?:(?:->|\.)\w+)+(?=\[)/.exec(text.slice(at + word.length))?.[0].length ?? 0;
+    return tidy(text.slice(startOf(text, at), rightEnd(text, at + word.length + path)));
   }
   const operator = /^(?:<<|>>|[-+*/%&|^])?=(?!=)|^(?:\+\+|--)/.exec(text.slice(at));
   if (operator !== null) {

@@ -56,3 +56,22 @@ function endOfLiteral(text: string, at: number): number {
   }
   return text.length;
 }
+
+/** Text without comments, with the insides of its strings and characters as spaces too. */
+export function blankLiterals(text: string): string {
+  return text.replace(/"(?:\\[\s\S]|[^"\\\n])*"?|'(?:\\[\s\S]|[^'\\\n])*'?/g, (token) =>
+    token.length < 3 ? token : `${token[0]}${token.slice(1, -1).replaceAll(/[^\r\n]/g, ' ')}${token.at(-1)}`,
+  );
+}
+
+/** The bracket that closes the one at `open`, in text whose literals and comments are blank; undefined where none does. */
+export function matching(text: string, open: number): number | undefined {
+  const left = text[open];
+  const right = left === '(' ? ')' : left === '[' ? ']' : '}';
+  let depth = 0;
+  for (let at = open; at < text.length; at++) {
+    if (text[at] === left) depth++;
+    else if (text[at] === right && --depth === 0) return at;
+  }
+  return undefined;
+}
