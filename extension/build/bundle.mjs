@@ -6,6 +6,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { componentsOf, writeNotices } from './notices.mjs';
 import { dist, root } from './paths.mjs';
 import { runMain, say, UserError } from './terminal.mjs';
 
@@ -59,11 +60,12 @@ export async function build({ watch = false } = {}) {
   await Promise.all(contexts.map((context) => context.dispose()));
   const failed = results.filter((result) => result.status === 'rejected').length;
   if (failed > 0) throw new UserError(`${failed} of ${results.length} bundles could not be built: see above.`);
-  removeLeftovers(
-    results.flatMap((result) =>
-      result.status === 'fulfilled' ? Object.keys(result.value.metafile?.outputs ?? {}) : [],
-    ),
-  );
+  const metafiles = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value.metafile ?? []) : []));
+  const notices = writeNotices(componentsOf(metafiles.flatMap(({ inputs }) => Object.keys(inputs))));
+  removeLeftovers([
+    ...metafiles.flatMap(({ outputs }) => Object.keys(outputs)),
+    ...notices.map((file) => path.relative(root, path.join(dist, file))),
+  ]);
   report(Math.round(performance.now() - startedMs));
 }
 
@@ -74,8 +76,8 @@ const common = {
   metafile: true,
   // Beside the bundles, for debugging in the checkout; .vscodeignore leaves them out of the package.
   sourcemap: 'linked',
-  // The licences of what is bundled, beside each bundle.
-  legalComments: 'linked',
+  // notices.mjs writes the licences of all that is bundled into one file.
+  legalComments: 'none',
   logLevel: 'warning',
 };
 

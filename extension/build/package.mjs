@@ -1,14 +1,16 @@
 #!/usr/bin/env node
 /**
  * `npm run package`: the `.vsix` files, one per platform that has a kernel helper and one without it for all others.
- * `--target linux-x64` (repeatable) makes only that one. `npm run build` must have run.
+ * `--target linux-x64` (repeatable) makes only that one; `--twice` makes each a second time and fails when the two differ in a
+ * byte. `npm run build` must have run.
  */
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cache, root } from './paths.mjs';
-import { run } from './processes.mjs';
+import { capture, run } from './processes.mjs';
 import { runMain, say, UserError } from './terminal.mjs';
 
 /** @typedef {'linux-x64' | 'linux-arm64' | 'universal'} Target */
@@ -46,6 +48,7 @@ export async function packageExtension(target) {
   else await stageKoffi(stage, target);
 
   const file = vsixPath(target);
+  process.env.SOURCE_DATE_EPOCH ??= await sourceTime();
   await createVSIX({
     cwd: stage,
     packagePath: file,
@@ -59,6 +62,16 @@ export async function packageExtension(target) {
   if (size > limitBytes) throw new UserError(`${file} has ${kilobytes}, more than the 2 MB it may have.`);
   say(`  ${path.basename(file)}  ${kilobytes}`);
   return file;
+}
+
+/**
+ * The time that every file in the package bears: the commit's, so that the same sources give the same package. Where there
+ * is no git, the first that a zip file can hold.
+ * @returns {Promise<string>} seconds since 1970
+ */
+async function sourceTime() {
+  const { code, stdout } = await capture('git', ['log', '-1', '--format=%ct'], { cwd: root });
+  return code === 0 ? stdout.trim() : '315532800';
 }
 
 /**
@@ -115,16 +128,28 @@ function readManifest() {
   return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 }
 
-/** @param {readonly string[]} wanted */
-async function main(wanted) {
+/** @param {string} file */
+function hashOf(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+/**
+ * @param {readonly string[]} wanted
+ * @param {boolean} twice
+ */
+async function main(wanted, twice) {
   for (const name of wanted) {
     const target = targets.find((target) => target === name);
     if (target === undefined) throw new UserError(`There is no target ${name}: choose from ${targets.join(', ')}.`);
-    await packageExtension(target);
+    const first = hashOf(await packageExtension(target));
+    if (twice && hashOf(await packageExtension(target)) !== first)
+      throw new UserError(`${vsixPath(target)}: made twice of the same sources, it is not the same.`);
   }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { values } = parseArgs({ options: { target: { type: 'string', multiple: true } } });
-  await runMain(() => main(values.target ?? targets));
+  const { values } = parseArgs({
+    options: { target: { type: 'string', multiple: true }, twice: { type: 'boolean', default: false } },
+  });
+  await runMain(() => main(values.target ?? targets, values.twice));
 }

@@ -7,6 +7,7 @@ import type { Context, ExitCode } from './command.ts';
 import { Ending } from './ending.ts';
 import { exitCodeOf, Output } from './output.ts';
 import { attach } from './verbs/attach.ts';
+import { bpfman } from './verbs/bpfman.ts';
 import { compile } from './verbs/compile.ts';
 import { detach } from './verbs/detach.ts';
 import { doctor } from './verbs/doctor.ts';
@@ -39,6 +40,7 @@ const verbs = {
   test,
   doctor,
   new: newProject,
+  bpfman,
   'vm-plugin': vmPlugin,
 } as const;
 

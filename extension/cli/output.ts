@@ -15,7 +15,7 @@ export class Output {
   /** The verb's result: the document with `--json`, the text without. */
   result(document: unknown, text: () => string): void {
     if (this.json) process.stdout.write(`${JSON.stringify(document)}\n`);
-    else process.stdout.write(ensureNewline(text()));
+    else process.stdout.write(ensureNewline(printable(text())));
   }
 
   /** Progress and remarks: never part of the result. */
@@ -45,13 +45,16 @@ function withoutEmptyDetails(data: XdpErrorData): XdpErrorData {
   return details && Object.keys(details).length > 0 ? data : rest;
 }
 
-/** C0 and C1 but for tab and newline. */
+/** C0 and C1 but for tab and newline; and what turns the direction of text, so that a name can look like another. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this finds.
-const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Names come from files, maps and interfaces of other people: no terminal escape of theirs reaches the terminal. */
 export function printable(text: string): string {
-  return text.replace(controls, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replace(controls, (char) => {
+    const code = char.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`;
+  });
 }
 
 /** Columns aligned by their widest cell; numbers to the right. */

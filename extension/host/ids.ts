@@ -1,6 +1,7 @@
 /** Every id that package.json and the code share, typed once; test/unit/manifest.test.ts holds the manifest to it. */
 export const commands = {
   newProject: 'xdp.newProject',
+  exportBpfman: 'xdp.exportBpfman',
   compile: 'xdp.compile',
   verify: 'xdp.verify',
   attach: 'xdp.attach',

@@ -181,7 +181,7 @@ class Client {
   async #toXdpError(error: unknown): Promise<XdpError> {
     if (error instanceof ResponseError) {
       const data = v.safeParse(ErrorData, error.data);
-      if (data.success) return fromErrorData({ ...data.output, code: errorCode(data.output.code) });
+      if (data.success) return errorOfHelper(data.output);
     }
     // Anything else is a pipe that broke or was closed: the end of the process follows and says why.
     let timer: NodeJS.Timeout | undefined;
@@ -224,6 +224,11 @@ function helperDied(reason: string): XdpError {
     fix: 'What it had attached by a link is detached. Start the helper again and repeat the action.',
     details: { exited: true, reason },
   });
+}
+
+/** An error that the helper put into an answer. */
+export function errorOfHelper(data: v.InferOutput<typeof ErrorData>): XdpError {
+  return fromErrorData({ ...data, code: errorCode(data.code) });
 }
 
 /** A helper of another version may know a code that we do not. */

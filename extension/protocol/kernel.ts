@@ -1,8 +1,10 @@
 import * as v from 'valibot';
 import { mapContract, mapEvents, MapInfo, MapRef } from './kernelMaps.ts';
+import { runContract } from './kernelRuns.ts';
 import { bytes, type Contract, method, u32 } from './rpc.ts';
 
 export * from './kernelMaps.ts';
+export * from './kernelRuns.ts';
 
 /**
  * What crosses between the session and the kernel helper. The first call is `hello`; a helper of another version
@@ -184,20 +186,6 @@ export type Attachment = v.InferOutput<typeof Attachment>;
 
 const GuardSeconds = v.optional(v.pipe(u32, v.minValue(1), v.maxValue(3600)));
 
-export const TestRunReply = v.object({
-  retval: u32,
-  /** Mean over the repeats as the kernel measured it. */
-  durationNs: u32,
-  /** Starts at data_meta when the program left metadata. */
-  dataOut: bytes,
-  /** `struct xdp_md` after the run, 24 bytes. */
-  ctxOut: bytes,
-  /** Lines that bpf_printk wrote during the run; absent when they could not be read. */
-  printk: v.optional(v.array(v.string())),
-  printkProblem: v.optional(v.string()),
-});
-export type TestRunReply = v.InferOutput<typeof TestRunReply>;
-
 const nothing = v.object({});
 
 export const kernelContract = {
@@ -223,19 +211,9 @@ export const kernelContract = {
     v.object({ elf: bytes, name: v.string(), programs: v.optional(v.array(v.string())) }),
     v.object({ programs: v.array(VerifiedProgram) }),
   ),
-  'program/testRun': method(
-    v.object({
-      object: v.number(),
-      program: v.string(),
-      data: bytes,
-      /** `struct xdp_md`, 24 bytes; absent = none given to the kernel. */
-      ctx: v.optional(bytes),
-      repeat: u32,
-      cpu: v.optional(u32),
-      capturePrintk: v.boolean(),
-    }),
-    TestRunReply,
-  ),
+  /** System profile: makes a program that somebody else loaded usable like one of our objects, with its maps. */
+  'program/open': method(v.object({ id: u32 }), LoadedObject),
+  ...runContract,
 
   'xdp/attach': method(
     v.object({

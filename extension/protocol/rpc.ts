@@ -35,6 +35,9 @@ export const ErrorData = v.object({
   message: v.string(),
   fix: v.optional(v.string()),
   details: v.optional(
-    v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null(), v.array(v.string())])),
+    v.record(
+      v.string(),
+      v.union([v.string(), v.number(), v.boolean(), v.null(), v.pipe(v.array(v.string()), v.readonly())]),
+    ),
   ),
 });

@@ -190,7 +190,7 @@ test('a test that cannot be set up leaves nothing behind', async () => {
     },
     { name: 'no such map', packet, maps: { sene: [] }, expect: { action: 'XDP_PASS' } },
     { name: 'wrong type', packet, maps: { seen: [{ key: 'x', value: 1 }] }, expect: { action: 'XDP_PASS' } },
-    { name: 'a map of maps', packet, maps: { outer: [{ key: 0, value: 'first' }] }, expect: { action: 'XDP_PASS' } },
+    { name: 'a map of maps', packet, maps: { outer: [{ key: 0, value: 'frist' }] }, expect: { action: 'XDP_PASS' } },
     { name: 'too short', packet: { hex: '00' }, expect: { action: 'XDP_PASS' } },
     { name: 'no such interface', packet, context: { ingress_ifindex: 'nowhere0' }, expect: { action: 'XDP_PASS' } },
     { name: 'after all', packet, expect: { maps: { seen: { count: 1 }, plain: [{ key: 0, value: 0 }] } } },
@@ -201,7 +201,7 @@ test('a test that cannot be set up leaves nothing behind', async () => {
     expect.stringMatching(/plain \(array\).*max_entries/),
     expect.stringMatching(/no map named sene/),
     expect.stringMatching(/seen: the key does not fit/),
-    expect.stringMatching(/cannot be filled by a test: its values are maps/),
+    expect.stringMatching(/outer: its values are maps, not "frist"/),
     expect.stringMatching(/1 bytes|1 byte/),
     expect.stringMatching(/no interface named nowhere0/),
     '',
@@ -348,7 +348,9 @@ test('exit codes', () => {
   expect(codes(empty)).toBe(2);
   expect(codes(path.join(box, 'not-there'))).toBe(2);
   expect(codes(passing, '--engine', 'vm')).toBe(0);
-  expect(codes(passing, '--engine', 'both')).toBe(2);
+  expect(codes(passing, '--engine', 'both')).toBe(0);
+  expect(codes(failing, '--engine', 'both')).toBe(1);
+  expect(codes(passing, '--engine', 'vm', '--bench')).toBe(2);
   expect(codes(passing, '--coverage', 'x')).toBe(2);
   expect(codes(passing, '--reporter', 'tap')).toBe(2);
   expect(existsSync(path.join(root, 'x'))).toBe(false);

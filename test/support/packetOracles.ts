@@ -11,7 +11,8 @@ const program = `
 import logging, sys, json
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
 from scapy.all import *
-load_contrib("igmp")
+for name in ("igmp", "geneve", "mpls", "gtp"):
+    load_contrib(name)
 out = []
 for expression in json.load(sys.stdin):
     try:
@@ -35,7 +36,7 @@ export function buildWithScapy(expressions: readonly string[]): string[] {
   return answers.map(String);
 }
 
-/** One row per packet, one column per field; all occurrences of a field joined by commas. */
+/** One row per packet, one column per field; all occurrences of a field joined by semicolons. */
 export function dissectWithTshark(
   capture: Uint8Array,
   fields: readonly string[],
@@ -55,6 +56,8 @@ export function dissectWithTshark(
         'fields',
         '-E',
         'separator=|',
+        '-E',
+        'aggregator=;',
         ...preferences.flatMap((preference) => ['-o', preference]),
         ...fields.flatMap((field) => ['-e', field]),
       ],

@@ -270,6 +270,16 @@ export class App {
     await workbenchReady(this.page);
   }
 
+  /** A second window of the same person on the same server and folder: an extension host of its own. Close it before this one. */
+  async secondWindow(): Promise<App> {
+    const { context, page } = await openPage();
+    await page.goto(workbenchUrl(this.#server.url, this.folder));
+    await workbenchReady(page);
+    const app = new App({ ...this.#server, stop: async () => undefined }, this.folder, context, page);
+    openApps.add(app);
+    return app;
+  }
+
   /** Ends the window, the server and everything that they started. */
   async close(): Promise<void> {
     openApps.delete(this);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { componentsOf } from '../../extension/build/notices.mjs';
 import { readSystem } from '../../extension/build/system.mjs';
 import { readOwnRows, readVitestRows, suiteOutcome, withoutSkips } from '../../extension/build/testResults.mjs';
 
@@ -59,4 +60,26 @@ test('where a suite has no excuse, a skip is a failure that names what was skipp
   const outcome = withoutSkips(suiteOutcome('ui', run));
   expect([outcome.passed, outcome.failed, outcome.skipped]).toEqual([1, 1, 0]);
   expect(outcome.failures).toEqual(['ui: skipped (skipped)']);
+});
+
+test('every package that is bundled goes with its licence, and the licence allows it', () => {
+  const components = componentsOf([
+    'extension/host/extension.ts',
+    'node_modules/lit/index.js',
+    'node_modules/@vscode-elements/elements/dist/main.js',
+    'node_modules/@vscode-elements/elements/dist/other.js',
+    'node_modules/valibot/dist/index.mjs',
+  ]);
+  expect(components.map(({ name }) => name)).toEqual([
+    '@vscode-elements/elements',
+    '@vscode/codicons',
+    'koffi',
+    'lit',
+    'valibot',
+  ]);
+  for (const { name, version, license, text } of components) {
+    expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(['MIT', 'BSD-3-Clause', 'CC-BY-4.0'], name).toContain(license);
+    expect(text.length, name).toBeGreaterThan(500);
+  }
 });

@@ -25,7 +25,9 @@ function mentioned(spec: HeaderSpec): string[] {
     ...fieldsNamed(spec.extent?.openIfZero),
     ...spec.fields.flatMap((field) => [
       ...fieldsNamed(field.when),
-      ...(typeof field.size === 'object' ? [field.size.field] : []),
+      ...(typeof field.size === 'object' && 'field' in field.size ? [field.size.field] : []),
+      ...(typeof field.size === 'object' && 'count' in field.size ? [field.size.count] : []),
+      ...(field.auto?.kind === 'tail' ? [field.auto.after] : []),
       ...(field.auto !== undefined && 'field' in field.auto ? [field.auto.field] : []),
       ...(field.auto?.kind === 'checksum' ? fieldsNamed(field.auto.when) : []),
     ]),
@@ -64,8 +66,9 @@ test('every field says what it is and where that stands', () => {
 
 test('two fields of one name are never both there', () => {
   for (const spec of specs) {
-    for (const type of Array(256).keys()) {
-      if (!spec.fields.some(({ name }) => name === 'type')) break;
+    const bits = spec.fields.find(({ name }) => name === 'type')?.bits ?? 0;
+    for (const type of Array(2 ** Math.min(bits, 8)).keys()) {
+      if (bits === 0) break;
       if (spec.role === 'option') break;
       const [layer] = buildPacket([{ name: spec.name, fields: { type } }]).layers;
       const names = layer?.fields.map(({ name }) => name) ?? [];

@@ -41,7 +41,7 @@ test('every example has a test file', () => {
 test.each(examples)('$file is read without a problem, and the schema takes it', ({ text }) => {
   const { file, problems } = parseTestFile(text);
   expect(problems.map(describeProblem)).toEqual([]);
-  expect(file?.tests.length).toBeGreaterThan(3);
+  expect(file?.tests.length).toBeGreaterThan(0);
   expect(validate(asJson(text)), JSON.stringify(validate.errors)).toBe(true);
 });
 
@@ -203,7 +203,33 @@ test.each([
     text: fileWith(`${packet}, "expect": {"packet": {"fields": {"IP.tll": 1}}}`),
     says: /IP has no field "tll"\. Did you mean ttl/,
   },
-  { name: 'events', text: fileWith(`${packet}, "expect": {"events": []}`), says: /has no field "events"/ },
+  {
+    name: 'events',
+    text: fileWith(`${packet}, "expect": {"events": []}`),
+    says: /"events" is a list\. Expected: an object/,
+  },
+  {
+    name: 'an event without a type that is no hex',
+    text: fileWith(`${packet}, "expect": {"events": {"rb": [{"a": 1}]}}`),
+    at: '{"a": 1}',
+    says: /A record of rb is an object\. Expected: its bytes in hex, or a value of the type/,
+  },
+  {
+    name: 'a mask of another length',
+    text: fileWith(`${packet}, "expect": {"events": {"rb": [{"hex": "0102", "mask": "ff"}]}}`),
+    says: /a "mask" as long as "hex"/,
+  },
+  {
+    name: 'events of which nothing is expected',
+    text: fileWith(`${packet}, "expect": {"events": {"rb": {"type": "event"}}}`),
+    says: /an object with "records" or "count"/,
+  },
+  { name: 'no time', text: fileWith(`${packet}, "expect": {"durationNs": 0}`), says: /"durationNs" is the number 0/ },
+  {
+    name: 'a linear part that the kernel does not take',
+    text: fileWith(`${packet}, "context": {"linear": 13}, ${pass}`),
+    says: /"linear" is the number 13\. Expected: a whole number from 14 to 3520/,
+  },
   {
     name: 'two of one name',
     text: `{ "source": "x", "tests": [ { "name": "a", ${packet}, ${pass} },\n { "name": "a", ${packet}, ${pass} } ] }`,

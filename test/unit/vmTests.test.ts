@@ -6,11 +6,9 @@ import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts
 import { bundledInclude, repository } from '../support/toolchain.ts';
 
 const examples = join(repository, 'bpf/examples');
-const files = readdirSync(examples).flatMap((name) =>
-  readdirSync(join(examples, name))
-    .filter((file) => file.endsWith('.xdptest.json'))
-    .map((file) => join(examples, name, file)),
-);
+const files = readdirSync(examples, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.xdptest.json'))
+  .map((file) => join(examples, file));
 
 test.for(files)("the example's own tests hold without a kernel: %s", async (file) => {
   const written = (JSON.parse(readFileSync(file, 'utf8')) as { tests: unknown[] }).tests.length;

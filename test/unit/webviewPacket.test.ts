@@ -137,7 +137,13 @@ test('options as text, and back', () => {
   expect(value === undefined ? '' : optionsText('TCP', 'options', value)).toBe(options);
   expect(valueOfOptions('TCP', 'options', '[]')).toBeUndefined();
   expect(optionsText('IP', 'options', [])).toBe('[]');
-  expect(() => valueOfOptions('TCP', 'options', 'MSS')).toThrow('A list stands here');
+  const query = 'DNSQR(qname="a.b")/DNSQR(qname="c.d")';
+  expect(optionsText('DNS', 'qd', valueOfOptions('DNS', 'qd', query) ?? '')).toBe(query);
+  expect(valueOfOptions('DNS', 'qd', 'DNSQR()')).toBeUndefined();
+  expect(optionsText('DNS', 'qd', valueOfOptions('DNS', 'qd', 'None') ?? '')).toBe('None');
+  const dhcp = '[("message-type", "offer"), ("router", "10.0.0.1", "10.0.0.2"), "end"]';
+  expect(optionsText('DHCP', 'options', valueOfOptions('DHCP', 'options', dhcp) ?? '')).toBe(dhcp);
+  expect(() => valueOfOptions('TCP', 'options', 'MSS')).toThrow('"MSS" is not a value');
 });
 
 test('what the program did to the bytes', () => {

@@ -79,8 +79,9 @@ const places: Readonly<Record<HeaderSpec['role'], number>> = {
   transport: 3,
   control: 3,
   tunnel: 4,
-  payload: 5,
-  option: 5,
+  application: 5,
+  payload: 6,
+  option: 6,
 };
 
 /** Where a new layer belongs by its kind: a VLAN tag behind Ethernet, TCP behind IP, before the payload. */

@@ -7,7 +7,16 @@ import { fieldText } from '../../extension/core/packet/value.ts';
 import { fill } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
 import type { DraftProblem } from './draft.ts';
-import { type BytesForm, bytesForm, bytesText, hasFlag, inputText, toggledFlag, valueOfInput } from './fieldText.ts';
+import {
+  type BytesForm,
+  bytesForm,
+  bytesText,
+  hasFlag,
+  inputText,
+  isListKind,
+  toggledFlag,
+  valueOfInput,
+} from './fieldText.ts';
 import { optionsText, valueOfOptions } from './optionText.ts';
 import { strings } from './strings.ts';
 
@@ -202,7 +211,7 @@ export class FieldInput extends LitElement {
     const className = `${this.manual ? '' : 'default'} ${wrong ? 'warning' : ''}`;
     const described = this.problem !== undefined || wrong ? `${this.fieldId}-note` : nothing;
     const invalid = this.problem === undefined ? 'false' : 'true';
-    if (spec.kind === 'bytes' || spec.kind === 'tcpOptions' || spec.kind === 'packets') {
+    if (spec.kind === 'bytes' || isListKind(spec.kind)) {
       return html`<textarea
         id=${this.fieldId}
         class=${className}
@@ -273,13 +282,13 @@ export class FieldInput extends LitElement {
   }
 
   private textOf(spec: FieldSpec, value: FieldValue): string {
-    if (spec.kind === 'tcpOptions' || spec.kind === 'packets') return optionsText(this.layer, spec.name, value);
+    if (isListKind(spec.kind)) return optionsText(this.layer, spec.name, value);
     if (spec.kind === 'bytes' && value instanceof Uint8Array) return bytesText(value, this.formOf(value));
     return inputText(spec, value);
   }
 
   private valueFrom(spec: FieldSpec, text: string): FieldValue | undefined {
-    if (spec.kind === 'tcpOptions' || spec.kind === 'packets') return valueOfOptions(this.layer, spec.name, text);
+    if (isListKind(spec.kind)) return valueOfOptions(this.layer, spec.name, text);
     if (spec.kind !== 'bytes') return valueOfInput(spec, text);
     if (text === '') return undefined;
     return this.formOf(this.built?.value ?? '') === 'hex' ? parseHex(text) : new TextEncoder().encode(text);

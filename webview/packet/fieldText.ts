@@ -37,6 +37,7 @@ export function valueOfInput(spec: FieldSpec, text: string): FieldValue | undefi
     case 'uint':
     case 'enum':
     case 'flags':
+    case 'pppProtocol':
       // `0x0800 (IPv4)` as it is shown, also after the number in front was changed.
       return trimmed.replace(/\s*\(.*\)$/, '');
     case 'mac':
@@ -44,8 +45,12 @@ export function valueOfInput(spec: FieldSpec, text: string): FieldValue | undefi
     case 'ipv6':
     case 'address':
       return trimmed;
+    case 'dnsName':
+      return trimmed;
     case 'bytes':
     case 'tcpOptions':
+    case 'dhcpOptions':
+    case 'texts':
     case 'packets':
       return undefined;
     case 'ipv4List':
@@ -65,4 +70,9 @@ export function hasFlag(value: number, bit: number): boolean {
 
 export function bytesOfText(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** Kinds whose values are lists that are written as Scapy writes them. */
+export function isListKind(kind: FieldSpec['kind']): boolean {
+  return kind === 'tcpOptions' || kind === 'dhcpOptions' || kind === 'packets' || kind === 'texts';
 }

@@ -9,6 +9,7 @@ import { baseStyles } from '../common/theme.ts';
 import { byteCount } from './byteCount.ts';
 import { type DraftProblem, specOf } from './draft.ts';
 import './fieldInput.ts';
+import { isListKind } from './fieldText.ts';
 import { strings } from './strings.ts';
 
 /** Index of the field that is pointed at. */
@@ -151,8 +152,7 @@ export class LayerForm extends LitElement {
   private renderField(layer: Layer, field: BuiltField, at: number): TemplateResult | typeof nothing {
     const spec = specOf(layer.name, field);
     if (spec === undefined) return nothing;
-    const list =
-      spec.kind === 'bytes' || spec.kind === 'tcpOptions' || spec.kind === 'packets' || spec.kind.endsWith('List');
+    const list = spec.kind === 'bytes' || isListKind(spec.kind) || spec.kind.endsWith('List');
     const wide = spec.kind === 'ipv6' || (spec.flags?.length ?? 0) > 5 || (spec.flags ?? []).join('').length > 9;
     return html`<xdp-field-input
       class=${list ? 'full' : wide ? 'wide' : ''}

@@ -1,10 +1,12 @@
 import { XdpError } from '../../core/errors.ts';
+import { bothTestEngine } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { vmTestEngine } from '../../session/engine/vmTests.ts';
 import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
+import type { TestEngine } from '../../session/packetTest/engine.ts';
 import { findTestFiles, testFileSuffix } from '../../session/packetTest/files.ts';
 import { type FileReport, runPacketTests } from '../../session/packetTest/packetTest.ts';
-import { type Context, type ExitCode, oneOf, parse, type Verb } from '../command.ts';
+import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
 import { exitCodeOf, Output } from '../output.ts';
 import { jsonReporter } from './reporters/json.ts';
 import { junitReporter } from './reporters/junit.ts';
@@ -16,12 +18,18 @@ const reporterNames = ['spec', 'json', 'junit'] as const;
 
 export const test: Verb = {
   summary: 'run packet tests (*.xdptest.json)',
-  usage: 'test [PATH…] [--engine kernel|vm|both] [--coverage FILE] [--reporter spec|json|junit]',
+  usage: 'test [PATH…] [--engine kernel|vm|both] [--bench [--repeat N]] [--coverage FILE] [--reporter spec|json|junit]',
   async run(args, context) {
     const { values, positionals } = parse(
       this.usage,
       args,
-      { engine: { type: 'string', default: 'kernel' }, coverage: { type: 'string' }, reporter: { type: 'string' } },
+      {
+        engine: { type: 'string', default: 'kernel' },
+        bench: { type: 'boolean', default: false },
+        repeat: { type: 'string', default: defaultRepeat },
+        coverage: { type: 'string' },
+        reporter: { type: 'string' },
+      },
       { min: 0, max: 1000 },
     );
     const reporter = oneOf('--reporter', values.reporter ?? (context.output.json ? 'json' : 'spec'), reporterNames);
@@ -32,12 +40,13 @@ export const test: Verb = {
     }
     try {
       const engine = oneOf('--engine', values.engine, ['kernel', 'vm', 'both'] as const);
-      if (engine === 'both')
-        throw notYet('--engine both', 'Run the tests once with --engine kernel and once with --engine vm.');
+      const repeat = wholeNumber('--repeat', values.repeat, { min: 1, max: 10_000_000 });
+      if (values.bench && engine === 'vm') throw noBenchmark();
       if (values.coverage !== undefined) throw notYet('--coverage', 'Run the tests without it.');
       const files = await findTestFiles(positionals.length === 0 ? ['.'] : positionals);
       if (files.length === 0) throw noTests(positionals);
-      return await testAll(files, engine, reporters[reporter], context);
+      const runs = values.bench ? { repeat, batches: 5 } : undefined;
+      return await testAll(files, { engine, runs, reporter: reporters[reporter] }, context);
     } catch (error) {
       if (reporter !== 'json' || context.output.json) throw error;
       // The document of this reporter, although --json was not given.
@@ -46,6 +55,17 @@ export const test: Verb = {
     }
   },
 };
+
+type EngineName = 'kernel' | 'vm' | 'both';
+
+/** Of each of the batches that a time is measured in. */
+const defaultRepeat = '1000';
+
+function noBenchmark(): XdpError {
+  return new XdpError('usage', 'The time of the built-in machine says nothing about the kernel: it has no benchmark.', {
+    fix: 'Leave out --bench, or use --engine kernel.',
+  });
+}
 
 function notYet(option: string, fix: string): XdpError {
   return new XdpError('not-available', `${option} is not available in this version yet.`, { fix });
@@ -58,21 +78,27 @@ function noTests(paths: readonly string[]): XdpError {
   });
 }
 
+interface TestPlan {
+  engine: EngineName;
+  /** Of --bench. */
+  runs: { repeat: number; batches: number } | undefined;
+  reporter: Reporter;
+}
+
 async function testAll(
   files: readonly string[],
-  engineName: 'kernel' | 'vm',
-  reporter: Reporter,
+  { engine: engineName, runs, reporter }: TestPlan,
   context: Context,
 ): Promise<ExitCode> {
-  const { kernel, build, signal } = context;
+  const { build, signal } = context;
   const startedAt = new Date();
   const startedMs = performance.now();
   const reports: FileReport[] = [];
-  const engine = async () =>
-    engineName === 'vm' ? vmTestEngine(possibleCpus()) : kernelTestEngine(await kernel.own());
+  const engine = (): Promise<TestEngine> => startEngine(engineName, context);
+  const benchmark = runs === undefined ? {} : { benchmark: runs };
   const stdout = new Batches();
   try {
-    for await (const event of runPacketTests({ files, build, signal, engine })) {
+    for await (const event of runPacketTests({ files, build, signal, engine, ...benchmark })) {
       if (event.kind === 'fileEnded') reports.push(event.report);
       stdout.write(reporter.onEvent(event));
     }
@@ -84,6 +110,14 @@ async function testAll(
   stdout.write(reporter.onEnd(report));
   stdout.flush();
   return exitCode(reports);
+}
+
+async function startEngine(name: EngineName, { kernel }: Context): Promise<TestEngine> {
+  if (name === 'vm') return vmTestEngine(possibleCpus());
+  const client = await kernel.own();
+  const { onlineCpus, possibleCpus: possible } = client.hello;
+  const ours = kernelTestEngine(client);
+  return name === 'kernel' ? ours : bothTestEngine(ours, vmTestEngine(possible), onlineCpus[0] ?? 0);
 }
 
 /** Text for stdout, at most 20 times a second: a write for each of a thousand tests costs as much as the tests. */
@@ -106,7 +140,10 @@ class Batches {
 /** A file that cannot be used weighs more than a test that fails: nobody may take the rest for everything. */
 function exitCode(reports: readonly FileReport[]): ExitCode {
   const codes = reports.map(({ problem, results }): ExitCode => {
+    // An engine that could not run it is no answer about the program.
+    if (problem?.details['engine'] !== undefined) return 2;
     if (problem !== undefined) return exitCodeOf(problem);
+    if (results.some((result) => result.problem?.engine !== undefined)) return 2;
     return results.some(({ status }) => status === 'failed' || status === 'error') ? 1 : 0;
   });
   return codes.includes(2) ? 2 : codes.includes(1) ? 1 : 0;

@@ -80,6 +80,7 @@ function readAttribute(btf: Btf, map: MapSpec, member: BtfMember, warnings: stri
     case 'values':
       // The maps or programs that fill a map-in-map or a prog_array: a file descriptor each.
       map.valueSize = 4;
+      readInner(btf, map, member, warnings);
       return;
     case 'numa_node':
     case 'map_extra':
@@ -88,6 +89,18 @@ function readAttribute(btf: Btf, map: MapSpec, member: BtfMember, warnings: stri
       warnings.push(`The map ${map.name} has the attribute ${member.name}, which libbpf does not know.`);
   }
 }
+
+/** `__array(values, struct inner)` is an array of pointers to the definition of the inner maps, which have no inner ones. */
+function readInner(btf: Btf, map: MapSpec, member: BtfMember, warnings: string[]): void {
+  const array = stripModifiers(btf, member.type).type;
+  const pointer = array.kind === 'array' ? stripModifiers(btf, array.type).type : array;
+  if (pointer.kind !== 'ptr' || map.name.endsWith(innerName)) return;
+  const definition = stripModifiers(btf, pointer.type).type;
+  if (definition.kind === 'struct') map.inner = readMap(btf, `${map.name}${innerName}`, pointer.type, warnings);
+}
+
+/** As libbpf names it: libbpf.c, parse_btf_map_def(). */
+const innerName = '.inner';
 
 function uintAttribute(btf: Btf, map: MapSpec, member: BtfMember): number {
   const pointer = stripModifiers(btf, member.type).type;

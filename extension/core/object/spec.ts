@@ -45,6 +45,8 @@ export interface MapSpec {
   pinning: 'none' | 'by-name';
   /** For `.data`, `.bss`, `.rodata` and their named variants. */
   globalData: boolean;
+  /** Of a map of maps: what the maps in it are like, under the name of `values`. */
+  inner?: MapSpec;
 }
 
 export interface SourcePlace {

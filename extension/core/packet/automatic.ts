@@ -13,13 +13,17 @@ export function computedNumber(laid: Laid, rule: AutoRule, end: number): number 
     case 'headerLength':
       return Math.max(0, Math.ceil((length - (rule.minus ?? 0)) / rule.unit));
     case 'length':
-      return rule.of === 'message' ? end - offset : end - offset - length;
+      return Math.max(0, end - offset - (rule.of === 'message' ? 0 : length) - (rule.minus ?? 0));
     case 'fieldLength': {
       const field = fieldOf(laid, rule.field);
       if (field === undefined) return rule.plus ?? 0;
       // The padding that follows a value of variable length does not count.
       const bytes = field.value instanceof Uint8Array ? field.value.length : field.bitLength / 8;
-      return bytes + (rule.plus ?? 0);
+      return Math.floor(bytes / (rule.unit ?? 1)) + (rule.plus ?? 0);
+    }
+    case 'tail': {
+      const field = fieldOf(laid, rule.after);
+      return field === undefined ? 0 : offset + length - (field.bitOffset + field.bitLength) / 8;
     }
     case 'count': {
       const value = fieldOf(laid, rule.field)?.value;
@@ -76,24 +80,23 @@ function pseudoSum(
   length: number,
   pseudoLength: PseudoLength,
 ): number | undefined {
-  const below = stack[index - 1];
-  if (below === undefined) return undefined;
-  if (below.header.spec.pseudo === 'ipv4') {
-    // ICMPv6 is defined over IPv6 only.
-    if (protocol === 58) return undefined;
+  let network = index - 1;
+  while (stack[network]?.header.spec.role === 'extension') network--;
+  const below = stack[network];
+  const direct = network === index - 1;
+  if (below?.header.spec.pseudo === 'ipv4') {
+    // ICMPv6 is defined over IPv6 only; of the extension headers, only AH stands over IPv4 too.
+    if (protocol === 58 || !(direct || stack[index - 1]?.header.spec.name === 'AH')) return undefined;
     const { offset } = below.layer;
     const addresses =
       sumWords(bytes, offset + 12, offset + 16) +
       (below.layer.parts === undefined ? sumWords(bytes, offset + 16, offset + 20) : finalIpv4Sum(bytes, below));
-    const said = pseudoLength === 'asGiven' ? givenIpv4Length(below, length) : length;
+    const said = direct && pseudoLength === 'asGiven' ? givenIpv4Length(below, length) : length;
     return addresses + protocol + (said >>> 16) + (said & 0xffff);
   }
-  let network = index - 1;
-  while (stack[network]?.header.spec.role === 'extension') network--;
-  const ipv6 = stack[network];
-  if (ipv6?.header.spec.pseudo !== 'ipv6') return undefined;
-  const addresses = network === index - 1 ? undefined : extendedAddresses(stack, network, index);
-  const { offset } = ipv6.layer;
+  if (below?.header.spec.pseudo !== 'ipv6') return undefined;
+  const addresses = direct ? undefined : extendedAddresses(stack, network, index);
+  const { offset } = below.layer;
   const source = addresses?.source;
   const destination = addresses?.destination;
   return (

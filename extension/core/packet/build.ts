@@ -74,7 +74,7 @@ function layOut(writer: PacketWriter, layers: readonly Layer[], warnings: string
         );
       }
     }
-    stack.push(writeHeader(writer, header, layer, layers[index + 1]?.name, index, warnings));
+    stack.push(writeHeader(writer, header, layer, layers[index + 1]?.name, index, warnings, below?.spec.name));
     below = header;
   }
   return stack;

@@ -19,6 +19,7 @@ export interface CompiledField {
   /** The largest integer it holds. */
   readonly max: number;
   readonly when: Predicate | undefined;
+  readonly above: string | undefined;
   /** Computed from the packet, not from a default or from the next layer. */
   readonly computed: boolean;
   readonly rule: AutoRule | undefined;
@@ -33,6 +34,7 @@ interface Candidate {
   readonly match: readonly (readonly [index: number, value: number])[];
   readonly peek: number | undefined;
   readonly peekAt: number;
+  readonly peekMask: number;
 }
 
 export interface CompiledHeader {
@@ -131,8 +133,9 @@ function compileHeader(spec: HeaderSpec): CompiledHeader {
       name: field.name,
       index,
       bits: field.bits,
-      max: 2 ** field.bits - 1,
+      max: field.kind === 'pppProtocol' ? 0xffff : 2 ** field.bits - 1,
       when: field.when === undefined ? undefined : compileCondition(field.when, positions),
+      above: field.above,
       computed: field.auto !== undefined && field.auto.kind !== 'next',
       rule: field.auto,
       ruleWhen:
@@ -152,7 +155,7 @@ function compileHeader(spec: HeaderSpec): CompiledHeader {
       .filter((field) => field.computed && field.spec.auto?.kind !== 'checksum')
       .map((field) => field.index),
     checksums: fields.filter((field) => field.spec.auto?.kind === 'checksum').map((field) => field.index),
-    unconditional: fields.every((field) => field.when === undefined),
+    unconditional: fields.every((field) => field.when === undefined && field.above === undefined),
     zeros: fields.map(() => 0),
     nextWhen: spec.next?.when === undefined ? undefined : compileCondition(spec.next.when, positions),
     partial: spec.partial === undefined ? undefined : compileCondition(spec.partial, positions),
@@ -215,6 +218,7 @@ function addCandidate(lower: CompiledHeader, by: readonly string[], upper: Compi
       match: match.filter(([position]) => position !== index),
       peek: binding.peek,
       peekAt: binding.peekAt ?? 0,
+      peekMask: binding.peekMask ?? 0xff,
     });
     table.byValue.set(key[1], list);
     return;
@@ -262,16 +266,19 @@ export function nextHeader(
     const list = table?.byValue.get(numbers[table.index] ?? 0);
     if (list === undefined) continue;
     for (const candidate of list) {
-      if (
-        candidate.peek !== undefined &&
-        (at + candidate.peekAt >= end || bytes[at + candidate.peekAt] !== candidate.peek)
-      ) {
-        continue;
-      }
+      if (candidate.peek !== undefined && !peeks(candidate, candidate.peek, bytes, at, end)) continue;
       if (matches(candidate.match, numbers)) return candidate.header;
     }
   }
   return (header.peeked.size === 0 ? undefined : header.peeked.get(bytes[at] ?? 0)) ?? header.otherwise;
+}
+
+function peeks({ peekAt, peekMask }: Candidate, peek: number, bytes: Uint8Array, from: number, end: number): boolean {
+  const at = from + peekAt;
+  if (at >= end) return false;
+  const seen = bytes[at] ?? 0;
+  if (peekMask <= 0xff) return (seen & peekMask) === peek;
+  return at + 1 < end && (((seen << 8) | (bytes[at + 1] ?? 0)) & peekMask) === peek;
 }
 
 function matches(match: Candidate['match'], numbers: readonly number[]): boolean {

@@ -30,9 +30,9 @@ export function dissect(bytes: Uint8Array, { first = 'Ether' }: DissectOptions =
   const notes: string[] = [];
   while (header !== undefined && at < end && stack.length < maxLayers) {
     if (notes.length > 0) notes.length = 0;
-    const laid: Laid | undefined = readHeader(bytes, at, end, header, notes);
+    const laid: Laid | undefined = readHeader(bytes, at, end, header, notes, stack.at(-1)?.header.spec.name);
     if (laid === undefined) {
-      if (trust.own)
+      if (trust.own && header.spec.role !== 'application')
         warnings.push(`${header.spec.name} is cut off or damaged: ${plural(end - at, 'byte')} from byte ${at} on.`);
       break;
     }
@@ -84,7 +84,7 @@ function extentOf(laid: Laid, end: number, trust: Trust, warnings: string[]): Ex
   const { offset, length } = laid.layer;
   const value = laid.numbers[laid.header.extentIndex] ?? 0;
   const start = rule.of === 'message' ? offset : offset + length;
-  const stop = start + value;
+  const stop = start + value + (rule.plus ?? 0);
   if (value === 0 && laid.header.openIfZero?.(laid.numbers) === true) {
     if (rule.of === 'message') markExtent(laid, end - start, ': taken as "to the end of the packet".', trust, warnings);
     return { end, whole: true };

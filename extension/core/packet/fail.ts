@@ -13,7 +13,9 @@ export function suggest(name: string, names: readonly string[]): string {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of names) {
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    const known = candidate.toLowerCase();
+    // The first letter is rarely the slip.
+    const distance = editDistance(wanted, known) - (known[0] === wanted[0] ? 0.5 : 0);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -117,6 +117,7 @@ function tcpOptionFromJson(item: readonly unknown[], error: () => Error): TcpOpt
     return [name, value ?? null];
   if (isRecord(value) && typeof value['hex'] === 'string') return [name, bytesFromHex(value['hex'], error)];
   if (Array.isArray(value) && value.every((part): part is number => typeof part === 'number')) return [name, value];
+  if (Array.isArray(value) && value.every((part): part is string => typeof part === 'string')) return [name, value];
   throw error();
 }
 

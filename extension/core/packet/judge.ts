@@ -2,6 +2,7 @@
 import { computedChecksum, computedNumber } from './automatic.ts';
 import type { CompiledField, CompiledHeader } from './compile.ts';
 import { type Laid, placeOf } from './laid.ts';
+import { sizeByField } from './headers/spec.ts';
 import type { BuiltField, FieldValue } from './model.ts';
 import { describe, equalValue } from './value.ts';
 
@@ -37,9 +38,9 @@ function standsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
 
 /** An address of variable length defaults to zeros of the length that its leader has; the leader itself to its default. */
 function isDefaultAddress(laid: Laid, spec: CompiledField, field: BuiltField): boolean {
-  const size = spec.spec.size;
+  const size = sizeByField(spec.spec);
   const leader =
-    typeof size === 'object' ? laid.header.fields[laid.header.positions.get(size.field) ?? -1]?.spec.auto : undefined;
+    size === undefined ? undefined : laid.header.fields[laid.header.positions.get(size.field) ?? -1]?.spec.auto;
   if (leader?.kind === 'fieldLength' && leader.field === spec.name) return field.value === spec.spec.default;
   return isZeroAddress(field.value);
 }

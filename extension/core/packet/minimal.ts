@@ -5,7 +5,7 @@ import { markAutomatic } from './judge.ts';
 import type { Layer } from './model.ts';
 
 export interface MinimalOptions {
-  /** Write out what Scapy itself would take from the machine it runs on: addresses and the time of day. */
+  /** Write out what Scapy itself would take from the machine it runs on (addresses, the time of day) or leave empty. */
   portable?: boolean;
 }
 
@@ -24,7 +24,9 @@ export function minimalLayers(layers: readonly Layer[], { portable = false }: Mi
         spec.spec.auto?.kind === 'checksum'
           ? field.value === computedChecksum(bytes, stack, index, spec, field, end, 'asGiven')
           : field.auto;
-      if (!auto || (portable && (addressKinds.includes(spec.spec.kind) || spec.spec.fromMachine === true)))
+      // Above AH, Scapy computes no checksum.
+      const empty = spec.spec.auto?.kind === 'checksum' && stack[index - 1]?.header.spec.name === 'AH';
+      if (!auto || (portable && (empty || addressKinds.includes(spec.spec.kind) || spec.spec.notAsScapy === true)))
         fields[field.name] = field.value;
     }
     return { name: laid.layer.name, fields };

@@ -3,15 +3,18 @@
  * automatic: a default, or computed (lengths, checksums, the type of the next layer). Layer and field names are Scapy's.
  */
 
-/** `[name or kind, value]` as in Scapy: `["MSS", 1460]`, `["NOP", null]`, `[254, bytes]`. `["raw", bytes]` is written as it is. */
+/**
+ * `[name or kind, value]` of a TCP or DHCP option, as in Scapy: `["MSS", 1460]`, `["NOP", null]`, `[254, bytes]`,
+ * `["router", "10.0.0.1"]`. `["raw", bytes]` is written as it is.
+ */
 export type TcpOption = readonly [kind: string | number, value: TcpOptionValue];
-export type TcpOptionValue = null | number | string | Uint8Array | readonly number[];
+export type TcpOptionValue = null | number | string | Uint8Array | readonly number[] | readonly string[];
 
 /**
  * - number: integers up to 48 bits, flags and enumerations by number; bigint: wider ones
  * - string: addresses as text; on input also names of enumerations (`"is-at"`) and flags (`"SA"`), and text for bytes (UTF-8)
  * - Uint8Array: bytes
- * - lists: TCP options, addresses, or sub-packets (IPv4 and IPv6 options)
+ * - lists: TCP and DHCP options, addresses and texts, or sub-packets (IPv4 and IPv6 options, DNS records …)
  */
 export type FieldValue =
   | number
@@ -48,7 +51,7 @@ export interface BuiltLayer {
   /** Bytes of this header (for Raw and Padding: of the payload). */
   length: number;
   fields: BuiltField[];
-  /** Where a field is a list of sub-packets (IPv4 and IPv6 options): these, in place. */
+  /** Where fields are lists of sub-packets (IPv4 and IPv6 options, DNS records): these, in place. */
   parts?: BuiltLayer[];
 }
 

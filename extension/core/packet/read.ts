@@ -5,18 +5,21 @@ import type { OptionFamily } from './headers/spec.ts';
 import { type CompiledField, type CompiledHeader, compiledHeaders, optionHeaders } from './compile.ts';
 import { markAutomatic } from './judge.ts';
 import type { Laid } from './laid.ts';
+import { decodeDhcpOptions } from './dhcpOptions.ts';
+import { encodedNameLength, nameValue, textsValue } from './dnsText.ts';
 import type { BuiltLayer, FieldValue, Layer, TcpOption } from './model.ts';
 import { decodeTcpOptions } from './tcpOptions.ts';
 import { anyAddressText, numberBits } from './value.ts';
 import { PacketWriter, writeHeader } from './write.ts';
 
-/** `bytes[at, end)` is what there is of the header and all that follows. */
+/** `bytes[at, end)` is what there is of the header and all that follows; `below`: the name of the layer underneath. */
 export function readHeader(
   bytes: Uint8Array,
   at: number,
   end: number,
   header: CompiledHeader,
   notes: string[],
+  below?: string,
 ): Laid | undefined {
   const specs: CompiledField[] = [];
   const laid: Laid = {
@@ -32,6 +35,7 @@ export function readHeader(
   let bit = at * 8;
   for (const field of header.fields) {
     if (field.when !== undefined && !field.when(numbers)) continue;
+    if (field.above !== undefined && field.above !== below) continue;
     const { kind } = field.spec;
     let bits = field.bits;
     if (bits > 0 && bit + bits > endBit && field.spec.phantom !== true) return undefined;
@@ -86,7 +90,12 @@ function readVariable(
   notes: string[],
 ): { value: FieldValue; size: number } | undefined {
   const { spec } = field;
-  const wanted = wantedSize(laid, field, at, end);
+  if (spec.kind === 'pppProtocol') return readProtocol(bytes, at, end, laid, field);
+  if (spec.kind === 'packets' && typeof spec.size === 'object' && 'count' in spec.size) {
+    return readRecords(bytes, at, end, laid, field, spec.size.count);
+  }
+  const wanted = wantedSize(laid, field, bytes, at, end);
+  if (wanted === undefined) return undefined;
   const size = Math.min(Math.max(0, wanted), end - at);
   if (wanted > end - at) {
     // Addresses cannot be cut; the rest is kept as far as it goes.
@@ -113,6 +122,16 @@ function readVariable(
         notes.push(`${laid.layer.name}.${field.name} is damaged: kept as bytes from there on.`);
       return decoded === undefined ? undefined : { value: decoded.options, size };
     }
+    case 'dhcpOptions':
+      return { value: decodeDhcpOptions(bytes.subarray(at, at + size)), size };
+    case 'dnsName': {
+      const fits = wanted === size && encodedNameLength(bytes, at, at + size) === size;
+      return fits ? { value: nameValue(bytes.slice(at, at + size)), size } : undefined;
+    }
+    case 'texts': {
+      const texts = wanted === size ? textsValue(bytes.subarray(at, at + size)) : undefined;
+      return texts === undefined ? undefined : { value: texts, size };
+    }
     case 'packets': {
       // Where padding comes by itself, no bytes at all are something else than no options.
       const none = size === 0 && !laid.header.positions.has('autopad');
@@ -129,9 +148,15 @@ function readVariable(
   }
 }
 
-function wantedSize(laid: Laid, field: CompiledField, at: number, end: number): number {
+function wantedSize(laid: Laid, field: CompiledField, bytes: Uint8Array, at: number, end: number): number | undefined {
   const rule = field.spec.size;
   if (rule === undefined || rule === 'rest') return end - at;
+  if (rule === 'own') return encodedNameLength(bytes, at, end);
+  if (typeof rule === 'object' && 'prefix' in rule) {
+    const { prefix } = rule;
+    return equalBytes(bytes.subarray(at, Math.min(end, at + prefix.length)), prefix) ? prefix.length : end - at;
+  }
+  if (typeof rule === 'object' && 'count' in rule) return undefined;
   if (rule === 'header') {
     const length = laid.header.spec.headerLength;
     if (length === undefined) return end - at;
@@ -142,6 +167,61 @@ function wantedSize(laid: Laid, field: CompiledField, at: number, end: number): 
 
 function noOptions(): { options: TcpOption[]; damaged: boolean } {
   return { options: [], damaged: false };
+}
+
+/** The low bit of a protocol number's first byte says that it is the last one (RFC 1661 §2). */
+function readProtocol(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  laid: Laid,
+  field: CompiledField,
+): { value: FieldValue; size: number } | undefined {
+  const size = ((bytes[at] ?? 0) & 1) === 1 ? 1 : 2;
+  if (at + size > end) return undefined;
+  const value = readBits(bytes, at * 8, size * 8);
+  laid.numbers[field.index] = value;
+  const wide = laid.layer.fields.find((other) => other.name === 'wide');
+  if (size === 2 && value <= 0xff && wide !== undefined) {
+    wide.value = 1;
+    laid.numbers[laid.header.positions.get('wide') ?? -1] = 1;
+  }
+  return { value, size };
+}
+
+/** As many sub-packets as the field `count` says; undefined where they are not there. */
+function readRecords(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  laid: Laid,
+  field: CompiledField,
+  count: string,
+): { value: FieldValue; size: number } | undefined {
+  const family = field.spec.family;
+  if (family === undefined) return undefined;
+  const { byType, other } = optionHeaders(family);
+  const parts: BuiltLayer[] = [];
+  let position = at;
+  for (let left = laid.numbers[laid.header.positions.get(count) ?? -1] ?? 0; left > 0; left--) {
+    // A DNS record's type stands behind its name.
+    const typeAt = position + (encodedNameLength(bytes, position, end) ?? 0);
+    const named = byType.get(readBits(bytes, typeAt * 8, 16));
+    const found = named === undefined ? undefined : readOption(bytes, position, end, named);
+    // A record of a fixed form whose length says otherwise is one of unknown form.
+    const part =
+      found !== undefined && found.fields.every((part) => part.name !== 'rdlen' || part.auto)
+        ? found
+        : readOption(bytes, position, end, other);
+    if (part === undefined) return undefined;
+    parts.push(part);
+    position += part.length;
+  }
+  if (parts.length > 0) laid.layer.parts = [...(laid.layer.parts ?? []), ...parts];
+  const layers = parts.map(layerOfPart);
+  return rewritten(laid, field, layers, 1, bytes.subarray(at, position))
+    ? { value: layers, size: position - at }
+    : undefined;
 }
 
 /** The zeros that follow a value belong to it. Others could not be written again. */
@@ -219,8 +299,8 @@ function readParts(bytes: Uint8Array, at: number, end: number, family: OptionFam
       readOption(bytes, position, end, other) ??
       readOption(bytes, position, end, rawHeader());
     if (part === undefined) break;
-    parts.push(part.layer);
-    position += part.layer.length;
+    parts.push(part);
+    position += part.length;
   }
   return parts;
 }
@@ -229,13 +309,18 @@ function rawHeader(): CompiledHeader | undefined {
   return compiledHeaders().get('Raw');
 }
 
-function readOption(bytes: Uint8Array, at: number, end: number, header: CompiledHeader | undefined): Laid | undefined {
+function readOption(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  header: CompiledHeader | undefined,
+): BuiltLayer | undefined {
   if (header === undefined) return undefined;
   const notes: string[] = [];
   const laid = readHeader(bytes, at, end, header, notes);
   if (laid === undefined || notes.length > 0 || laid.layer.length === 0) return undefined;
   markAutomatic(bytes, laid, undefined, at + laid.layer.length);
-  return laid;
+  return laid.layer;
 }
 
 function layerOfPart(part: BuiltLayer): Layer {

@@ -4,7 +4,9 @@ import { hexPair } from './address.ts';
 import { equalBytes } from './bits.ts';
 import { buildPacket } from './build.ts';
 import { type CompiledField, type CompiledHeader, compiledHeaders } from './compile.ts';
+import { dhcpOptionNamed } from './dhcpOptions.ts';
 import { dissect, layersOf } from './dissect.ts';
+import { isEncodedName } from './dnsText.ts';
 import { packetInvalid, suggest } from './fail.ts';
 import type { FieldSpec } from './headers/spec.ts';
 import type { FieldValue, Layer, TcpOption, TcpOptionValue } from './model.ts';
@@ -76,7 +78,7 @@ function layersOfCall(reader: Parser, call: Call, asOption: boolean): Layer[] {
     if (field === undefined) {
       throw reader.error(`${call.name} has no field "${name}".`, position, suggest(name, [...header.positions.keys()]));
     }
-    fields[name] = fieldValue(reader, field.spec, value);
+    fields[name] = fieldValue(reader, specFor(header, field, call), value);
     place.fields.set(name, value.position);
   }
   const first = call.positional[0];
@@ -95,6 +97,22 @@ function layersOfCall(reader: Parser, call: Call, asOption: boolean): Layer[] {
   return [layer, ...others];
 }
 
+/** Of several fields of one name, the one that the other arguments call for (the data of a DNS record, by its type). */
+function specFor(header: CompiledHeader, first: CompiledField, call: Call): FieldSpec {
+  const sameName = header.fields.filter(({ name }) => name === first.name);
+  if (sameName.length === 1) return first.spec;
+  const numbers = header.fields.map(({ spec }) => {
+    const given = call.named.find(({ name }) => name === spec.name)?.value;
+    if (given?.kind === 'integer') return Number(given.value);
+    if (given?.kind === 'text') {
+      const named = Object.entries(spec.names ?? {}).find(([, name]) => name === given.value);
+      if (named !== undefined) return Number(named[0]);
+    }
+    return typeof spec.default === 'number' ? spec.default : 0;
+  });
+  return (sameName.find(({ when }) => when?.(numbers) === true) ?? first).spec;
+}
+
 /** `IP(b"…")`: the header and what follows it are dissected; fields given beside it replace what was found. */
 function fromBytes(header: CompiledHeader, bytes: Uint8Array, fields: Layer['fields']): Layer[] {
   const { name, role, option } = header.spec;
@@ -108,13 +126,17 @@ function fromBytes(header: CompiledHeader, bytes: Uint8Array, fields: Layer['fie
 function fieldValue(reader: Parser, spec: FieldSpec, node: Node): FieldValue | undefined {
   switch (node.kind) {
     case 'none':
-      return undefined;
+      // In Scapy, None is no records at all where one is the default.
+      return spec.kind === 'packets' && Array.isArray(spec.default) && spec.default.length > 0 ? [] : undefined;
     case 'integer':
       return node.value >= -0x8000_0000_0000n && node.value <= 0xffff_ffff_ffffn ? Number(node.value) : node.value;
     case 'text':
       refuseSet(reader, spec, node);
       return spec.kind === 'bytes' ? utf8(node.value) : node.value;
     case 'bytes':
+      if (spec.kind === 'texts' || (spec.kind === 'dnsName' && !isEncodedName(node.value))) {
+        return asciiText(reader, node);
+      }
       return node.value;
     case 'list':
     case 'tuple':
@@ -136,6 +158,12 @@ function fieldValue(reader: Parser, spec: FieldSpec, node: Node): FieldValue | u
         `In quotes, if it is a name: "${node.name}".`,
       );
   }
+}
+
+/** What is kept as text can be given as bytes too, as long as both are the same. */
+function asciiText(reader: Parser, node: Extract<Node, { kind: 'bytes' }>): string {
+  if (node.value.some((byte) => byte > 0x7f)) throw reader.error('Only ASCII bytes can be text here.', node.position);
+  return Array.from(node.value, (byte) => String.fromCharCode(byte)).join('');
 }
 
 /** Scapy makes a set of packets from prefixes and wildcards. */
@@ -160,6 +188,14 @@ function listValue(reader: Parser, spec: FieldSpec, node: Extract<Node, { kind: 
         if (item.kind === 'text') return item.value;
         throw reader.error('An address in quotes is expected here.', item.position);
       });
+    case 'texts':
+      return node.items.map((item) => {
+        if (item.kind === 'text') return item.value;
+        if (item.kind === 'bytes') return asciiText(reader, item);
+        throw reader.error('A text is expected here.', item.position);
+      });
+    case 'dhcpOptions':
+      return node.items.map((item) => dhcpOption(reader, item));
     case 'uint':
     case 'enum':
     case 'flags':
@@ -168,6 +204,8 @@ function listValue(reader: Parser, spec: FieldSpec, node: Extract<Node, { kind: 
     case 'ipv6':
     case 'address':
     case 'bytes':
+    case 'dnsName':
+    case 'pppProtocol':
       throw reader.error(`${spec.name} is given ${node.kind === 'list' ? 'a list' : 'a range'}.`, node.position, sweep);
   }
 }
@@ -179,6 +217,28 @@ function tcpOption(reader: Parser, node: Node): TcpOption {
     throw reader.error('An option is a pair: ("MSS", 1460), ("NOP", None).', node.position);
   }
   return [name.kind === 'text' ? name.value : Number(name.value), tcpOptionValue(reader, value)];
+}
+
+/** `"end"`, `("router", "10.0.0.1", "10.0.0.2")`, `(99, b"…")`, and bytes as they are. */
+function dhcpOption(reader: Parser, node: Node): TcpOption {
+  if (node.kind === 'text') return [node.value, null];
+  if (node.kind === 'bytes') return ['raw', node.value];
+  if (node.kind === 'integer') return [Number(node.value), null];
+  const [name, first, ...more] = node.kind === 'tuple' || node.kind === 'list' ? node.items : [];
+  if (first === undefined || (name?.kind !== 'text' && name?.kind !== 'integer')) {
+    throw reader.error('An option is a pair or a name: ("message-type", "discover"), "end".', node.position);
+  }
+  const key = name.kind === 'text' ? name.value : Number(name.value);
+  if (more.length === 0) return [key, first.kind === 'text' ? first.value : tcpOptionValue(reader, first)];
+  const items = [first, ...more];
+  if (items.every((item) => item.kind === 'integer')) return [key, items.map((item) => Number(item.value))];
+  return [
+    key,
+    items.map((item) => {
+      if (item.kind === 'text') return item.value;
+      throw reader.error('Several values are all numbers or all texts.', item.position);
+    }),
+  ];
 }
 
 function tcpOptionValue(reader: Parser, node: Node): TcpOptionValue {
@@ -226,6 +286,13 @@ export function formatScapy(layers: readonly Layer[], options: MinimalOptions = 
   return kept.map((layer) => formatLayer(layer)).join('/');
 }
 
+/** One value as it stands behind `field=`. */
+export function formatScapyValue(layer: string, name: string, value: FieldValue): string {
+  const header = compiledHeaders().get(layer);
+  const field = header?.fields[header.positions.get(name) ?? -1];
+  return field === undefined ? '' : formatValue(field, value);
+}
+
 function formatLayer(layer: Layer): string {
   const header = compiledHeaders().get(layer.name);
   const load = layer.fields['load'];
@@ -250,6 +317,10 @@ function formatValue(field: CompiledField, value: FieldValue): string {
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array) return formatBytes(value);
   if (typeof value === 'string') return spec.kind === 'bytes' ? formatBytes(utf8(value)) : quote(value);
+  if (spec.kind === 'dhcpOptions') return `[${value.map((item) => formatDhcpOption(item)).join(', ')}]`;
+  if (typeof spec.size === 'object' && 'count' in spec.size) {
+    return value.length === 0 ? 'None' : value.map((item) => formatItem(item)).join('/');
+  }
   return `[${value.map((item) => formatItem(item)).join(', ')}]`;
 }
 
@@ -262,6 +333,22 @@ function formatItem(item: unknown): string {
     return `(${typeof name === 'string' ? quote(name) : name}, ${none ? 'None' : formatOptionValue(value)})`;
   }
   return typeof item === 'string' ? quote(item) : String(item);
+}
+
+function formatDhcpOption(item: unknown): string {
+  if (!isTcpOption(item)) return formatItem(item);
+  const [name, value] = item;
+  if (name === 'raw') return value instanceof Uint8Array ? formatBytes(value) : 'b""';
+  const known = dhcpOptionNamed(name);
+  const key = typeof name === 'string' ? quote(name) : String(name);
+  if (known?.kind === 'none') return key;
+  if (typeof value === 'string')
+    return `(${key}, ${known?.kind === 'bytes' ? formatBytes(utf8(value)) : quote(value)})`;
+  if (value === null || typeof value === 'number' || value instanceof Uint8Array) {
+    return `(${key}, ${value === null ? 'b""' : formatOptionValue(value)})`;
+  }
+  const items = value.map((part) => (typeof part === 'string' ? quote(part) : String(part))).join(', ');
+  return known?.kind === 'list' ? `(${key}, [${items}])` : `(${key}, ${items})`;
 }
 
 function formatOptionValue(value: TcpOptionValue): string {

@@ -95,7 +95,7 @@ function append(out: number[], bytes: Uint8Array): void {
 function encodeIntegers(
   known: OptionKind | undefined,
   name: string,
-  values: readonly number[],
+  values: readonly (number | string)[],
   out: number[],
   field: string,
   place: Place,
@@ -109,7 +109,7 @@ function encodeIntegers(
   for (let i = 0; i < count; i++) {
     const size = list ?? known?.sizes?.[i] ?? 1;
     const number = values[i];
-    if (number === undefined || !Number.isInteger(number) || number < 0 || number > (integerLimits[size] ?? 0)) {
+    if (typeof number !== 'number' || !Number.isInteger(number) || number < 0 || number > (integerLimits[size] ?? 0)) {
       throw badField(place, field, `option ${name}: ${String(number)} does not fit into ${size * 8} bits.`);
     }
     for (let shift = size * 8 - 8; shift >= 0; shift -= 8) out.push((number >>> shift) & 0xff);

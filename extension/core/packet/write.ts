@@ -4,8 +4,11 @@ import { computedNumber } from './automatic.ts';
 import { writeBigBits, writeBits } from './bits.ts';
 import { type CompiledField, type CompiledHeader, headerNamed, optionHeaders } from './compile.ts';
 import { packetInvalid, suggest } from './fail.ts';
+import { sizeByField } from './headers/spec.ts';
 import { type Laid, placeOf } from './laid.ts';
 import type { BuiltField, FieldValue, Layer } from './model.ts';
+import { encodeDhcpOptions } from './dhcpOptions.ts';
+import { encodeName, encodeTexts } from './dnsText.ts';
 import { encodeTcpOptions } from './tcpOptions.ts';
 import {
   addressBytes,
@@ -62,7 +65,7 @@ export class PacketWriter {
 
 const noSets: readonly FieldValue[] = [];
 
-/** `upper`: the name of the layer that follows, for the fields that it sets. */
+/** `upper`: the name of the layer that follows, for the fields that it sets; `below`: of the one underneath. */
 export function writeHeader(
   writer: PacketWriter,
   header: CompiledHeader,
@@ -70,6 +73,7 @@ export function writeHeader(
   upper: string | undefined,
   layerIndex: number,
   warnings: string[],
+  below?: string,
 ): Laid {
   const place: Place = { layer: header.spec.name, layerIndex };
   const sets = (upper === undefined ? undefined : header.sets.get(upper)) ?? noSets;
@@ -90,6 +94,7 @@ export function writeHeader(
   writer.reserve(header.fixedBytes);
   for (const field of header.fields) {
     if (field.when !== undefined && !field.when(numbers)) continue;
+    if (field.above !== undefined && field.above !== below) continue;
     const given = fields[field.name];
     const auto = given === undefined;
     if (!auto) used++;
@@ -220,6 +225,21 @@ function writeVariable(
     case 'tcpOptions':
       writer.append(encodeTcpOptions(value, name, place));
       break;
+    case 'dhcpOptions':
+      writer.append(encodeDhcpOptions(value, name, place));
+      break;
+    case 'dnsName': {
+      const encoded = encodeName(value, name, place);
+      writer.append(encoded.bytes);
+      kept = encoded.kept;
+      break;
+    }
+    case 'texts':
+      writer.append(encodeTexts(value, name, place));
+      break;
+    case 'pppProtocol':
+      kept = writeProtocol(writer, laid, field, value, place);
+      break;
     case 'packets':
       writePackets(writer, laid, field, value, place);
       break;
@@ -232,17 +252,32 @@ function writeVariable(
       break;
   }
   if (spec.pad !== undefined) {
-    const over = (writer.length - start) % spec.pad;
+    const over = (writer.length - (spec.padFrom === 'header' ? laid.layer.offset : start)) % spec.pad;
     if (over !== 0) writer.zeros(spec.pad - over);
   }
   return kept;
 }
 
+/** One byte where the number fits into one (RFC 1661 §6.5), unless `wide` says two. */
+function writeProtocol(
+  writer: PacketWriter,
+  laid: Laid,
+  field: CompiledField,
+  value: FieldValue,
+  place: Place,
+): FieldValue {
+  const number = toNumber(field, value, place);
+  laid.numbers[field.index] = number;
+  const wide = number > 0xff || (laid.numbers[laid.header.positions.get('wide') ?? -1] ?? 0) !== 0;
+  writer.append(Uint8Array.from(wide ? [number >>> 8, number & 0xff] : [number]));
+  return number;
+}
+
 /** An address whose length another field says (ARP): cut or filled with zeros to it. */
 function sizedAddress(laid: Laid, field: CompiledField, value: FieldValue, auto: boolean, place: Place): Uint8Array {
   const bytes = anyAddressBytes(field.name, value, place);
-  const rule = field.spec.size;
-  if (typeof rule !== 'object') return bytes;
+  const rule = sizeByField(field.spec);
+  if (rule === undefined) return bytes;
   const lengthIndex = laid.header.positions.get(rule.field) ?? -1;
   const lengthField = laid.layer.fields[lengthIndex];
   const leader = laid.specs[lengthIndex]?.spec.auto;

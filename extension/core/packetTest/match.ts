@@ -1,3 +1,4 @@
+import type { Btf } from '../btf/types.ts';
 import { XdpError } from '../errors.ts';
 import { toHex } from '../maps/text.ts';
 import { buildPacket } from '../packet/build.ts';
@@ -5,6 +6,7 @@ import { dissect } from '../packet/dissect.ts';
 import type { BuiltField, BuiltLayer, Dissection, FieldValue } from '../packet/model.ts';
 import { equalValue } from '../packet/value.ts';
 import { actionName } from '../xdp.ts';
+import { type EventSnapshots, matchEvents } from './matchEvents.ts';
 import { matchMaps, type Snapshots } from './matchMaps.ts';
 import type { Expectation, FieldExpectation, PacketExpectation, PacketForm, PrintkExpectation } from './model.ts';
 import { byOccurrence, equalBytes, packetDifferences, shownField, specOf } from './packetDiff.ts';
@@ -17,10 +19,14 @@ export interface Outcome {
   /** From `data` on: without metadata. */
   packetOut: Uint8Array;
   metadataOut: Uint8Array;
-  /** Lines of bpf_printk, or why they are not known. */
-  printk: readonly string[] | { problem: string };
+  /** Lines of bpf_printk, or why they are not known; absent: nobody listened. */
+  printk: readonly string[] | { problem: string } | undefined;
   /** The maps after it. */
   maps: Snapshots;
+  /** What its ring buffers and perf event arrays got from it. */
+  events: EventSnapshots;
+  /** The object's, for the types of events. */
+  btf: Btf | undefined;
   /** Bytes of a packet that the test names; those of capture files were read before. */
   bytesOf: (form: PacketForm) => Uint8Array;
 }
@@ -33,6 +39,7 @@ export function matchOutcome(expected: Expectation, outcome: Outcome): Failure[]
     ...matchMetadata(expected, outcome),
     ...matchMaps(expected.maps, outcome.maps, expected.path),
     ...matchPrintk(expected, outcome),
+    ...matchEvents(expected.events, outcome.events, { path: expected.path, btf: outcome.btf }),
   ];
 }
 
@@ -63,9 +70,9 @@ function matchMetadata({ metadata, path }: Expectation, { metadataOut }: Outcome
 function matchPrintk({ printk, path }: Expectation, outcome: Outcome): Failure[] {
   if (printk === undefined) return [];
   const about = { path: `${path}.printk`, differences: [], place: printk.place };
-  if ('problem' in outcome.printk)
-    return [{ ...about, message: `bpf_printk could not be read: ${outcome.printk.problem}` }];
-  const lines = [...outcome.printk];
+  const printed = outcome.printk ?? { problem: 'it was not captured' };
+  if ('problem' in printed) return [{ ...about, message: `bpf_printk could not be read: ${printed.problem}` }];
+  const lines = [...printed];
   if (holds(printk.value, lines)) return [];
   const expected = printk.value.kind === 'some' ? printk.value.text : printk.value.texts;
   return [{ ...about, message: 'What the program printed is not as expected.', expected, actual: lines }];

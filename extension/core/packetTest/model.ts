@@ -51,6 +51,8 @@ export interface Context {
   rxQueueIndex: number | undefined;
   metadata: Uint8Array | undefined;
   cpu: number | undefined;
+  /** How many bytes of the packet are in its linear part; the rest is in fragments. */
+  linearBytes: number | undefined;
   place: Place | undefined;
 }
 
@@ -68,6 +70,9 @@ export interface Expectation {
   metadata: Placed<Uint8Array> | undefined;
   maps: MapExpectation[];
   printk: Placed<PrintkExpectation> | undefined;
+  events: EventExpectation[];
+  /** An upper bound for one run, looked at in benchmarks only. */
+  durationNs: Placed<number> | undefined;
 }
 
 export type PacketExpectation =
@@ -113,3 +118,21 @@ export interface EntryExpectation {
 
 /** `some`: the text is part of a line. `lines`: there is one line for each text, in this order, that holds it. */
 export type PrintkExpectation = { kind: 'some'; text: string } | { kind: 'lines'; texts: string[] };
+
+/** What a ring buffer or a perf event array holds after a packet. */
+export interface EventExpectation {
+  /** Of the map. */
+  name: string;
+  place: Place;
+  /** Name of the records' C type, `event` or `struct event`; without it records are bytes. */
+  type: Placed<string> | undefined;
+  /** Every record in order; absent: any. */
+  records: RecordExpectation[] | undefined;
+  count: Placed<number> | undefined;
+}
+
+export type RecordExpectation =
+  /** Only the bits that are set in `mask` count; it is as long as the bytes. */
+  | { kind: 'bytes'; bytes: Uint8Array; mask: Uint8Array | undefined; place: Place }
+  /** Of a struct only the fields that are given count. */
+  | { kind: 'value'; value: Value; place: Place };

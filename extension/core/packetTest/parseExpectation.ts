@@ -12,6 +12,7 @@ import type {
   Placed,
   PrintkExpectation,
 } from './model.ts';
+import { readEventExpectations } from './parseEvents.ts';
 import { readFieldValue, readPacketForm } from './parsePacketForm.ts';
 import {
   mismatch,
@@ -26,13 +27,15 @@ import {
   toValue,
 } from './reading.ts';
 
+const expectable = ['action', 'packet', 'metadata', 'maps', 'printk', 'events', 'durationNs'] as const;
+
 /** `path` is how messages call the expectation: `expect`, `packets[0].expect`. */
 export function readExpectation(reading: Reading, node: JsonNode, path: string): Expectation | undefined {
-  const fields = readFields(reading, node, `"${path}"`, { known: ['action', 'packet', 'metadata', 'maps', 'printk'] });
+  const fields = readFields(reading, node, `"${path}"`, { known: expectable });
   if (fields === undefined) return undefined;
   if (Object.keys(fields).length === 0 && node.kind === 'object' && node.members.length === 0) {
     reading.problems.add(node, `"${path}" is empty.`, {
-      expected: 'at least one of action, packet, metadata, maps, printk',
+      expected: `at least one of ${expectable.join(', ')}`,
     });
     return undefined;
   }
@@ -43,7 +46,13 @@ export function readExpectation(reading: Reading, node: JsonNode, path: string):
     metadata: fields.metadata && placed(reading, fields.metadata, readHex(reading, fields.metadata, '"metadata"')),
     maps: fields.maps === undefined ? [] : readMapExpectations(reading, fields.maps),
     printk: fields.printk && placed(reading, fields.printk, readPrintk(reading, fields.printk)),
+    events: fields.events === undefined ? [] : readEventExpectations(reading, fields.events),
+    durationNs: fields.durationNs && placed(reading, fields.durationNs, readDuration(reading, fields.durationNs)),
   };
+}
+
+function readDuration(reading: Reading, node: JsonNode): number | undefined {
+  return readInteger(reading, node, '"durationNs"', { min: 1, max: 0xffffffff });
 }
 
 function placed<T>(reading: Reading, node: JsonNode, value: T | undefined): Placed<T> | undefined {

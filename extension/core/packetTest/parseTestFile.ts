@@ -1,3 +1,4 @@
+import { testRunLimits } from '../xdp.ts';
 import { type JsonNode, readJson } from './jsonDocument.ts';
 import type { Context, Expectation, MapSetup, PacketTest, Placed, Step, TestFile } from './model.ts';
 import { readExpectation } from './parseExpectation.ts';
@@ -160,6 +161,7 @@ function readContext(reading: Reading, node: JsonNode | undefined): Context {
     rxQueueIndex: undefined,
     metadata: undefined,
     cpu: undefined,
+    linearBytes: undefined,
     place: node && placeOf(reading, node),
   };
   if (node === undefined) return context;
@@ -173,7 +175,7 @@ function readContext(reading: Reading, node: JsonNode | undefined): Context {
     }
   }
   const fields = readFields(reading, node, '"context"', {
-    known: ['ingress_ifindex', 'rx_queue_index', 'metadata', 'cpu'],
+    known: ['ingress_ifindex', 'rx_queue_index', 'metadata', 'cpu', 'linear'],
   });
   if (fields === undefined) return context;
   if (fields.ingress_ifindex !== undefined) context.ingressInterface = readInterface(reading, fields.ingress_ifindex);
@@ -181,6 +183,10 @@ function readContext(reading: Reading, node: JsonNode | undefined): Context {
     context.rxQueueIndex = readInteger(reading, fields.rx_queue_index, '"rx_queue_index"', { min: 0, max: maxU32 });
   }
   if (fields.cpu !== undefined) context.cpu = readInteger(reading, fields.cpu, '"cpu"', { min: 0, max: 65_535 });
+  if (fields.linear !== undefined) {
+    const { minPacket: min, maxLinear: max } = testRunLimits;
+    context.linearBytes = readInteger(reading, fields.linear, '"linear"', { min, max });
+  }
   if (fields.metadata !== undefined) context.metadata = readMetadata(reading, fields.metadata);
   // net/core/dev.c keeps the queues of an interface: without one the kernel refuses the context.
   if (fields.rx_queue_index !== undefined && context.rxQueueIndex !== 0 && fields.ingress_ifindex === undefined) {

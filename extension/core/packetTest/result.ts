@@ -17,6 +17,8 @@ export interface Failure {
   expected?: Value;
   actual?: Value;
   differences: Difference[];
+  /** What the two sides are called, where they are not what was expected and what came: two engines. */
+  sides?: { expected: string; actual: string };
   place: Place;
 }
 
@@ -32,16 +34,20 @@ export interface TestResult {
   status: TestStatus;
   /** Why it was skipped. */
   skip?: string;
-  /** Why it could not run, and what to do. */
-  problem?: { message: string; fix?: string; place: Place };
+  /** Why it could not run, and what to do. `engine`: the one of two that could not. */
+  problem?: { message: string; fix?: string; place: Place; engine?: 'kernel' | 'vm' };
   durationMs: number;
   failures: Failure[];
   /** What each packet did, as far as the test came. */
   steps: StepResult[];
+  /** Of tests with a bound on their time, when it was measured: nanoseconds a run, the means of some batches. */
+  times?: { medianNs: number; minNs: number; maxNs: number };
 }
 
 export interface StepResult {
   action: string;
   packetIn: Uint8Array;
   packetOut: Uint8Array;
+  /** What it printed, or why that is not known; absent: nobody listened. */
+  printk?: readonly string[] | { problem: string };
 }

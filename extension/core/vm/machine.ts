@@ -1,6 +1,7 @@
 import { XdpError } from '../errors.ts';
 import { sourceOf } from '../object/programs.ts';
-import type { ObjectSpec, SourcePlace } from '../object/spec.ts';
+import type { Btf } from '../btf/types.ts';
+import type { MapSpec, ObjectSpec, SourcePlace } from '../object/spec.ts';
 import { testRunLimits, type XdpMd } from '../xdp.ts';
 import { Cpu, type CpuOptions } from './engine/cpu.ts';
 import { Environment, keyScratch, type Program } from './engine/environment.ts';
@@ -9,6 +10,7 @@ import { kfuncs } from './helpers/kfuncs.ts';
 import type { Inputs, PerfEvent, RedirectTarget, World } from './helpers/world.ts';
 import type { Code } from './isa/code.ts';
 import type { LinkedFunction, LinkedObject, LinkedProgram, LinkOptions } from './link/linkedObject.ts';
+import { definitionOf } from './link/linkMaps.ts';
 import { linkObject } from './link/linkObject.ts';
 import { placeCode } from './link/placeCode.ts';
 import { ArrayMap } from './maps/arrayMap.ts';
@@ -32,6 +34,8 @@ export interface MachineOptions
 export interface XdpRequest {
   program: string;
   packet: Uint8Array;
+  /** Bytes of the packet in the linear part, the rest in fragments; absent: what fits into a page. */
+  linearBytes?: number;
   /** Between data_meta and data: a multiple of 4 bytes, at most 252. */
   metadata?: Uint8Array;
   /** The program sees 1 (lo) when absent, as under BPF_PROG_TEST_RUN. */
@@ -112,7 +116,7 @@ export class Machine {
     this.maps = maps;
     this.world = {
       memory,
-      maps,
+      maps: [...maps],
       frame: new Frame(memory),
       context: { ingressIfindex: 1, rxQueueIndex: 0, egressIfindex: 0 },
       inputs,
@@ -132,6 +136,16 @@ export class Machine {
 
   map(name: string): VmMap | undefined {
     return this.maps.find((map) => map.definition.name === name);
+  }
+
+  /** A map as a user makes it for a map of maps; its number is what goes in there. */
+  addMap(spec: MapSpec, btf: Btf | undefined): VmMap {
+    const { memory, world } = this;
+    const number = world.maps.length;
+    const definition = definitionOf(spec, btf, world.cpuCount);
+    const map = asLoadError(() => createMap(definition, { memory, number, cpuCount: world.cpuCount }));
+    world.maps.push(map);
+    return map;
   }
 
   /** Changes what later runs find: the processor, time, tables. */
@@ -197,7 +211,7 @@ export class Machine {
       });
     }
     const { world } = this;
-    world.frame.set(packet, metadata);
+    world.frame.set(packet, metadata, request.linearBytes);
     world.context.ingressIfindex = request.ingressIfindex ?? 1;
     world.context.rxQueueIndex = request.rxQueueIndex ?? 0;
     world.context.egressIfindex = request.egressIfindex ?? 0;

@@ -44,6 +44,9 @@ export function registerCommands(
     register(commands.newProject, (asked) =>
       import('./newProject.ts').then(({ newProjectCommand }) => newProjectCommand(services, asked)),
     ),
+    register(commands.exportBpfman, (target) =>
+      import('./exportBpfman.ts').then(({ exportBpfmanCommand }) => exportBpfmanCommand(services, target)),
+    ),
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
@@ -52,7 +55,7 @@ export function registerCommands(
     register(commands.toggleHotReload, (target) => toggleHotReloadCommand(services, reload, target)),
     register(commands.confirmAttachment, () => confirmCommand(services)),
     register(commands.keepAttached, (target) => keepCommand(services, target)),
-    register(commands.adopt, () => adoptCommand(services)),
+    register(commands.adopt, (target) => adoptCommand(services, target)),
     register(commands.runPacket, (target) => packets.open(target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.restartHelper, async () => {

@@ -1,12 +1,14 @@
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { LiveAttachment } from '../../session/attach/attachments.ts';
-import { isAttachment } from '../views/attachedView.ts';
+import type { KeptProgram } from '../../session/attach/kept.ts';
+import { isAttachment, isKept } from '../views/attachedView.ts';
 import type { Services } from '../services.ts';
 
 /** Detaches what this window holds; without that, offers what else is attached on this machine. */
 export async function detachCommand(services: Services, target: unknown): Promise<void> {
   if (isAttachment(target)) return await detachLive(services, target);
+  if (isKept(target)) return await detachKept(services, target);
   const { live } = services.attachments;
   const [only] = live;
   if (live.length === 1 && only) return await detachLive(services, only);
@@ -25,6 +27,11 @@ async function detachLive(services: Services, live: LiveAttachment): Promise<voi
   await services.attachments.detach(live);
   services.log.info(`${live.program} detached from ${live.iface}`);
   vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', live.program, live.iface), 5000);
+}
+
+async function detachKept(services: Services, { iface, netns, program }: KeptProgram): Promise<void> {
+  await services.attachments.detachInterface(iface, { force: false, ...(netns === undefined ? {} : { netns }) });
+  vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', program, iface), 5000);
 }
 
 /** Programs that this window does not hold: kept ones, other windows', other tools'. The last need a confirmation. */

@@ -7,7 +7,7 @@ import { buildFile, targetFile } from '../build.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { showReplaced } from '../hotReload.ts';
 import type { Services } from '../services.ts';
-import { isAttachment } from '../views/attachedView.ts';
+import { isAttachment, isKept } from '../views/attachedView.ts';
 import { pickProgram } from './attach.ts';
 
 /** Another program, or another build, in place of an attached one, in one step: with the contents of its maps or without. */
@@ -82,7 +82,11 @@ export async function keepCommand(services: Services, target: unknown): Promise<
 }
 
 /** What an earlier session kept: its maps are shown here, and it can be replaced or detached. */
-export async function adoptCommand(services: Services): Promise<void> {
+export async function adoptCommand(services: Services, target: unknown): Promise<void> {
+  if (isKept(target)) {
+    await services.attachments.adopt(target.iface, target.netns);
+    return;
+  }
   const client = await services.kernel.own();
   const { interfaces } = await client.call('interfaces/list', {});
   const kept = interfaces.flatMap((iface) =>

@@ -109,7 +109,6 @@ class FileReporter {
   /** Without a result yet, in the order in which they run. */
   readonly #waiting: Map<string, vscode.TestItem>;
   #ended = false;
-  #printed: string[] = [];
 
   constructor(run: vscode.TestRun, { file, tests, source }: FileTests, services: Services) {
     this.#run = run;
@@ -145,11 +144,6 @@ class FileReporter {
     this.#say(`${vscode.l10n.t('The verifier refuses {0}:', program)}\n${log.trimEnd()}`);
   }
 
-  onPrintk(printk: readonly string[] | { problem: string }): void {
-    const lines = 'problem' in printk ? [vscode.l10n.t('(could not be read: {0})', printk.problem)] : printk;
-    this.#printed.push(...lines.map((line) => `    bpf_printk: ${line}`));
-  }
-
   /** Nothing more can be run: every test that has no result has this one. */
   fail(problem: XdpError): void {
     if (this.#ended) return;
@@ -169,25 +163,25 @@ class FileReporter {
     const item = this.#waiting.get(name);
     if (item === undefined) return;
     this.#waiting.delete(name);
-    const packets = steps.map(
-      ({ action, packetIn, packetOut }) =>
-        `    ${action}  ${vscode.l10n.t('{0} bytes in, {1} out', packetIn.length, packetOut.length)}`,
-    );
+    const packets = steps.flatMap(({ action, packetIn, packetOut, printk }) => [
+      `    ${action}  ${vscode.l10n.t('{0} bytes in, {1} out', packetIn.length, packetOut.length)}`,
+      ...printedLines(printk).map((line) => `    bpf_printk: ${line}`),
+    ]);
     switch (status) {
       case 'passed':
-        this.#say(`  \u2713 ${name}`, [...packets, ...this.#printed], item);
+        this.#say(`  \u2713 ${name}`, packets, item);
         this.#run.passed(item, durationMs);
         break;
       case 'failed': {
         const messages = failures.map((failure) => failureMessage(this.uri, failure));
         const words = messages.flatMap(({ message }) => indented(message));
-        this.#say(`  \u2717 ${name}`, [...words, ...packets, ...this.#printed], item);
+        this.#say(`  \u2717 ${name}`, [...words, ...packets], item);
         this.#run.failed(item, messages, durationMs);
         break;
       }
       case 'error': {
         const message = problemMessage(this.uri, result);
-        this.#say(`  \u2717 ${name}`, [...indented(message.message), ...this.#printed], item);
+        this.#say(`  \u2717 ${name}`, indented(message.message), item);
         this.#run.errored(item, message, durationMs);
         break;
       }
@@ -196,7 +190,6 @@ class FileReporter {
         this.#run.skipped(item);
         break;
     }
-    this.#printed = [];
   }
 
   #onEnded({ problem }: FileReport): void {
@@ -213,6 +206,11 @@ class FileReporter {
     const text = [heading, ...lines].map((line) => printable(line)).join('\n');
     this.#run.appendOutput(`${text.replaceAll('\n', '\r\n')}\r\n`, undefined, item);
   }
+}
+
+function printedLines(printk: TestResult['steps'][number]['printk']): readonly string[] {
+  if (printk === undefined) return [];
+  return 'problem' in printk ? [vscode.l10n.t('(could not be read: {0})', printk.problem)] : printk;
 }
 
 function indented(message: string | vscode.MarkdownString): string[] {

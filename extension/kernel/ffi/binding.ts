@@ -17,7 +17,7 @@ import { loadLibbpf, openLibrary } from './library.ts';
 import { openObject } from './object.ts';
 import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
 import { tcCalls } from './tc.ts';
-import { runTest, runTestInBackground } from './testRun.ts';
+import { runLive, runTest, runTestInBackground } from './testRun.ts';
 
 const BPF_XDP = 37; // enum bpf_attach_type
 const BPF_MAP_TYPE_ARRAY = 2;
@@ -72,6 +72,13 @@ export function bindLibbpf(): Libbpf {
     detachLink: (fd) => libbpf.linkDetach(fd),
     testRun: (fd, request) => runTest((opts) => libbpf.testRun(fd, opts), request),
     testRunInBackground: (fd, request) => runTestInBackground((opts) => libbpf.testRunInBackground(fd, opts), request),
+    runLive: (fd, request) => runLive((opts) => libbpf.testRunInBackground(fd, opts), request),
+    createMap: ({ type, name, keySize, valueSize, maxEntries, flags }) => {
+      const opts = Buffer.alloc(48); // struct bpf_map_create_opts: sz, BTF fd and three ids, inner map, map_flags, …
+      opts.writeBigUInt64LE(BigInt(opts.length), 0);
+      opts.writeUInt32LE(flags, 28);
+      return libbpf.mapCreate(type, name, keySize, valueSize, maxEntries, opts);
+    },
     mapLookup: (fd, key, value) => libbpf.mapLookup(fd, key ?? null, value),
     mapUpdate: (fd, key, value, flags) => libbpf.mapUpdate(fd, key ?? null, value, flags),
     mapDelete: (fd, key) => libbpf.mapDelete(fd, key),

@@ -110,7 +110,9 @@ export function libbpfSymbols(library: Library) {
     ),
 
     /** Caller closes the fd. */
-    mapCreate: bind<(type: number, name: string, key: number, value: number, entries: number, opts: null) => number>(
+    mapCreate: bind<
+      (type: number, name: string, key: number, value: number, entries: number, opts: Uint8Array | null) => number
+    >(
       'int bpf_map_create(int type, const char *name, uint32_t key, uint32_t value, uint32_t entries, const void *opts)',
     ),
     mapLookup: bind<(fd: number, key: Uint8Array | null, value: Uint8Array) => number>(

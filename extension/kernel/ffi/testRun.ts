@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import type { TestRunOutcome, TestRunRequest } from '../libbpf/port.ts';
+import type { LiveRunRequest, TestRunOutcome, TestRunRequest } from '../libbpf/port.ts';
 import { copyOut, nativeCopy } from './memory.ts';
 
 const optsBytes = 80; // struct bpf_test_run_opts
@@ -81,5 +81,32 @@ export async function runTestInBackground(
     return prepared.outcome(result);
   } finally {
     prepared.free();
+  }
+}
+
+const liveFrames = 1 << 1; // BPF_F_TEST_XDP_LIVE_FRAMES
+
+/** Never repeated after EINTR: the frames that were sent are on their way. No output may be asked for. */
+export async function runLive(
+  call: (opts: Uint8Array) => Promise<number>,
+  { data, ctx, frames, batch }: LiveRunRequest,
+): Promise<{ result: number; durationNs: number }> {
+  const dataIn = nativeCopy(data);
+  const ctxIn = nativeCopy(ctx);
+  const opts = Buffer.alloc(optsBytes);
+  opts.writeBigUInt64LE(BigInt(optsBytes), 0);
+  opts.writeBigUInt64LE(dataIn, 8);
+  opts.writeUInt32LE(data.length, 24);
+  opts.writeBigUInt64LE(ctxIn, 32);
+  opts.writeUInt32LE(ctx.length, 48);
+  opts.writeInt32LE(frames, 60);
+  opts.writeUInt32LE(liveFrames, 68);
+  opts.writeUInt32LE(batch, 76);
+  try {
+    const result = await call(opts);
+    return { result, durationNs: opts.readUInt32LE(64) };
+  } finally {
+    koffi.free(dataIn);
+    koffi.free(ctxIn);
   }
 }

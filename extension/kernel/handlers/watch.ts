@@ -11,16 +11,22 @@ type WatchHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/watch'>;
 /** A burst of notifications (a veth pair brings a dozen) becomes one event. */
 const settleMs = 30;
 
+/** How often to look for what brings no notification: a link that somebody ended, or gave another program. */
+const lookMs = 1000;
+
 /**
  * Netlink notifications become `interfaces/changed`, and `attachment/lost` for what ended without our asking. Namespaces
  * other than its own are watched from when they are asked for until they are not any more: a socket in one keeps it alive.
  */
 export function watchInterfaces(context: Context): { handlers: WatchHandlers; stop(): void } {
-  const own = watchOne(context, () => {
+  const look = (): void => {
     const links = context.netlink.links();
     if (typeof links !== 'number') reportLost(context, links);
     context.emit('interfaces/changed', {});
-  });
+  };
+  const own = watchOne(context, look);
+  const looking = setInterval(() => context.attachments.changedBehindUs() && look(), lookMs);
+  looking.unref();
   const others = new Map<string, { stop(): void }>();
   const watch = (netns: string): { netns: string; problem: string } | undefined => {
     const opened = context.system.inNetns(netnsPath(netns), () =>
@@ -44,6 +50,7 @@ export function watchInterfaces(context: Context): { handlers: WatchHandlers; st
       },
     },
     stop: () => {
+      clearInterval(looking);
       own?.stop();
       for (const each of others.values()) each.stop();
     },
@@ -68,10 +75,10 @@ function watchOne(context: Context, changed: () => void): { stop(): void } | und
   );
 }
 
-/** A link that somebody detached by force brings no notification: every look at the interfaces looks for that too. */
 export function reportLost(context: Context, links: readonly LinkRecord[]): void {
-  for (const { attachment, reason } of context.attachments.lost(links)) {
-    if (attachment.directory !== undefined && !('problem' in context.pins)) context.pins.remove(attachment.directory);
+  for (const { attachment, reason, lives } of context.attachments.lost(links)) {
+    const { directory } = attachment;
+    if (directory !== undefined && !lives && !('problem' in context.pins)) context.pins.remove(directory);
     context.guards.cancel(attachment.handle);
     context.attachments.release(attachment.handle);
     context.emit('attachment/lost', { attachment: attachment.handle, iface: attachment.iface, reason });

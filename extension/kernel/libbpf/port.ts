@@ -51,6 +51,12 @@ export interface Libbpf {
   /** Runs on another thread, so that a long run blocks nothing. */
   testRunInBackground(programFd: number, request: TestRunRequest): Promise<TestRunOutcome>;
 
+  /** BPF_F_TEST_XDP_LIVE_FRAMES, on another thread: frames that were sent are not sent again, whatever is answered. */
+  runLive(programFd: number, request: LiveRunRequest): Promise<{ result: number; durationNs: number }>;
+
+  /** A map of its own: an fd. bpf_map_create(), libbpf ≥ 0.7. */
+  createMap(definition: MapDefinition): number;
+
   /** Copies one value into `value`. `key` undefined for queues and stacks (the head). */
   mapLookup(fd: number, key: Uint8Array | undefined, value: Uint8Array): number;
   mapUpdate(fd: number, key: Uint8Array | undefined, value: Uint8Array, flags: number): number;
@@ -196,6 +202,24 @@ export interface TestRunRequest {
   outBytes: number;
   ctx?: Uint8Array | undefined;
   repeat: number;
+}
+
+export interface LiveRunRequest {
+  data: Uint8Array;
+  ctx: Uint8Array;
+  frames: number;
+  /** 0: the kernel's default, 64. */
+  batch: number;
+}
+
+export interface MapDefinition {
+  /** enum bpf_map_type. */
+  type: number;
+  name: string;
+  keySize: number;
+  valueSize: number;
+  maxEntries: number;
+  flags: number;
 }
 
 export interface TestRunOutcome {

@@ -31,10 +31,13 @@ export interface System {
   nowNs(): bigint;
 }
 
+/** Fixed from boot on: kernel/cpu.c, __cpu_possible_mask. */
+let possible: number[] | undefined;
+
 /** The parts that are files. */
 export const fileSystem: Omit<System, 'driver' | 'onCpu' | 'inNetns'> = {
   capabilities: () => capabilitiesOfStatus(readFileSync('/proc/self/status', 'utf8'), 'CapEff'),
-  possibleCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8')),
+  possibleCpus: () => (possible ??= parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8'))),
   onlineCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
   lifelines: (peers) => {

@@ -10,9 +10,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** What bpf_printk wrote during `work`, or why that cannot be read. */
+/** Listens to bpf_printk. */
 export interface PrintkCapture {
-  during<T>(work: () => T): { outcome: T; lines?: string[]; problem?: string };
+  /** The caller closes it. */
+  open(): PrintkTrace | { problem: string };
+}
+
+export interface PrintkTrace {
+  /** What this thread's programs printed since the last call. */
+  take(): string[];
+  close(): void;
 }
 
 const mountPoints = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
@@ -20,31 +27,39 @@ const event = 'events/bpf_trace/bpf_trace_printk';
 export const instancePrefix = 'xdp-vscode-';
 
 /**
- * An own tracefs instance for the time of one run, so that nobody else's trace is touched and nobody else's lines are
+ * An own tracefs instance for the time of a run, so that nobody else's trace is touched and nobody else's lines are
  * taken: its filter lets only this thread's lines in.
  */
 export function tracefsCapture(roots: readonly string[] = mountPoints): PrintkCapture {
   let runs = 0;
   return {
-    during: (work) => {
+    open: () => {
       const root = findTracefs(roots);
-      if (typeof root !== 'string') return { outcome: work(), problem: root.problem };
+      if (typeof root !== 'string') return root;
       runs++;
       const instance = join(root, 'instances', `${instancePrefix}${process.pid}-${runs}`);
+      const trace = join(instance, 'trace');
+      let problem: string | undefined;
       try {
         removeLeftovers(join(root, 'instances'));
         mkdirSync(instance);
+        problem = enable(instance);
       } catch (cause) {
-        return { outcome: work(), problem: refusedTrace(root, cause) };
+        problem = refusedTrace(root, cause);
       }
-      try {
-        const problem = enable(instance);
-        if (problem !== undefined) return { outcome: work(), problem };
-        const outcome = work();
-        return { outcome, lines: parseTrace(readFileSync(join(instance, 'trace'), 'utf8')) };
-      } finally {
-        removeInstance(instance);
+      if (problem !== undefined) {
+        if (existsSync(instance)) removeInstance(instance);
+        return { problem };
       }
+      return {
+        take: () => {
+          const lines = parseTrace(readFileSync(trace, 'utf8'));
+          // Opening it for writing empties it: Documentation/trace/ftrace.rst.
+          if (lines.length > 0) writeFileSync(trace, '');
+          return lines;
+        },
+        close: () => removeInstance(instance),
+      };
     },
   };
 }

@@ -6,6 +6,7 @@ import { sessionPeers } from './lifelines.ts';
 import { Emitter } from '../emitter.ts';
 import type { KernelAccess } from '../kernelAccess.ts';
 import { adoptedMaps, loadedMaps } from '../maps/liveMaps.ts';
+import type { KeptProgram } from './kept.ts';
 import type { AttachmentRegistry, RegisteredAttachment } from './registry.ts';
 import { tcProgramOf } from '../bpfObject.ts';
 import { planReuse } from './reuseMaps.ts';
@@ -17,6 +18,7 @@ export class Attachments {
   readonly #access: KernelAccess;
   readonly #registry: AttachmentRegistry;
   readonly #events = new Emitter<AttachmentEvent>();
+  readonly #keptEvents = new Emitter<void>();
   readonly #watched = new WeakSet<HelperClient>();
   #live: LiveAttachment[] = [];
   /** What waits to be confirmed, and what it replaced. */
@@ -39,6 +41,11 @@ export class Attachments {
 
   onDidChange(listener: (event: AttachmentEvent) => void): { dispose(): void } {
     return this.#events.on(listener);
+  }
+
+  /** What is kept may be different now: something that no session holds was detached. */
+  onDidChangeKept(listener: () => void): { dispose(): void } {
+    return this.#keptEvents.on(listener);
   }
 
   /** Loads the object and attaches one program of it. On failure nothing stays loaded. */
@@ -87,7 +94,7 @@ export class Attachments {
     };
     if (request.guardSeconds !== undefined) this.#guarded.set(live, { previous: undefined });
     this.#live = [...this.#live, live];
-    await this.#registry.add(live, object.file);
+    await this.#registry.add(live, object.file, netns);
     this.#events.fire({ kind: 'attached', attachment: live });
     return live;
   }
@@ -148,13 +155,21 @@ export class Attachments {
   async #exchange(before: LiveAttachment, after: LiveAttachment): Promise<void> {
     this.#live = this.#live.map((each) => (each === before ? after : each));
     await this.#registry.remove(before);
-    if (after.object !== undefined) await this.#registry.add(after, after.object.file);
+    if (after.pin !== undefined) await this.#registry.forgetKept(before);
+    await this.#remember(after);
+  }
+
+  async #remember(live: LiveAttachment): Promise<void> {
+    await this.#registry.add(live, live.object?.file ?? '', live.netns);
   }
 
   /** A guarded attachment stays. Answers with the attachment, now with its pin where that was asked for. */
   async confirm(live: LiveAttachment): Promise<LiveAttachment> {
     const { pin } = await live.client.call('xdp/confirm', { attachment: live.attachment });
-    if (pin !== undefined) live.pin = pin;
+    if (pin !== undefined) {
+      live.pin = pin;
+      await this.#remember(live);
+    }
     return live;
   }
 
@@ -164,6 +179,7 @@ export class Attachments {
     if (live.loaded === undefined) return;
     const { pin } = await live.client.call('xdp/keep', { attachment: live.attachment, object: live.loaded.object });
     if (pin !== undefined) live.pin = pin;
+    await this.#remember(live);
     this.#events.fire({ kind: 'confirmed', attachment: live });
   }
 
@@ -205,7 +221,8 @@ export class Attachments {
       loaded: undefined,
     };
     this.#live = [...this.#live, live];
-    await this.#registry.add(live, '');
+    const record = (await this.#registry.kept()).find(({ progId }) => progId === live.progId);
+    await this.#registry.add(live, record?.file ?? '', netns);
     this.#events.fire({ kind: 'attached', attachment: live });
     return live;
   }
@@ -239,6 +256,7 @@ export class Attachments {
     await live.client.call('xdp/detach', { attachment: live.attachment });
     await closeObject(live);
     await this.#forget(live);
+    await this.#registry.forgetKept(live);
     this.#events.fire({ kind: 'detached', attachment: live });
   }
 
@@ -269,7 +287,16 @@ export class Attachments {
       },
     );
     if (registered) await this.#registry.remove(registered.key);
+    for (const each of detached) await this.#registry.forgetKept(each);
+    this.#keptEvents.fire();
     return detached;
+  }
+
+  /** What this user kept attached and this session does not hold. Asks nobody for a password. */
+  async kept(): Promise<KeptProgram[]> {
+    const { findKept } = await import('./kept.ts');
+    const found = await findKept(this.#access, this.#registry);
+    return found.filter(({ progId }) => this.#live.every((live) => live.progId !== progId));
   }
 
   /** Detaches everything that is not kept. Called when the session ends. */
@@ -345,7 +372,10 @@ export class Attachments {
       case 'confirmed':
         this.#guarded.delete(live);
         this.#events.fire({ kind: 'confirmed', attachment: live });
-        if (previous !== undefined) await closeObject(previous);
+        if (previous !== undefined) {
+          await closeObject(previous);
+          await this.#registry.forgetKept(previous);
+        }
         return;
       case 'reverted':
         this.#guarded.delete(live);

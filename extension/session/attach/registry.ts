@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { AttachedProgram, Attachment } from '../../protocol/kernel.ts';
+import * as v from 'valibot';
+import { type AttachedProgram, type Attachment, XdpModeSchema } from '../../protocol/kernel.ts';
 
 /** Who started this session: it decides how another session asks it to let go. */
 export type HolderKind = 'cli' | 'vscode';
@@ -16,6 +17,20 @@ export interface RegisteredAttachment {
   /** Asks a foreground `xdp attach` to end. A VS Code window is never asked: it is told by its lost attachment. */
   stop: (() => void) | undefined;
 }
+
+/** What outlives its session: pinned under the BPF file system, as this user remembers it. */
+const KeptSchema = v.object({
+  version: v.literal(1),
+  /** Ids begin anew with each boot. */
+  bootId: v.string(),
+  progId: v.number(),
+  program: v.string(),
+  iface: v.string(),
+  mode: XdpModeSchema,
+  netns: v.optional(v.string()),
+  file: v.string(),
+});
+export type KeptRecord = v.InferOutput<typeof KeptSchema>;
 
 interface Record {
   version: 1;
@@ -42,7 +57,8 @@ export class AttachmentRegistry {
     this.#folder = folder;
   }
 
-  async add(attachment: Attachment, file: string): Promise<void> {
+  async add(attachment: Attachment, file: string, netns?: string): Promise<void> {
+    if (attachment.pin !== undefined) await this.#addKept(attachment, file, netns);
     const startTime = await processStartTime(process.pid);
     if (startTime === undefined) return;
     const record: Record = {
@@ -55,15 +71,37 @@ export class AttachmentRegistry {
       iface: attachment.iface,
       file,
     };
-    // A convenience for other sessions: that it cannot be kept is no reason to fail an attachment.
+    await this.#write(this.#path(attachment), record);
+  }
+
+  async #addKept({ progId, program, iface, mode }: Attachment, file: string, netns?: string): Promise<void> {
+    const record: KeptRecord = { version: 1, bootId: await bootId(), progId, program, iface, mode, netns, file };
+    await this.#write(this.#keptPath({ progId }), record);
+  }
+
+  /** A convenience for other sessions: that it cannot be kept is no reason to fail an attachment. */
+  async #write(file: string, record: object): Promise<void> {
     if (!(await this.#prepare())) return;
     const temporary = path.join(this.#folder, `.${randomUUID()}`);
     try {
       await writeFile(temporary, JSON.stringify(record), { mode: 0o600, flag: 'wx' });
-      await rename(temporary, this.#path(attachment));
+      await rename(temporary, file);
     } catch {
       await rm(temporary, { force: true }).catch(() => undefined);
     }
+  }
+
+  /** What was kept since this machine started, and may have ended since. */
+  async kept(): Promise<KeptRecord[]> {
+    if (!(await this.#isOurs())) return [];
+    const now = await bootId();
+    const names = (await readdir(this.#folder).catch(() => [])).filter((name) => name.startsWith(keptPrefix));
+    const records = await Promise.all(names.map((name) => readKept(path.join(this.#folder, name))));
+    return records.flatMap((record) => (record?.bootId === now ? [record] : []));
+  }
+
+  async forgetKept(key: { progId: number }): Promise<void> {
+    if (await this.#isOurs()) await rm(this.#keptPath(key), { force: true }).catch(() => undefined);
   }
 
   async remove(key: { progId: number }): Promise<void> {
@@ -96,6 +134,10 @@ export class AttachmentRegistry {
       });
     }
     return found;
+  }
+
+  #keptPath({ progId }: { progId: number }): string {
+    return path.join(this.#folder, `${keptPrefix}${progId}.json`);
   }
 
   #path({ progId }: { progId: number }): string {
@@ -147,6 +189,21 @@ function ownsFolder(folder: string, uid: number): boolean {
     return path.isAbsolute(folder) && info.isDirectory() && info.uid === uid;
   } catch {
     return false;
+  }
+}
+
+const keptPrefix = 'kept-';
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+}
+
+async function readKept(file: string): Promise<KeptRecord | undefined> {
+  try {
+    const parsed = v.safeParse(KeptSchema, JSON.parse(await readFile(file, 'utf8')));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,17 +4,10 @@ import { toHex } from '../../core/packet/hex.ts';
 import { xdpMdFields } from '../../core/xdp.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { BpfObject } from '../bpfObject.ts';
+import type { EngineDifference } from '../packetTest/engine.ts';
 import { runPacketVm } from './vm.ts';
 import type { OpenMap } from '../maps/maps.ts';
 import { type MapChanges, runPacket, type RunRequest, type RunResult } from '../run/run.ts';
-
-/** One thing that kernel and machine do not agree on. JSON values. */
-export interface EngineDifference {
-  /** `action`, `packetOut`, `metadataOut`, `ctxOut.data`, `maps.NAME[KEY]`. */
-  what: string;
-  kernel: Value;
-  vm: Value;
-}
 
 export interface BothResult {
   kernel: RunResult;

@@ -68,8 +68,8 @@ export function inputsOf(context: RunContext, possibleCpus: readonly number[]): 
 }
 
 export function requestOf(program: string, packet: Uint8Array, context: RunContext): XdpRequest {
-  const { metadata, ingressIfindex, rxQueueIndex } = context;
-  return { program, packet, metadata, ingressIfindex, rxQueueIndex };
+  const { metadata, ingressIfindex, rxQueueIndex, linearBytes } = context;
+  return { program, packet, metadata, ingressIfindex, rxQueueIndex, linearBytes };
 }
 
 /** Types and options of the running kernel, where the object asks for them. */

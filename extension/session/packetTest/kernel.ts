@@ -1,28 +1,23 @@
 import { XdpError } from '../../core/errors.ts';
-import {
-  diffPages,
-  entryValueBytes,
-  indexByKey,
-  keyAt,
-  keyText,
-  type RawPage,
-  valueAt,
-} from '../../core/maps/entries.ts';
-import type { Layout } from '../../core/maps/layout.ts';
+import { indexByKey, keyText, valueAt } from '../../core/maps/entries.ts';
 import type { MapSchema } from '../../core/maps/schema.ts';
+import { type EventSnapshot, isEventMap } from '../../core/packetTest/matchEvents.ts';
 import type { MapSnapshot } from '../../core/packetTest/matchMaps.ts';
-import type { HelperClient } from '../../kernel/client.ts';
-import type { LoadedObject, TestRunReply } from '../../protocol/kernel.ts';
+import { errorOfHelper, type HelperClient } from '../../kernel/client.ts';
+import type { KernelContract, LoadedObject, TestStepReply, TestWrite } from '../../protocol/kernel.ts';
+import type { ParamsOf, ResultOf } from '../../protocol/rpc.ts';
 import type { BpfObject } from '../bpfObject.ts';
-import { isListable, type OpenMap, openLoadedMap, readMap } from '../maps/maps.ts';
-import type { StepOutcome, StepRequest, TestEngine, TestInstance, TestRequest } from './engine.ts';
-import { splitOutput, testRun } from '../run/run.ts';
+import { isListable, openLoadedMap } from '../maps/maps.ts';
+import { callsHelper, helperNumbers } from '../run/helperCalls.ts';
+import { inputOf, splitOutput, testRun } from '../run/run.ts';
+import type { StepOutcome, TestEngine, TestInstance, TestOutcome, TestRequest } from './engine.ts';
+import { type KernelMap, maxRestoredBytes, pageBytes, restoringOf } from './restoring.ts';
 
 /** Runs packet tests with BPF_PROG_TEST_RUN, through the helper. */
 export function kernelTestEngine(client: HelperClient): TestEngine {
   let interfaces: Promise<ReadonlyMap<string, number>> | undefined;
   return {
-    open: (object, program) => KernelInstance.open(client, object, program),
+    open: (object, program, others) => KernelInstance.open(client, object, [program, ...others]),
     interfaceIndex: async (name) => {
       interfaces ??= client
         .call('interfaces/list', {})
@@ -39,52 +34,41 @@ export function kernelTestEngine(client: HelperClient): TestEngine {
 
 /** More entries than this are not read; what large maps hold is asked for by other means. */
 const maxReadEntries = 100_000;
-/** Reading more than this after every test costs more than loading the object again. Bytes; entries. */
-const maxRestoredBytes = 512 << 10;
-const maxRestoredEntries = 65_536;
-
-/** How a map becomes as it was after loading. */
-type Restoring =
-  /** It is read after each test, and what differs is written back. */
-  | 'compare'
-  /** No program can change it: only what a test put in has to go. */
-  | 'undo'
-  | 'none'
-  /** It keeps state that cannot be seen or written: the whole object is loaded again. */
-  | 'reload';
-
-interface KernelMap extends OpenMap {
-  restoring: Restoring;
-  /** Absent where the map cannot be listed. */
-  initial: RawPage | undefined;
-}
-
 /**
  * One loaded object. Loading takes milliseconds, restoring maps a fraction of one: so between tests the maps are set back to
  * what they held after loading, and the object is loaded again only where that cannot be done.
  *
- * All calls of a test are sent at once: the helper answers calls that need no waiting in the order in which they come.
+ * Many tests are one message to the helper, which remembers what the maps held and sets them back after each.
  */
 class KernelInstance implements TestInstance {
   readonly #client: HelperClient;
   readonly #object: BpfObject;
-  readonly #program: string;
+  readonly #programs: readonly [string, ...string[]];
   #loaded: LoadedObject;
   #maps: Map<string, KernelMap>;
   #used = false;
-  /** What the last test left behind, to be put right before the next. */
-  #repairs: (() => Promise<unknown>)[] = [];
+  /** The maps cannot be set back any more. */
+  #spoilt = false;
 
-  private constructor(client: HelperClient, object: BpfObject, program: string, state: InstanceState) {
+  private constructor(
+    client: HelperClient,
+    object: BpfObject,
+    programs: readonly [string, ...string[]],
+    state: InstanceState,
+  ) {
     this.#client = client;
     this.#object = object;
-    this.#program = program;
+    this.#programs = programs;
     this.#loaded = state.loaded;
     this.#maps = state.maps;
   }
 
-  static async open(client: HelperClient, object: BpfObject, program: string): Promise<KernelInstance> {
-    return new KernelInstance(client, object, program, await load(client, object, program));
+  static async open(
+    client: HelperClient,
+    object: BpfObject,
+    programs: readonly [string, ...string[]],
+  ): Promise<KernelInstance> {
+    return new KernelInstance(client, object, programs, await load(client, object, programs));
   }
 
   get schemas(): ReadonlyMap<string, MapSchema> {
@@ -102,66 +86,139 @@ class KernelInstance implements TestInstance {
     await this.#client.call('object/close', { object: this.#loaded.object });
   }
 
-  async runTest(request: TestRequest): Promise<StepOutcome[]> {
-    if (this.#used && [...this.#maps.values()].some((map) => map.restoring === 'reload')) await this.#reload();
-    this.#used = true;
-    const sent = new Sent();
-    for (const repair of this.#repairs) void sent.add(repair());
-    this.#repairs = [];
+  async runTests(requests: readonly TestRequest[]): Promise<TestOutcome[]> {
+    const outcomes: TestOutcome[] = [];
+    while (outcomes.length < requests.length) {
+      if (this.#spoilt || (this.#used && this.#reloads)) await this.#reload();
+      this.#used = true;
+      outcomes.push(...(await this.#runTogether(requests.slice(outcomes.length))));
+    }
+    return outcomes;
+  }
+
+  get #reloads(): boolean {
+    return [...this.#maps.values()].some(({ restoring }) => restoring === 'reload');
+  }
+
+  /** As many of the first tests as can run on this instance. */
+  async #runTogether(requests: readonly TestRequest[]): Promise<TestOutcome[]> {
+    const tests: SentTest[] = [];
+    for (const request of requests) {
+      const sent = await this.#prepare(request);
+      tests.push(sent);
+      if ('problem' in sent) continue;
+      // A new inner map lives until its object is closed.
+      this.#spoilt = request.setup.some(({ value }) => !(value instanceof Uint8Array) && value.kind === 'newMap');
+      if (this.#spoilt || this.#reloads) break;
+    }
+    const sendable = tests.flatMap((test) => ('problem' in test ? [] : test.message));
+    const replies = sendable.length === 0 ? { tests: [] } : await this.#send(sendable);
+    const outcomes: TestOutcome[] = [];
+    for (const test of tests) {
+      if ('problem' in test) {
+        outcomes.push({ steps: [], problem: test.problem, durationMs: 0 });
+        continue;
+      }
+      const reply = replies.tests.shift();
+      if (reply === undefined) break;
+      const steps = reply.steps.map((step, index) => outcomeOf(step, test.reads[index], this.#sources));
+      const problem = reply.error === undefined ? undefined : errorOfHelper(reply.error);
+      outcomes.push({ steps, problem, durationMs: reply.durationMs });
+    }
+    if (replies.unrestored !== undefined) this.#spoilt = true;
+    return outcomes;
+  }
+
+  get #sources(): KernelMap[] {
+    return [...this.#maps.values()].filter(({ info }) => isEventMap(info.type));
+  }
+
+  async #prepare(request: TestRequest): Promise<SentTest> {
     try {
-      for (const entry of request.setup) void sent.add(this.#setUp(entry));
-      if (request.capturePrintk) await sent.done();
-      const outcomes = this.#runSteps(request, sent);
-      await outcomes.catch(() => undefined);
-      // In the order of sending: an entry that cannot be set is the cause, what the packet met then is not.
-      await sent.done();
-      const last = (await outcomes).at(-1)?.maps;
-      for (const map of this.#compared()) this.#repairs.push(...this.#restore(map, last?.get(map.info.name)?.page));
-      return await outcomes;
+      const reads = request.steps.map(({ readMaps }) => readMaps.map((name) => this.#mapNamed(name)));
+      const steps = request.steps.map(({ packet, context }, index) => ({
+        ...inputOf(packet, context),
+        reads: (reads[index] ?? []).filter(({ info }) => isListable(info.type)).map(({ info }) => info.id),
+      }));
+      const writes = await this.#writesOf(request.setup);
+      return { message: { writes, steps, capturePrintk: request.capturePrintk }, reads };
     } catch (error) {
-      await sent.ended();
-      // Where something failed on the way nobody knows what is to be restored.
-      await this.#reload();
+      if (error instanceof XdpError) return { problem: error };
       throw error;
     }
   }
 
-  #setUp({ map: name, key, value }: TestRequest['setup'][number]): Promise<unknown> {
-    const map = this.#mapNamed(name);
-    if (map.restoring === 'undo') this.#repairs.push(() => this.#client.call('map/delete', { map: map.ref, key }));
-    return this.#client.call('map/update', { map: map.ref, key, value, flags: 0 });
+  async #send(tests: TestMessage[]): Promise<ResultOf<KernelContract, 'program/runTests'>> {
+    const undo = [...this.#maps.values()].filter(({ restoring }) => restoring === 'undo');
+    return await this.#client.call('program/runTests', {
+      object: this.#loaded.object,
+      program: this.#programs[0],
+      tests,
+      events: this.#sources.map(({ info }) => info.id),
+      undo: undo.map(({ info }) => info.id),
+      readLimit: maxReadEntries,
+    });
   }
 
-  async #runSteps({ steps, capturePrintk }: TestRequest, sent: Sent): Promise<StepOutcome[]> {
-    const outcomes: Promise<StepOutcome>[] = [];
-    for (const [index, step] of steps.entries()) {
-      const reply = sent.add(this.#runOnce(step, capturePrintk));
-      // A run that captures what is printed waits for it: what follows must wait, too.
-      if (capturePrintk) await reply;
-      const isLast = index === steps.length - 1;
-      const wanted = new Set([
-        ...step.readMaps.map((name) => this.#mapNamed(name)),
-        ...(isLast ? this.#compared() : []),
-      ]);
-      const reads = [...wanted].map(async (map) => [map.info.name, await this.#read(map)] as const);
-      const snapshots = Promise.all(reads);
-      outcomes.push(sent.add(Promise.all([reply, snapshots]).then(([run, maps]) => outcomeOf(run, new Map(maps)))));
+  async measure(request: TestRequest, runs: { repeat: number; batches: number }): Promise<number[]> {
+    const last = request.steps.at(-1);
+    if (last === undefined) return [];
+    await this.#reload();
+    // What the packets do to the maps cannot be set back step by step.
+    this.#spoilt = true;
+    const before = await this.#prepare({ ...request, steps: request.steps.slice(0, -1) });
+    if ('problem' in before) throw before.problem;
+    // The maps are to stay as the packets before leave them.
+    await this.#client.call('object/remember', { object: this.#loaded.object, maps: [], limit: 0 });
+    const [first] = (await this.#send([before.message])).tests;
+    if (first?.error !== undefined) throw errorOfHelper(first.error);
+    const [program] = this.#programs;
+    const times: number[] = [];
+    for (let batch = 0; batch < runs.batches; batch++) {
+      const how = { repeat: runs.repeat, capturePrintk: false };
+      const reply = await testRun(
+        this.#client,
+        this.#loaded,
+        { program, packet: last.packet, context: last.context },
+        how,
+      );
+      times.push(reply.durationNs);
     }
-    return await Promise.all(outcomes);
+    return times;
   }
 
-  // Async, so that a context that is refused here fails like one that is refused there.
-  async #runOnce({ packet, context }: StepRequest, capturePrintk: boolean): Promise<TestRunReply> {
-    return await testRun(
-      this.#client,
-      this.#loaded,
-      { program: this.#program, packet, context },
-      { repeat: 1, capturePrintk },
-    );
+  async #writesOf(setup: TestRequest['setup']): Promise<TestWrite[]> {
+    const writes: TestWrite[] = [];
+    for (const { map: name, key, value } of setup) {
+      const map = this.#mapNamed(name);
+      const to = { map: map.info.id, key };
+      if (value instanceof Uint8Array) {
+        writes.push({ ...to, value });
+        continue;
+      }
+      switch (value.kind) {
+        case 'program':
+          writes.push({ ...to, value: idBytes(this.#programId(value.program)) });
+          break;
+        case 'map':
+          writes.push({ ...to, value: idBytes(this.#mapNamed(value.map).info.id) });
+          break;
+        case 'newMap': {
+          const { name: inner, type, keySize, valueSize, maxEntries, flags } = value.template;
+          const { object } = this.#loaded;
+          const definition = { object, name: inner, type, keySize, valueSize, maxEntries, flags };
+          const { id } = await this.#client.call('object/addMap', definition);
+          writes.push(...value.entries.map((entry) => ({ map: id, ...entry })), { ...to, value: idBytes(id) });
+        }
+      }
+    }
+    return writes;
   }
 
-  #compared(): KernelMap[] {
-    return [...this.#maps.values()].filter((map) => map.restoring === 'compare');
+  #programId(name: string): number {
+    const program = this.#loaded.programs.find((each) => each.name === name);
+    if (program === undefined) throw new XdpError('program-not-found', `${name} was not loaded.`);
+    return program.id;
   }
 
   #mapNamed(name: string): KernelMap {
@@ -170,31 +227,12 @@ class KernelInstance implements TestInstance {
     return map;
   }
 
-  async #read(map: KernelMap): Promise<MapSnapshot> {
-    const { schema } = map;
-    if (!isListable(map.info.type))
-      return { schema, page: { problem: `the kernel does not list what a ${map.info.type} holds.` } };
-    const page = await readMap(this.#client, map.ref, { maxEntries: maxReadEntries });
-    return { schema, page: page.truncated ? { problem: `it has more than ${maxReadEntries} entries.` } : page };
-  }
-
-  #restore({ ref, schema, initial }: KernelMap, now: MapSnapshot['page'] | undefined): (() => Promise<unknown>)[] {
-    if (initial === undefined || now === undefined || 'problem' in now) return [];
-    return changesSince(schema, initial, now).map(
-      ({ key, before }) =>
-        () =>
-          before === undefined
-            ? this.#client.call('map/delete', { map: ref, key })
-            : this.#client.call('map/update', { map: ref, key, value: before, flags: 0 }),
-    );
-  }
-
   async #reload(): Promise<void> {
     const old = this.#loaded.object;
-    const state = await load(this.#client, this.#object, this.#program);
+    const state = await load(this.#client, this.#object, this.#programs);
     this.#loaded = state.loaded;
     this.#maps = state.maps;
-    this.#repairs = [];
+    this.#spoilt = false;
     await this.#client.call('object/close', { object: old });
   }
 }
@@ -204,113 +242,72 @@ interface InstanceState {
   maps: Map<string, KernelMap>;
 }
 
-async function load(client: HelperClient, object: BpfObject, program: string): Promise<InstanceState> {
+async function load(client: HelperClient, object: BpfObject, programs: readonly string[]): Promise<InstanceState> {
   const loaded = await client.call('object/load', {
     elf: object.elf,
     name: object.name,
-    programs: [program],
+    programs: [...programs],
   });
   try {
     const opened = loaded.maps.map((info) => openLoadedMap(client, object, info));
-    const kinds = opened.map(restoringOf);
+    const asksRings = callsHelper(object.elf, [helperNumbers.ringbufQuery]);
+    const kinds = opened.map((map) => restoringOf(map, asksRings));
     const bytes = opened.reduce((sum, map, index) => sum + (kinds[index] === 'compare' ? pageBytes(map.schema) : 0), 0);
-    const maps = opened.map(async (map, index): Promise<[string, KernelMap]> => {
-      const restoring = kinds[index] === 'compare' && bytes > maxRestoredBytes ? 'reload' : (kinds[index] ?? 'none');
-      const listed = isListable(map.info.type) && restoring === 'compare';
-      const initial = listed ? await readMap(client, map.ref, { maxEntries: maxReadEntries }) : undefined;
-      return [map.info.name, { ...map, restoring, initial }];
+    const kinded = opened.map((map, index) => ({ ...map, restoring: kinds[index] ?? 'none' }));
+    // Comparing much after every test costs more than loading the object again.
+    const tooMuch = bytes > maxRestoredBytes;
+    const compared = kinded.filter(({ restoring }) => restoring === 'compare' && !tooMuch);
+    const remember = { object: loaded.object, maps: compared.map(({ info }) => info.id), limit: maxReadEntries };
+    const pages = (await client.call('object/remember', remember)).maps;
+    const maps = kinded.map((map): [string, KernelMap] => {
+      const page = pages.find(({ map: id }) => id === map.info.id);
+      const known = page !== undefined && page.problem === undefined && !page.more;
+      const restoring = map.restoring === 'compare' && !known ? 'reload' : map.restoring;
+      return [map.info.name, { ...map, restoring, initial: known ? page : undefined }];
     });
-    return { loaded, maps: new Map(await Promise.all(maps)) };
+    return { loaded, maps: new Map(maps) };
   } catch (error) {
     await client.call('object/close', { object: loaded.object });
     throw error;
   }
 }
 
-function restoringOf({ info, schema }: OpenMap): Restoring {
-  if (info.frozen) return 'none';
-  switch (info.type) {
-    case 'array':
-    case 'percpu_array':
-      return hasHiddenState(schema.value) ? 'reload' : 'compare';
-    case 'hash':
-    case 'percpu_hash':
-    case 'lru_hash':
-    case 'lru_percpu_hash':
-    case 'lpm_trie':
-      return hasHiddenState(schema.value) || info.maxEntries > maxRestoredEntries ? 'reload' : 'compare';
-    case 'devmap':
-    case 'devmap_hash':
-    case 'cpumap':
-      return 'undo';
-    case 'prog_array':
-    case 'array_of_maps':
-    case 'hash_of_maps':
-    case 'perf_event_array':
-    case 'xskmap':
-      return 'none';
-    default:
-      return 'reload';
-  }
+/** As the kernel shows what a prog array or a map of maps holds, and as the helper takes it. */
+function idBytes(id: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(id).buffer);
 }
 
-/** Timers, lists and trees of the kernel (`struct bpf_timer`, …): user space sees zeros there. A bpf_spin_lock is free again. */
-function hasHiddenState(layout: Layout | undefined): boolean {
-  switch (layout?.kind) {
-    case 'struct':
-    case 'union':
-      return (
-        (layout.name.startsWith('bpf_') && layout.name !== 'bpf_spin_lock') ||
-        layout.fields.some((field) => hasHiddenState(field.layout))
-      );
-    case 'array':
-      return hasHiddenState(layout.element);
-    default:
-      return false;
-  }
+interface TestMessage {
+  writes: TestWrite[];
+  steps: ParamsOf<KernelContract, 'program/runTests'>['tests'][number]['steps'];
+  capturePrintk: boolean;
 }
 
-/** Arrays are read whole, however little is in them. */
-function pageBytes(schema: MapSchema): number {
-  return /array/.test(schema.type) ? schema.maxEntries * (schema.keySize + entryValueBytes(schema)) : 0;
-}
+type SentTest = { message: TestMessage /** By step. */; reads: KernelMap[][] } | { problem: XdpError };
 
-/** Like diffPages; arrays hold the same keys in the same places, and may be large. */
-function changesSince(schema: MapSchema, before: RawPage, now: RawPage): { key: Uint8Array; before?: Uint8Array }[] {
-  if (!/array/.test(schema.type) || before.count !== now.count) return diffPages(schema, before, now);
-  if (Buffer.compare(before.values, now.values) === 0) return [];
-  const size = entryValueBytes(schema);
-  const changes: { key: Uint8Array; before: Uint8Array }[] = [];
-  for (let at = 0; at < before.values.length; at++) {
-    if (before.values[at] === now.values[at]) continue;
-    const index = Math.floor(at / size);
-    changes.push({ key: keyAt(schema, before, index), before: valueAt(schema, before, index) });
-    at = (index + 1) * size - 1;
-  }
-  return changes;
-}
-
-/** Calls on their way. A failure is reported by done(), in the order of sending, and by nothing else. */
-class Sent {
-  readonly #calls: Promise<unknown>[] = [];
-
-  add<T>(call: Promise<T>): Promise<T> {
-    call.catch(() => undefined);
-    this.#calls.push(call);
-    return call;
-  }
-
-  async ended(): Promise<void> {
-    await Promise.allSettled(this.#calls);
-  }
-
-  async done(): Promise<void> {
-    for (const result of await Promise.allSettled(this.#calls)) if (result.status === 'rejected') throw result.reason;
-  }
-}
-
-function outcomeOf(reply: TestRunReply, maps: StepOutcome['maps']): StepOutcome {
+function outcomeOf(
+  reply: TestStepReply,
+  reads: readonly KernelMap[] = [],
+  sources: readonly KernelMap[] = [],
+): StepOutcome {
   const { packetOut, metadataOut } = splitOutput(reply);
-  const printk = reply.printk ?? { problem: reply.printkProblem ?? 'it was not captured' };
-  return { retval: reply.retval, packetOut, metadataOut, printk, maps };
+  const problem = reply.printkProblem === undefined ? undefined : { problem: reply.printkProblem };
+  const pages = new Map(reply.maps.map((page) => [page.map, page]));
+  const maps = new Map<string, MapSnapshot>();
+  for (const { info, schema } of reads) {
+    const page = pages.get(info.id);
+    const unlisted = { problem: `the kernel does not list what a ${info.type} holds.` };
+    maps.set(info.name, { schema, page: page === undefined ? unlisted : readable(page) });
+  }
+  const events = new Map<string, EventSnapshot>();
+  for (const { info } of sources) {
+    const got = reply.events?.find(({ map }) => map === info.id);
+    if (got !== undefined && isEventMap(info.type)) events.set(info.name, { type: info.type, ...got });
+  }
+  return { retval: reply.retval, packetOut, metadataOut, printk: reply.printk ?? problem, maps, events };
+}
+
+function readable({ problem, more, ...page }: TestStepReply['maps'][number]): MapSnapshot['page'] {
+  if (problem !== undefined) return { problem };
+  return more ? { problem: `it has more than ${maxReadEntries} entries.` } : page;
 }

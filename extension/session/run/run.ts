@@ -7,6 +7,7 @@ import type { HelperClient } from '../../kernel/client.ts';
 import type { LoadedObject, TestRunReply } from '../../protocol/kernel.ts';
 import type { BpfObject } from '../bpfObject.ts';
 import { isListable, type OpenMap, openLoadedMap, readMap } from '../maps/maps.ts';
+import { callsHelper, printkHelpers } from './helperCalls.ts';
 
 /** What the program finds in its context. */
 export interface RunContext {
@@ -15,6 +16,8 @@ export interface RunContext {
   /** Bytes between data_meta and data: a multiple of 4, at most 252. */
   metadata?: Uint8Array;
   cpu?: number;
+  /** How many of the packet's bytes are in the linear part, the rest in fragments: data_end of ctx_in, kernel ≥ 5.18. */
+  linearBytes?: number;
 }
 
 export interface RunRequest {
@@ -84,18 +87,8 @@ export async function runPacket(client: HelperClient, object: BpfObject, request
       goesAnotherWay(request.packet, single.reply, single.next),
     maps: single.changes,
     printk: single.reply.printk ?? [],
-    printkProblem: callsPrintk(object.elf) ? single.reply.printkProblem : undefined,
+    printkProblem: callsHelper(object.elf, printkHelpers) ? single.reply.printkProblem : undefined,
   };
-}
-
-/** Does any instruction call bpf_trace_printk (6) or bpf_trace_vprintk (177)? Sections of code are aligned to 8 bytes. */
-function callsPrintk(elf: Uint8Array): boolean {
-  const call = 0x85;
-  for (let at = 0; at + 8 <= elf.length; at += 8) {
-    const isPlainCall = elf[at] === call && elf[at + 1] === 0 && elf[at + 2] === 0 && elf[at + 3] === 0;
-    if (isPlainCall && (elf[at + 4] === 6 || elf[at + 4] === 177) && elf[at + 5] === 0) return true;
-  }
-  return false;
 }
 
 async function onFreshInstance<T>(
@@ -129,30 +122,30 @@ export function testRun(
   request: Pick<RunRequest, 'program' | 'packet' | 'context'>,
   how: { repeat: number; capturePrintk: boolean },
 ): Promise<TestRunReply> {
-  const { context, packet } = request;
+  const { program, packet, context } = request;
+  return client.call('program/testRun', { object: loaded.object, program, ...inputOf(packet, context), ...how });
+}
+
+/** The bytes that the helper takes for a packet in its context. Throws `context-invalid`. */
+export function inputOf(packet: Uint8Array, context: RunContext): { data: Uint8Array; ctx?: Uint8Array; cpu?: number } {
   const metadata = context.metadata ?? new Uint8Array(0);
   const ctx = contextBytes(context, packet.length);
   const data = new Uint8Array(metadata.length + packet.length);
   data.set(metadata);
   data.set(packet, metadata.length);
-  return client.call('program/testRun', {
-    object: loaded.object,
-    program: request.program,
-    data,
-    ...(ctx ? { ctx } : {}),
-    ...(context.cpu === undefined ? {} : { cpu: context.cpu }),
-    ...how,
-  });
+  return { data, ...(ctx ? { ctx } : {}), ...(context.cpu === undefined ? {} : { cpu: context.cpu }) };
 }
 
 /**
- * ctx_in as net/bpf/test_run.c wants it: `data` is the metadata length, `data_end` the whole input, `data_meta` 0.
+ * ctx_in as net/bpf/test_run.c wants it: `data` is the metadata length, `data_end` the end of the linear part (as a rule
+ * the whole input, which the kernel cuts down to what fits), `data_meta` 0.
  * Absent when nothing was asked for, so that the program sees the kernel's own defaults.
  */
 function contextBytes(context: RunContext, packetLength: number): Uint8Array | undefined {
   const metadataLength = context.metadata?.length ?? 0;
-  const { ingressIfindex, rxQueueIndex } = context;
-  if (metadataLength === 0 && ingressIfindex === undefined && rxQueueIndex === undefined) return undefined;
+  const { ingressIfindex, rxQueueIndex, linearBytes } = context;
+  const isPlain = ingressIfindex === undefined && rxQueueIndex === undefined && linearBytes === undefined;
+  if (metadataLength === 0 && isPlain) return undefined;
   if (metadataLength % 4 !== 0 || metadataLength > 252) {
     throw new XdpError('context-invalid', `Metadata is ${metadataLength} bytes long.`, {
       fix: 'The kernel takes a multiple of 4 bytes, at most 252.',
@@ -163,10 +156,15 @@ function contextBytes(context: RunContext, packetLength: number): Uint8Array | u
       fix: 'Name the interface whose queue this is: the kernel looks the queue up there.',
     });
   }
+  if (linearBytes !== undefined && linearBytes > packetLength) {
+    throw new XdpError('context-invalid', `linear is ${linearBytes}, but the packet has ${packetLength} bytes.`, {
+      fix: "It says how many of the packet's bytes are in the linear part; the rest goes into fragments.",
+    });
+  }
   const bytes = new Uint8Array(24);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, metadataLength, true);
-  view.setUint32(4, metadataLength + packetLength, true);
+  view.setUint32(4, metadataLength + (linearBytes ?? packetLength), true);
   view.setUint32(12, ingressIfindex ?? 0, true);
   view.setUint32(16, rxQueueIndex ?? 0, true);
   return bytes;

@@ -1,6 +1,6 @@
 import { toErrorData } from '../../../core/errors.ts';
 import { TestFileInvalid } from '../../../core/packetTest/problems.ts';
-import type { TestResult } from '../../../core/packetTest/result.ts';
+import type { Difference, Failure, TestResult } from '../../../core/packetTest/result.ts';
 import { toHex } from '../../../core/packet/hex.ts';
 import type { FileReport } from '../../../session/packetTest/packetTest.ts';
 import { countOf, isGood, type Report, type Reporter } from './report.ts';
@@ -39,7 +39,8 @@ function fileJson(report: FileReport): unknown {
   };
 }
 
-function testJson({ name, place, status, skip, problem, durationMs, failures, steps }: TestResult): unknown {
+function testJson(result: TestResult): unknown {
+  const { name, place, status, skip, problem, durationMs, failures, steps, times } = result;
   return {
     name,
     ok: status === 'passed' || status === 'skipped',
@@ -51,23 +52,37 @@ function testJson({ name, place, status, skip, problem, durationMs, failures, st
     ...(problem === undefined
       ? {}
       : {
-          error: { message: problem.message, fix: problem.fix, line: problem.place.line, column: problem.place.column },
+          error: {
+            message: problem.message,
+            fix: problem.fix,
+            ...(problem.engine === undefined ? {} : { engine: problem.engine }),
+            line: problem.place.line,
+            column: problem.place.column,
+          },
         }),
+    ...(times === undefined ? {} : { times }),
     packets: steps.map(({ action, packetIn, packetOut }) => ({
       action,
       packetIn: toHex(packetIn),
       packetOut: toHex(packetOut),
     })),
-    failures: failures.map(({ path, message, expected, actual, differences, place: at }) => ({
+    failures: failures.map(({ path, message, expected, actual, differences, sides, place: at }) => ({
       path,
       message,
       ...(expected === undefined ? {} : { expected }),
       ...(actual === undefined ? {} : { actual }),
-      ...(differences.length === 0 ? {} : { differences }),
+      ...(differences.length === 0
+        ? {}
+        : { differences: sides === undefined ? differences : differences.map((each) => sided(each, sides)) }),
       line: at.line,
       column: at.column,
     })),
   };
+}
+
+/** `{what, kernel, vm}`, as `xdp run --engine both` has it. */
+function sided({ what, expected, actual }: Difference, sides: NonNullable<Failure['sides']>): unknown {
+  return { what, [sides.expected]: expected, [sides.actual]: actual };
 }
 
 /** Microseconds are all that a clock across processes can mean. */

@@ -63,14 +63,14 @@ function caseContent(file: string, { status, skip, problem, failures }: TestResu
         [problem?.message, problem?.fix].filter((line) => line !== undefined).join('\n'),
       );
     case 'failed': {
-      const text = failures.flatMap(({ path, message, expected, actual, differences, place }) => [
+      const text = failures.flatMap(({ path, message, expected, actual, differences, sides, place }) => [
         `${file}:${place.line}:${place.column} ${path}`,
         message,
         ...(expected === undefined ? [] : [`expected: ${JSON.stringify(expected)}`]),
         ...(actual === undefined ? [] : [`actual:   ${JSON.stringify(actual)}`]),
         ...differences.map(
           ({ what, ...each }) =>
-            `  ${what}: expected ${JSON.stringify(each.expected)}, actual ${JSON.stringify(each.actual)}`,
+            `  ${what}: ${sides?.expected ?? 'expected'} ${JSON.stringify(each.expected)}, ${sides?.actual ?? 'actual'} ${JSON.stringify(each.actual)}`,
         ),
       ]);
       return element('failure', failures[0]?.message ?? '', text.join('\n'));

@@ -25,7 +25,7 @@ function describeTest(file: string, result: TestResult): string[] {
   const name = printable(result.name);
   switch (result.status) {
     case 'passed':
-      return [`  ✓ ${name}`];
+      return [`  ✓ ${name}${timeText(result)}`];
     case 'skipped':
       return [`  - ${name} (${printable(result.skip ?? 'skipped')})`];
     case 'error': {
@@ -43,6 +43,10 @@ function describeTest(file: string, result: TestResult): string[] {
   }
 }
 
+function timeText({ times }: TestResult): string {
+  return times === undefined ? '' : `  (${times.medianNs} ns, ${times.minNs} to ${times.maxNs})`;
+}
+
 function describeFailure(file: string, failure: Failure): string[] {
   return [
     `      ${where(file, failure.place)}  ${printable(failure.path)}`,
@@ -52,22 +56,25 @@ function describeFailure(file: string, failure: Failure): string[] {
 }
 
 /** Differences say more than two long values beside each other; where there are none, the values are shown. */
-function values({ differences, expected, actual }: Failure): string[] {
-  if (differences.length > 0) return describeDifferences(differences);
+function values({ differences, sides, expected, actual }: Failure): string[] {
+  if (differences.length > 0) return describeDifferences(differences, sides);
   if (expected === undefined && actual === undefined) return [];
   return [`        expected  ${text(expected)}`, `        actual    ${text(actual)}`];
 }
 
 const shownDifferences = 20;
 
-function describeDifferences(differences: readonly Difference[]): string[] {
+function describeDifferences(
+  differences: readonly Difference[],
+  sides: NonNullable<Failure['sides']> = { expected: 'expected', actual: 'actual' },
+): string[] {
   const shown = differences.slice(0, shownDifferences);
   const rows = shown.map(({ what, expected, actual }) => [printable(what), text(expected), text(actual)] as const);
   const width = (column: 0 | 1): number => Math.max(8, ...rows.map((row) => row[column].length));
   const [first, second] = [width(0), width(1)];
   const more = differences.length - shown.length;
   return [
-    `        ${''.padEnd(first)}  ${'expected'.padEnd(second)}  actual`,
+    `        ${''.padEnd(first)}  ${sides.expected.padEnd(second)}  ${sides.actual}`,
     ...rows.map(([what, expected, actual]) => `        ${what.padEnd(first)}  ${expected.padEnd(second)}  ${actual}`),
     ...(more > 0 ? [`        and ${more} more`] : []),
   ];

@@ -41,7 +41,7 @@ export const icmpHeaders: readonly HeaderSpec[] = [
       ...(['ts_ori', 'ts_rx', 'ts_tx'] as const).map((name) =>
         icmp.uint(name, 32, 0, 'Timestamp', 'Milliseconds since midnight UTC.', {
           when: { field: 'type', in: [13, 14] },
-          fromMachine: true,
+          notAsScapy: true,
         }),
       ),
       icmp.ipv4('gw', '0.0.0.0', 'Gateway', 'Use this router instead.', { when: { field: 'type', in: [5] } }),

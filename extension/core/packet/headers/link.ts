@@ -54,6 +54,7 @@ export const linkHeaders: readonly HeaderSpec[] = [
     next: { fields: ['type'] },
     under: [
       { lower: 'GRE', set: { proto: 0x6558 } },
+      { lower: 'GENEVE', set: { proto: 0x6558 } },
       // Scapy 2.5 builds VXLAN-GPE around Ethernet; plain VXLAN (no next protocol) is recognised by the rule of VXLAN itself.
       { lower: 'VXLAN', set: { flags: 12, NextProtocol: 3 }, match: { NextProtocol: 3 } },
     ],

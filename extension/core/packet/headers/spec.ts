@@ -16,7 +16,11 @@ export type FieldKind =
   | 'ipv4List'
   | 'ipv6List'
   | 'tcpOptions'
-  | 'packets'; // sub-packets of a family: IPv4 options, IPv6 options
+  | 'dhcpOptions'
+  | 'dnsName' // a domain name as text; bytes where it is encoded already (compressed)
+  | 'texts' // DNS character strings
+  | 'pppProtocol' // a number of one byte or two
+  | 'packets'; // sub-packets of a family: IPv4 options, IPv6 options, DNS records
 
 /** True of a header by the value of its fields, so that a form can evaluate it too. */
 export type Condition =
@@ -34,9 +38,11 @@ export type AutoRule =
   /** Length of this header: (bytes - minus) / unit, rounded up. */
   | { readonly kind: 'headerLength'; readonly unit: number; readonly minus?: number }
   /** Length in bytes of this header and all that follows, or of what follows, without padding. */
-  | { readonly kind: 'length'; readonly of: 'message' | 'payload' }
-  /** Length in bytes of one field. */
-  | { readonly kind: 'fieldLength'; readonly field: string; readonly plus?: number }
+  | { readonly kind: 'length'; readonly of: 'message' | 'payload'; readonly minus?: number }
+  /** Length of one field: bytes / unit, rounded down, + plus. */
+  | { readonly kind: 'fieldLength'; readonly field: string; readonly unit?: number; readonly plus?: number }
+  /** Bytes of this header that stand behind that field. */
+  | { readonly kind: 'tail'; readonly after: string }
   /** Number of elements of a list field, plus a constant, not below zero. `free`: another number is not wrong. */
   | { readonly kind: 'count'; readonly field: string; readonly plus?: number; readonly free?: boolean }
   | {
@@ -51,14 +57,26 @@ export type AutoRule =
       readonly when?: Condition;
     };
 
+/** value × unit + plus bytes, from a field before it. */
+export interface SizeByField {
+  readonly field: string;
+  readonly unit: number;
+  readonly plus?: number;
+}
+
 /** How long a field of variable length is. */
 export type SizeRule =
   /** To the end of the message. */
   | 'rest'
   /** To the end of the header, as its length field says. */
   | 'header'
-  /** value × unit + plus bytes, from a field before it. */
-  | { readonly field: string; readonly unit: number; readonly plus?: number };
+  /** The value says itself where it ends. */
+  | 'own'
+  /** As many sub-packets as a field before it says. */
+  | { readonly count: string }
+  /** These bytes where they stand there, else all to the end of the message. */
+  | { readonly prefix: Uint8Array }
+  | SizeByField;
 
 export interface FieldSpec {
   /** Scapy's name. Two fields may share it when their conditions exclude each other. */
@@ -74,6 +92,8 @@ export interface FieldSpec {
   readonly auto?: AutoRule;
   /** The field exists only then. */
   readonly when?: Condition;
+  /** The field exists only directly above that header. */
+  readonly above?: string;
   /** enum: the names by value, as Scapy spells them. */
   readonly names?: Readonly<Record<number, string>>;
   /** flags: from the least significant bit. One letter each (`"SA"`), or joined by `+` (`"MF+DF"`). */
@@ -81,28 +101,34 @@ export interface FieldSpec {
   /** How people write it. */
   readonly base?: 10 | 16;
   readonly size?: SizeRule;
-  /** Zero bytes follow up to a multiple of this many bytes. */
+  /** Zero bytes follow up to a multiple of this many bytes, of the field or of the header. */
   readonly pad?: number;
+  readonly padFrom?: 'field' | 'header';
   /** packets: which options may stand here. */
   readonly family?: OptionFamily;
-  /** Scapy's default is taken from the machine (its clock): ours is not. Addresses of every kind are so anyway. */
-  readonly fromMachine?: boolean;
+  /**
+   * Scapy's automatic value is another one: taken from the machine (its clock), or none at all where the RFC calls for
+   * one. Addresses of every kind are so anyway.
+   */
+  readonly notAsScapy?: boolean;
   /** Not on the wire: steers how its neighbours are written (`autopad`). */
   readonly phantom?: boolean;
 }
 
-export type OptionFamily = 'ipv4' | 'ipv6';
+export type OptionFamily = 'ipv4' | 'ipv6' | 'geneve' | 'pppoe' | 'dnsQuestion' | 'dnsRecord' | 'edns0';
 
 /** That this header may follow `lower`. */
 export interface Binding {
   readonly lower: string;
   /** What automatic fields of the lower header become. */
-  readonly set?: Readonly<Record<string, number | string>>;
+  readonly set?: Readonly<Record<string, number | string | Uint8Array>>;
   /** By which values of the lower header it is recognised; without it, by `set`. */
   readonly match?: Readonly<Record<string, number>>;
-  /** By a byte of its own: the first one, or the one at `peekAt`. */
+  /** By a byte of its own: the first one, or the one at `peekAt`; only by the bits of `peekMask`. */
   readonly peek?: number;
   readonly peekAt?: number;
+  /** Above 0xff: `peek` is two bytes. */
+  readonly peekMask?: number;
 }
 
 /** How the layer after this one is chosen. */
@@ -125,13 +151,30 @@ export interface HeaderSpec {
   readonly label: string;
   readonly rfc: string;
   readonly help: string;
-  /** `option`s stand inside a `packets` field; `payload`s have no header. */
-  readonly role: 'link' | 'network' | 'extension' | 'transport' | 'control' | 'tunnel' | 'payload' | 'option';
+  /**
+   * `option`s stand inside a `packets` field; `payload`s have no header. `application`s are guessed from a port: what
+   * cannot be read as one is payload, and nothing is wrong with it.
+   */
+  readonly role:
+    | 'link'
+    | 'network'
+    | 'extension'
+    | 'transport'
+    | 'control'
+    | 'tunnel'
+    | 'application'
+    | 'payload'
+    | 'option';
   readonly fields: readonly FieldSpec[];
   /** The header's own length: value × unit + plus bytes. */
   readonly headerLength?: { readonly field: string; readonly unit: number; readonly plus?: number };
   /** The field that ends the message; bytes after it are padding. `openIfZero`: then zero means "to the end". */
-  readonly extent?: { readonly field: string; readonly of: 'message' | 'payload'; readonly openIfZero?: Condition };
+  readonly extent?: {
+    readonly field: string;
+    readonly of: 'message' | 'payload';
+    readonly plus?: number;
+    readonly openIfZero?: Condition;
+  };
   readonly next?: NextRule;
   readonly under?: readonly Binding[];
   /** Carries whatever that header carries, by the same fields (802.1Q like Ethernet, extension headers like IPv6). */
@@ -148,7 +191,12 @@ export interface HeaderSpec {
   };
 }
 
-type Extras = Partial<Omit<FieldSpec, 'name' | 'label' | 'help' | 'rfc' | 'kind' | 'bits' | 'default'>>;
+/** The rule of a field whose length another one says. */
+export function sizeByField({ size }: FieldSpec): SizeByField | undefined {
+  return typeof size === 'object' && 'field' in size ? size : undefined;
+}
+
+type Extras = Partial<Omit<FieldSpec, 'name' | 'label' | 'help' | 'rfc' | 'kind' | 'bits'>>;
 
 /** Field constructors that share one RFC reference, so that a table reads like the RFC's own list. */
 export function fieldsOf(rfc: string) {
@@ -216,6 +264,10 @@ export function fieldsOf(rfc: string) {
     ipv4List: list('ipv4List'),
     ipv6List: list('ipv6List'),
     tcpOptions: list('tcpOptions'),
+    dhcpOptions: list('dhcpOptions'),
     packets: list('packets'),
+    dnsName: (name: string, value: string, label: string, help: string, extras: Extras = {}): FieldSpec =>
+      field('dnsName')(name, 0, value, label, help, { size: 'own', ...extras }),
+    texts: list('texts'),
   };
 }

@@ -55,7 +55,8 @@ export interface PerfEvent {
 /** Everything beyond registers that helpers work on. One a machine. */
 export interface World {
   readonly memory: Memory;
-  readonly maps: readonly VmMap[];
+  /** Those of the object, then those that a user added. */
+  readonly maps: VmMap[];
   readonly frame: Frame;
   /** ingress_ifindex, rx_queue_index, egress_ifindex of the running packet. */
   context: { ingressIfindex: number; rxQueueIndex: number; egressIfindex: number };

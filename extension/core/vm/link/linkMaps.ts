@@ -14,19 +14,20 @@ export function linkMaps(elf: ElfFile, object: ObjectSpec, options: LinkOptions,
     const initial = spec.globalData ? initialBytes(elf, spec, kconfig) : undefined;
     return {
       spec,
-      definition: definitionOf(spec, object.btf, options),
+      definition: definitionOf(spec, object.btf, options.cpuCount),
       initial,
       references: references.get(spec.name) ?? [],
     };
   });
 }
 
-function definitionOf(spec: MapSpec, btf: Btf | undefined, options: LinkOptions): MapDefinition {
+/** What the kernel would make of a map. */
+export function definitionOf(spec: MapSpec, btf: Btf | undefined, cpuCount: number): MapDefinition {
   const { name, type, keySize, flags } = spec;
   let { valueSize, maxEntries } = spec;
   // libbpf fills in what it can: libbpf.c, map_set_def_max_entries() and adjust_ringbuf_sz().
   if (type === 'perf_event_array') {
-    if (maxEntries === 0) maxEntries = options.cpuCount;
+    if (maxEntries === 0) maxEntries = cpuCount;
     if (valueSize === 0) valueSize = 4;
   }
   if (type === 'ringbuf') maxEntries = ringBytes(maxEntries);

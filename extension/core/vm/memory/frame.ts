@@ -34,11 +34,11 @@ export class Frame {
     this.hardStart = memory.allocate(pageBytes, () => tag.packet);
   }
 
-  /** A fresh frame with this packet. Bytes around it are zero. */
-  set(packet: Uint8Array, metadata: Uint8Array): void {
+  /** A fresh frame with this packet, of which at most `linearBytes` are not in fragments. Bytes around it are zero. */
+  set(packet: Uint8Array, metadata: Uint8Array, linearBytes = packet.length): void {
     const { bytes } = this.memory;
     bytes.fill(0, this.hardStart, this.hardStart + pageBytes);
-    const linear = Math.min(packet.length, pageBytes - headroom - sharedInfoBytes);
+    const linear = Math.min(packet.length, linearBytes, pageBytes - headroom - sharedInfoBytes);
     this.data = this.hardStart + headroom;
     this.dataMeta = this.data - metadata.length;
     this.dataEnd = this.data + linear;

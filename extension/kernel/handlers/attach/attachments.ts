@@ -82,22 +82,39 @@ export class AttachmentStore {
     attachment.releaseObject();
   }
 
+  /** Did a link end, or get another program, without a notification of the kernel's? One system call for each. */
+  changedBehindUs(): boolean {
+    return this.all().some(({ linkFd, programId }) => {
+      const info = linkFd === undefined ? undefined : this.#libbpf.linkInfo(linkFd);
+      if (info === undefined || typeof info === 'number') return false;
+      return info.ifindex === 0 || info.programId !== programId;
+    });
+  }
+
   /** Attachments that ended without our asking. `links`: the interfaces as they are now. */
-  lost(links: readonly LinkRecord[]): { attachment: StoredAttachment; reason: string }[] {
-    return this.all().flatMap((attachment) => {
+  lost(links: readonly LinkRecord[]): LostAttachment[] {
+    return this.all().flatMap((attachment): LostAttachment[] => {
+      const { iface, program, programId, linkFd } = attachment;
       const link = links.find((candidate) => candidate.ifindex === attachment.ifindex);
-      const there = link?.xdp.some(({ programId }) => programId === attachment.programId) === true;
-      if (there) return [];
-      if (attachment.linkFd !== undefined) {
-        const info = this.#libbpf.linkInfo(attachment.linkFd);
-        // A link that still has an interface lives on, in another network namespace.
-        if (typeof info !== 'number' && info.ifindex !== 0) return [];
+      if (link?.xdp.some((one) => one.programId === programId) === true) return [];
+      const info = linkFd === undefined ? undefined : this.#libbpf.linkInfo(linkFd);
+      if (info !== undefined && typeof info !== 'number' && info.ifindex !== 0) {
+        // A link that still has its interface and program lives on, in another network namespace.
+        if (info.programId === programId) return [];
+        return [{ attachment, lives: true, reason: `Another session replaced ${program} on ${iface}` }];
       }
       const reason =
         link === undefined
-          ? `The interface ${attachment.iface} is gone, and the attachment of ${attachment.program} with it`
-          : `Somebody else detached or replaced ${attachment.program} on ${attachment.iface}`;
-      return [{ attachment, reason }];
+          ? `The interface ${iface} is gone, and the attachment of ${program} with it`
+          : `Somebody else detached or replaced ${program} on ${iface}`;
+      return [{ attachment, lives: false, reason }];
     });
   }
+}
+
+export interface LostAttachment {
+  attachment: StoredAttachment;
+  reason: string;
+  /** The link is there, with another program: its pins are somebody's. */
+  lives: boolean;
 }

@@ -20,7 +20,10 @@ import { ObjectStore } from '../object/objects.ts';
 import type { PinDirectory } from './pins.ts';
 import { capturePrints } from '../trace/prints.ts';
 import { replaceHandlers } from './replace.ts';
-import { testRunHandlers } from '../testRun.ts';
+import { liveHandlers } from '../run/live.ts';
+import { openHandlers } from '../run/open.ts';
+import { stepHandlers } from '../run/steps.ts';
+import { testRunHandlers } from '../run/testRun.ts';
 import { traceHandlers } from '../trace/trace.ts';
 import { statsHandlers } from '../stats.ts';
 import { watchInterfaces } from '../watch.ts';
@@ -59,6 +62,9 @@ export function createHandlers(ports: Ports): KernelService {
       hello: () => hello(context),
       ...loadHandlers(context),
       ...testRunHandlers(context),
+      ...stepHandlers(context),
+      ...liveHandlers(context),
+      ...openHandlers(context),
       ...attachHandlers(context),
       ...replaceHandlers(context),
       ...guardHandlers(context),

@@ -30,10 +30,36 @@ export interface StoredObject {
   readonly btfFd: number;
 }
 
+export interface RememberedMap {
+  count: number;
+  keys: Uint8Array;
+  values: Uint8Array;
+}
+
+/** Or why a map cannot be listened to. */
+export type StoredReaders = Map<number, EventReader | { problem: string }>;
+
+export interface EventReader {
+  /** What came since the last call, without waiting. `result`: -errno of what went wrong on the way. */
+  take(): { result: number; records: { cpu?: number; data: Uint8Array }[]; lost: number };
+  close(): void;
+}
+
+interface Entry {
+  stored: StoredObject;
+  object: Pick<BpfObject, 'close'>;
+  /** Maps that were made for it after loading. */
+  addedFds: number[];
+  readers: StoredReaders;
+  remembered: Map<number, RememberedMap>;
+  users: number;
+  closing: boolean;
+}
+
 /** Loaded objects by the handles that clients hold. Closing frees every fd. */
 export class ObjectStore {
   readonly #libbpf: Libbpf;
-  readonly #objects = new Map<number, { stored: StoredObject; object: BpfObject; users: number; closing: boolean }>();
+  readonly #objects = new Map<number, Entry>();
   #lastHandle = 0;
 
   constructor(libbpf: Libbpf) {
@@ -57,8 +83,47 @@ export class ObjectStore {
     });
     this.#lastHandle++;
     const stored = { handle: this.#lastHandle, name, programs, maps, btfFd: object.btfFd() };
-    this.#objects.set(stored.handle, { stored, object, users: 0, closing: false });
+    return this.#keep(stored, object);
+  }
+
+  /** Takes ownership of the fds of a program that is loaded already, and of its maps. */
+  addOpened(opened: Omit<StoredObject, 'handle' | 'btfFd'>): StoredObject {
+    this.#lastHandle++;
+    const fds = [...opened.programs, ...opened.maps].map(({ fd }) => fd);
+    const close = (): void => {
+      for (const fd of fds) this.#libbpf.close(fd);
+    };
+    return this.#keep({ ...opened, handle: this.#lastHandle, btfFd: -1 }, { close });
+  }
+
+  #keep(stored: StoredObject, object: Entry['object']): StoredObject {
+    this.#objects.set(stored.handle, {
+      stored,
+      object,
+      addedFds: [],
+      readers: new Map(),
+      remembered: new Map(),
+      users: 0,
+      closing: false,
+    });
     return stored;
+  }
+
+  /** Takes ownership of a map that was made for an object: it is one of its maps from now on. */
+  addMap(handle: number, map: StoredMap): void {
+    const entry = this.#entry(handle);
+    entry.stored = { ...entry.stored, maps: [...entry.stored.maps, map] };
+    entry.addedFds.push(map.fd);
+  }
+
+  /** What maps of the object held when they were to be remembered, by map id. */
+  remembered(handle: number): Map<number, RememberedMap> {
+    return this.#entry(handle).remembered;
+  }
+
+  /** Readers of the object's ring buffers and perf event arrays by map id; closed with it. */
+  readers(handle: number): StoredReaders {
+    return this.#entry(handle).readers;
   }
 
   get(handle: number): StoredObject {
@@ -110,7 +175,7 @@ export class ObjectStore {
     entry.users++;
     return () => {
       entry.users--;
-      if (entry.closing && entry.users === 0) entry.object.close();
+      if (entry.closing && entry.users === 0) this.#free(entry);
     };
   }
 
@@ -118,14 +183,20 @@ export class ObjectStore {
     const entry = this.#entry(handle);
     this.#objects.delete(handle);
     entry.closing = true;
-    if (entry.users === 0) entry.object.close();
+    if (entry.users === 0) this.#free(entry);
   }
 
   closeAll(): void {
     for (const handle of this.#objects.keys()) this.close(handle);
   }
 
-  #entry(handle: number) {
+  #free({ object, readers, addedFds }: Entry): void {
+    for (const reader of readers.values()) if ('close' in reader) reader.close();
+    for (const fd of addedFds) this.#libbpf.close(fd);
+    object.close();
+  }
+
+  #entry(handle: number): Entry {
     const entry = this.#objects.get(handle);
     if (entry === undefined) {
       throw new XdpError('usage', `There is no loaded object with handle ${handle}`, { fix: 'Load the object first.' });

@@ -1,91 +1,27 @@
-import { XdpError } from '../../core/errors.ts';
-import { testRunLimits, xdpMdFields } from '../../core/xdp.ts';
-import type { kernelContract, TestRunReply } from '../../protocol/kernel.ts';
-import type { Handlers } from '../../protocol/rpc.ts';
-import { errno, errnoName, errnoText } from '../libbpf/errno.ts';
-import type { TestRunOutcome, TestRunRequest } from '../libbpf/port.ts';
-import type { Context } from './context.ts';
-import { loadCapabilities, privilegeError } from './object/failures.ts';
-import { requireXdp } from './object/objects.ts';
-
-type TestRunHandlers = Pick<Handlers<typeof kernelContract>, 'program/testRun'>;
-
-interface TestRunParams {
-  object: number;
-  program: string;
-  data: Uint8Array;
-  ctx?: Uint8Array | undefined;
-  repeat: number;
-  cpu?: number | undefined;
-  capturePrintk: boolean;
-}
+import { XdpError } from '../../../core/errors.ts';
+import { testRunLimits, xdpMdFields } from '../../../core/xdp.ts';
+import { errno, errnoName, errnoText } from '../../libbpf/errno.ts';
+import { loadCapabilities, privilegeError } from '../object/failures.ts';
 
 const ctxBytes = 4 * xdpMdFields.length;
-/** Room for what a program may add: 252 bytes of metadata, headroom in front, a page of tail in the last fragment. */
-const growthBytes = 8192;
 
-export function testRunHandlers(context: Context): TestRunHandlers {
-  return {
-    'program/testRun': (params) => context.objects.using(params.object, () => testRun(context, params)),
-  };
-}
-
-async function testRun(context: Context, params: TestRunParams): Promise<TestRunReply> {
-  const program = context.objects.program(params.object, params.program);
-  requireXdp(program, 'cannot be run on a packet as XDP');
-  checkContext(params.ctx, params.data.length);
-  const metadata = params.ctx === undefined ? 0 : fieldOf(params.ctx, 'data');
-  if (params.data.length - metadata < testRunLimits.minPacket) {
-    throw new XdpError(
-      'packet-too-short',
-      `A packet of ${params.data.length - metadata} bytes cannot be run: the kernel wants a whole Ethernet header`,
-      { fix: `Give at least ${testRunLimits.minPacket} bytes.`, details: { length: params.data.length - metadata } },
-    );
-  }
-  const request: TestRunRequest = {
-    data: params.data,
-    outBytes: params.data.length + growthBytes,
-    ctx: params.ctx ?? plainContext(params.data.length),
-    repeat: Math.max(1, params.repeat),
-  };
-  // Repeats go to another thread. A single run is too short for that to pay, and affinity and trace belong to a thread.
-  const inBackground = request.repeat > 1 && params.cpu === undefined && !params.capturePrintk;
-  if (inBackground) return reply(context, params, await context.libbpf.testRunInBackground(program.fd, request));
-
-  const run = (): TestRunOutcome | number =>
-    params.cpu === undefined
-      ? context.libbpf.testRun(program.fd, request)
-      : context.system.onCpu(params.cpu, () => context.libbpf.testRun(program.fd, request));
-  const { outcome, lines, problem } = params.capturePrintk
-    ? context.system.printk.during(run)
-    : { outcome: run(), lines: undefined, problem: undefined };
-  if (typeof outcome === 'number') {
-    throw new XdpError('test-run-failed', `CPU ${params.cpu} cannot be used: ${errnoText(outcome)}`, {
-      fix: `Online CPUs: ${context.system.onlineCpus().join(', ')}`,
-    });
-  }
-  return {
-    ...reply(context, params, outcome),
-    ...(lines === undefined ? {} : { printk: lines }),
-    ...(problem === undefined ? {} : { printkProblem: problem }),
-  };
-}
-
-function reply(context: Context, params: TestRunParams, outcome: TestRunOutcome): TestRunReply {
-  if (outcome.result < 0) throw testRunError(context, params, outcome.result);
-  return {
-    retval: outcome.retval,
-    durationNs: outcome.durationNs,
-    dataOut: outcome.dataOut,
-    ctxOut: outcome.ctxOut,
-  };
+/** What bpf_prog_test_run_xdp() in net/bpf/test_run.c would only answer EINVAL to. `data` begins with the metadata. */
+export function checkPacket(data: Uint8Array, ctx: Uint8Array | undefined): void {
+  checkContext(ctx, data.length);
+  const metadata = ctx === undefined ? 0 : fieldOf(ctx, 'data');
+  if (data.length - metadata >= testRunLimits.minPacket) return;
+  throw new XdpError(
+    'packet-too-short',
+    `A packet of ${data.length - metadata} bytes cannot be run: the kernel wants a whole Ethernet header`,
+    { fix: `Give at least ${testRunLimits.minPacket} bytes.`, details: { length: data.length - metadata } },
+  );
 }
 
 /**
  * Asked for the context after the run, the kernel takes an absent one as all zeros, and data_end 0 would leave nothing of
  * the packet in reach of direct access. This one says what no context means; the program sees the same.
  */
-function plainContext(length: number): Uint8Array {
+export function plainContext(length: number): Uint8Array {
   const ctx = new Uint8Array(ctxBytes);
   const linear = Math.min(length, testRunLimits.maxLinear);
   new DataView(ctx.buffer).setUint32(4 * xdpMdFields.indexOf('data_end'), linear, true);
@@ -129,13 +65,21 @@ function contextError(why: string): XdpError {
   });
 }
 
-function testRunError(context: Context, params: TestRunParams, result: number): XdpError {
+/** What was run, for the words of a failure. */
+export interface RefusedRun {
+  program: string;
+  data: Uint8Array;
+  ctx?: Uint8Array | undefined;
+  repeat: number;
+}
+
+export function testRunError(capabilities: readonly string[], params: RefusedRun, result: number): XdpError {
   const details = { errno: -result, errnoName: errnoName(result) };
   const { length } = params.data;
   const large = length > testRunLimits.maxLinear;
   switch (-result) {
     case errno.EPERM:
-      return privilegeError('Running a packet', context.system.capabilities(), loadCapabilities);
+      return privilegeError('Running a packet', capabilities, loadCapabilities);
     case errno.ENODEV:
       return contextError('there is no interface with that ingress_ifindex in this network namespace');
     case errno.EINTR:

@@ -1,0 +1,62 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
+import { compileText, project } from '../support/toolchain.ts';
+
+/** What others wrote into objects, logs and packets is shown, and does nothing to the terminal that it is shown on. */
+let cli: CliBundle;
+beforeAll(async () => {
+  cli = await bundleCli('hostile');
+});
+afterAll(() => cli?.remove());
+
+const source = `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); } map_aaaaaaaa SEC(".maps");
+SEC("xdp") int prog_aaaaaaaa(struct xdp_md *ctx) { int key = 0; return bpf_map_lookup_elem(&map_aaaaaaaa, &key) ? 1 : 2; }
+char _license[] SEC("license") = "GPL_aaaaaaaa";
+`;
+/** Clears the screen, sets the window's title, and turns the direction of text: as long as the names above. */
+const names = ['\x1b[2J\x1b[H\x07', '\x1b]0;x\x07a\x9b', '\u202egpj..a', '\ra\bbbbbbb'];
+
+// oxlint-disable-next-line no-control-regex -- control characters are what must not be there.
+const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+test.each(names)('names of an object: %j', async (name) => {
+  const folder = project();
+  const object = join(folder, 'x.o');
+  await compileText(source, { output: object });
+  const bytes = Buffer.from(name, 'utf8').subarray(0, 8);
+  const hostile = Buffer.concat([bytes, Buffer.alloc(8 - bytes.length, 0x61)]);
+  const elf = Buffer.from(
+    readFileSync(object).toString('latin1').replaceAll('aaaaaaaa', hostile.toString('latin1')),
+    'latin1',
+  );
+  writeFileSync(object, elf);
+  expectHarmless(['inspect', object]);
+  expectHarmless(['run', object, '--engine', 'vm', '--packet', 'Ether()/IP()/UDP()']);
+});
+
+test('a pasted verifier log, and text of a packet', () => {
+  const log = join(project(), 'log');
+  writeFileSync(
+    log,
+    '0: R1=ctx()\n; \x1b[31mred\x1b[0m @ \x1b]0;t\x07.c:3\n0: (61) r0 = *(u32 *)(r1 +4) ; \x9b2J\ninvalid access to packet, off=\x1b[2J\n',
+  );
+  expectHarmless(['explain', log]);
+  expectHarmless(['packet', `Ether()/Raw(b'\x1b[2J')`]);
+  expectHarmless(['packet', `Ether(\x1b[2J)`]);
+});
+
+/** Also with --json: JSON escapes C0 by itself. */
+function expectHarmless(args: string[]): void {
+  for (const each of [args, [...args, '--json']]) {
+    const { stdout, stderr } = spawnSync(process.execPath, [cli.file, ...each], { encoding: 'utf8', input: '' });
+    expect(stdout.length + stderr.length).toBeGreaterThan(0);
+    const shown = each.includes('--json') ? stderr : stdout + stderr;
+    expect(harmful.exec(shown), `${each.join(' ')}\n${JSON.stringify(shown)}`).toBe(null);
+  }
+}
