@@ -5,7 +5,7 @@ import path from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestResult } from '../../extension/core/packetTest/result.ts';
-import { writePcapng } from '../../extension/core/packet/pcap.ts';
+import { writePcapng } from '../../extension/core/packet/pcapWrite.ts';
 import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts';
 import { kernelTestEngine } from '../../extension/session/packetTest/kernel.ts';
 import type { HelperClient } from '../../extension/session/kernelAccess.ts';

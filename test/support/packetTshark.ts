@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { buildPacket } from '../../extension/core/packet/build.ts';
 import type { BuiltLayer, BuiltPacket, FieldValue, Layer } from '../../extension/core/packet/model.ts';
-import { writePcapng } from '../../extension/core/packet/pcap.ts';
+import { writePcapng } from '../../extension/core/packet/pcapWrite.ts';
 import { formatScapy } from '../../extension/core/packet/scapy.ts';
 import { dissectWithTshark } from './packetOracles.ts';
 

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { XdpError } from '../../extension/core/errors.ts';
 import { parseHex, toHex } from '../../extension/core/packet/hex.ts';
 import { parsePacketText } from '../../extension/core/packet/parsePacket.ts';
-import { writePcapng } from '../../extension/core/packet/pcap.ts';
+import { writePcapng } from '../../extension/core/packet/pcapWrite.ts';
 import { bytesOf, hexOf } from '../support/packetHex.ts';
 
 const forms: [name: string, text: string, hex: string][] = [

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { XdpError } from '../../extension/core/errors.ts';
-import { type CapturedPacket, readPcap, writePcapng } from '../../extension/core/packet/pcap.ts';
+import { type CapturedPacket, readPcap } from '../../extension/core/packet/pcap.ts';
+import { writePcapng } from '../../extension/core/packet/pcapWrite.ts';
 import { bytesOf, hexOf } from '../support/packetHex.ts';
 
 const packets = [

@@ -1,10 +1,9 @@
 import { toErrorData } from '../../extension/core/errors.ts';
 import { buildPacket } from '../../extension/core/packet/build.ts';
-import { dissect, layersOf } from '../../extension/core/packet/dissect.ts';
+import { exactLayers } from '../../extension/core/packet/exact.ts';
 import type { FieldSpec, HeaderSpec } from '../../extension/core/packet/headers/spec.ts';
 import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { BuiltField, BuiltPacket, FieldValue, Layer } from '../../extension/core/packet/model.ts';
-import { equalBytes } from '../../extension/core/packet/bits.ts';
 
 /** The packet of the form. Only what was set by hand is kept; everything shown follows from building it. */
 export interface Draft {
@@ -43,9 +42,7 @@ export function draftOf(layers: readonly Layer[]): DraftResult {
 
 /** The layers that these bytes are; what cannot be built back to the very same bytes stays one payload. */
 export function draftOfBytes(bytes: Uint8Array): Draft {
-  const read = draftOf(layersOf(dissect(bytes)));
-  if (read.ok && equalBytes(read.draft.built.bytes, bytes)) return read.draft;
-  const layers: Layer[] = [{ name: 'Raw', fields: { load: bytes } }];
+  const layers = exactLayers(bytes);
   return { layers, built: buildPacket(layers) };
 }
 

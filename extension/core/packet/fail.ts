@@ -11,14 +11,16 @@ export function suggest(name: string, names: readonly string[]): string {
   const longer = wanted.length < 2 ? undefined : names.find((known) => known.toLowerCase().startsWith(wanted));
   if (longer !== undefined) return `Did you mean ${longer}?`;
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  let bestScore = Number.POSITIVE_INFINITY;
   for (const candidate of names) {
     const known = candidate.toLowerCase();
+    const distance = editDistance(wanted, known);
     // The first letter is rarely the slip.
-    const distance = editDistance(wanted, known) - (known[0] === wanted[0] ? 0.5 : 0);
-    if (distance < bestDistance) {
+    const score = distance - (known[0] === wanted[0] ? 0.5 : 0);
+    if (distance <= limit && score < bestScore) {
       best = candidate;
-      bestDistance = distance;
+      bestScore = score;
     }
   }
   return best === undefined

@@ -11,21 +11,75 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
+/** `0000  45 00 …  E.` as Wireshark and hexdump print it, 16 bytes a line. */
+export function toHexDump(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const part = bytes.subarray(at, at + 16);
+    const text = Array.from(part, (byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('');
+    const digits = Array.from(part, hexPair).join(' ');
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${digits.padEnd(47)}   ${text}`);
+  }
+  return lines.join('\n');
+}
+
+/** As C source, 8 bytes a line. */
+export function toCArray(bytes: Uint8Array, name = 'packet'): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 8) {
+    lines.push(`  ${Array.from(bytes.subarray(at, at + 8), (byte) => `0x${hexPair(byte)},`).join(' ')}`);
+  }
+  return `static const unsigned char ${name}[${bytes.length}] = {\n${lines.join('\n')}\n};`;
+}
+
+/** The bytes of one packet, and where they begin in the text (0-based). */
+export interface HexPacket {
+  bytes: Uint8Array;
+  position: number;
+}
+
 /**
- * Plain digits with any spaces, line breaks, colons, dashes, commas, `0x`, `\x` or braces (a C array), or a dump with
+ * Plain digits with any spaces, line breaks, colons, dashes, commas, `0x`, `\x` or braces, C arrays, or a dump with
  * offsets and a text column: xxd, hexdump -C, tcpdump -xx, Wireshark. Errors have `details.position`, 0-based.
  */
 export function parseHex(text: string): Uint8Array {
+  const packets = parseHexPackets(text);
+  const second = packets[1];
+  if (second !== undefined)
+    throw hexError(`There are ${packets.length} packets here; one is expected.`, second.position);
+  return packets[0]?.bytes ?? new Uint8Array(0);
+}
+
+/** The same for several: dumps whose offsets begin again, with or without a line of text between them, and C arrays. */
+export function parseHexPackets(text: string): HexPacket[] {
+  const arrays = cArrays(text);
+  if (arrays.length > 0) {
+    return arrays.map(({ content, position }) => ({ bytes: parsePlain(content, position), position }));
+  }
   const lines = splitLines(text);
   const dump = lines.map(({ line }) => dumpLine(line));
   const isDump =
     dump.some((found) => found !== undefined && found.rest !== '') &&
-    lines.every(({ line }, i) => line.trim() === '' || dump[i] !== undefined);
-  return isDump ? parseDump(lines, dump) : parsePlain(text);
+    lines.every(({ line }, i) => line.trim() === '' || dump[i] !== undefined || /[^\s0-9a-f]/i.test(line));
+  const packets = isDump ? parseDump(lines, dump) : undefined;
+  return packets ?? [{ bytes: parsePlain(text, 0), position: 0 }];
+}
+
+/** What stands between the braces of each initialiser, its comments blanked out. */
+function cArrays(text: string): { content: string; position: number }[] {
+  const blank = (comment: string): string => ' '.repeat(comment.length);
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, blank);
+  const found: { content: string; position: number }[] = [];
+  for (const match of code.matchAll(/\[[^\][]*\]\s*=\s*\{([^{}]*)\}/g)) {
+    const content = match[1] ?? '';
+    found.push({ content, position: match.index + match[0].length - content.length - 1 });
+  }
+  return found;
 }
 
 /** Whether the text is nothing but hexadecimal in one of these forms (and no Scapy expression). */
 export function looksLikeHex(text: string): boolean {
+  if (cArrays(text).length > 0) return true;
   return (
     /^[\s{[]*(?:0x|"?\\x)?[0-9a-f]/i.test(text) &&
     !/^\s*[A-Za-z_]\w*\s*\(/.test(text) &&
@@ -68,27 +122,31 @@ function dumpLine(line: string): DumpLine | undefined {
   return { offset: Number.parseInt(digits, 16), at: prefix.length, rest: line.slice(prefix.length) };
 }
 
-function parseDump(lines: readonly Line[], dump: readonly (DumpLine | undefined)[]): Uint8Array {
+/** Undefined where the offsets do not count up from zero: then it was plain hexadecimal with long first groups. */
+function parseDump(lines: readonly Line[], dump: readonly (DumpLine | undefined)[]): HexPacket[] | undefined {
   const offsets = dump.flatMap((found) => (found === undefined ? [] : [found.offset]));
-  // Offsets that do not count up from zero are no offsets: it was plain hexadecimal with long first groups.
-  if (offsets[0] !== 0 || offsets.some((offset, i) => i > 0 && offset <= (offsets[i - 1] ?? 0))) {
-    return parsePlain(lines.map(({ line }) => line).join('\n'));
+  if (offsets[0] !== 0 || offsets.some((offset, i) => i > 0 && offset !== 0 && offset <= (offsets[i - 1] ?? 0))) {
+    return undefined;
   }
-  const out: number[] = [];
+  const packets: { out: number[]; position: number }[] = [];
   for (const [index, found] of dump.entries()) {
-    if (found === undefined) continue;
-    const start = (lines[index]?.start ?? 0) + found.at;
-    if (found.offset !== out.length) {
-      throw hexError(
-        `This line begins at offset ${found.offset}, but ${out.length} bytes came before it.`,
-        lines[index]?.start ?? 0,
-      );
-    }
+    const { line, start } = lines[index] ?? { line: '', start: 0 };
     const next = dump.slice(index + 1).find((other) => other !== undefined);
-    const wanted = next === undefined ? undefined : next.offset - found.offset;
-    out.push(...lineBytes(found.rest, start, wanted));
+    if (found === undefined) {
+      // A line of text may announce the next packet (tcpdump), but nothing may get lost within one.
+      if (line.trim() !== '' && next?.offset !== 0) throw hexError('This line is not part of a hex dump.', start);
+      continue;
+    }
+    if (found.offset === 0) packets.push({ out: [], position: start });
+    const out = packets.at(-1)?.out ?? [];
+    if (found.offset !== out.length) {
+      throw hexError(`This line begins at offset ${found.offset}, but ${out.length} bytes came before it.`, start);
+    }
+    const wanted = next === undefined || next.offset === 0 ? undefined : next.offset - found.offset;
+    for (const byte of lineBytes(found.rest, start + found.at, wanted)) out.push(byte);
+    if (out.length > maxBytes) throw hexError(`There are more than ${maxBytes} bytes.`, start);
   }
-  return Uint8Array.from(out);
+  return packets.map(({ out, position }) => ({ bytes: Uint8Array.from(out), position }));
 }
 
 /**
@@ -119,7 +177,7 @@ function lineBytes(rest: string, start: number, wanted: number | undefined): num
   return bytes;
 }
 
-function parsePlain(text: string): Uint8Array {
+function parsePlain(text: string, from: number): Uint8Array {
   const out: number[] = [];
   let high = -1;
   for (let at = 0; at < text.length; at++) {
@@ -134,22 +192,22 @@ function parsePlain(text: string): Uint8Array {
       else {
         out.push(high * 16 + digit);
         high = -1;
-        if (out.length > maxBytes) throw hexError(`There are more than ${maxBytes} bytes.`, at);
+        if (out.length > maxBytes) throw hexError(`There are more than ${maxBytes} bytes.`, from + at);
       }
       continue;
     }
-    if (!/[\s:;,.{}[\]_"'-]/.test(char)) throw hexError(`"${char}" is not a hexadecimal digit.`, at);
+    if (!/[\s:;,.{}[\]_"'-]/.test(char)) throw hexError(`"${char}" is not a hexadecimal digit.`, from + at);
     if (high >= 0) {
       // `0x5, 0x6`: one digit alone is a byte where something separates it.
       if (!/[\s,;}\]]/.test(char) || !/x$/i.test(text.slice(0, at - 1)))
-        throw hexError('A digit is missing: two make a byte.', at);
+        throw hexError('A digit is missing: two make a byte.', from + at);
       out.push(high);
       high = -1;
     }
   }
   if (high >= 0) {
     if (!/x$/i.test(text.trimEnd().slice(0, -1)))
-      throw hexError('The last digit is alone: two make a byte.', text.length - 1);
+      throw hexError('The last digit is alone: two make a byte.', from + text.length - 1);
     out.push(high);
   }
   return Uint8Array.from(out);

@@ -10,6 +10,8 @@ export interface CapturedPacket {
   timestampNs?: bigint;
   /** Bytes on the wire; more than `data` where the capture cut the packet off. */
   originalLength: number;
+  /** What an XDP program returned for it, where the capture says so (xdpdump and we write that). */
+  xdpAction?: number;
 }
 
 /** LINKTYPE_ETHERNET of https://www.tcpdump.org/linktypes.html. */
@@ -159,6 +161,7 @@ function readBlock(
         data: bytes.slice(at + 20, at + 20 + captured),
         timestampNs: (ticks * iface.numerator) / iface.denominator + iface.offsetNs,
         originalLength: view.getUint32(at + 16, little),
+        ...(type === 6 ? verdictOf(block, at + 20 + ((captured + 3) & ~3)) : {}),
       });
       return;
     }
@@ -173,6 +176,20 @@ function readBlock(
     }
     default: // name resolution, statistics, comments, secrets: nothing for us
   }
+}
+
+/** The option epb_verdict (7) of type 2, "Linux eBPF XDP": what the program returned, in 64 bits. */
+function verdictOf({ view, little, end }: Block, from: number): { xdpAction?: number } {
+  for (let at = from; at + 4 <= end; ) {
+    const code = view.getUint16(at, little);
+    const length = view.getUint16(at + 2, little);
+    if (code === 0 || at + 4 + length > end) break;
+    if (code === 7 && length === 9 && view.getUint8(at + 4) === 2) {
+      return { xdpAction: Number(view.getBigUint64(at + 5, little)) };
+    }
+    at += 4 + ((length + 3) & ~3);
+  }
+  return {};
 }
 
 function knownInterface(interfaces: readonly Interface[], index: number, at: number): Interface {
@@ -206,39 +223,4 @@ function readInterface({ view, little, at, end }: Block): Interface {
     option += 4 + length + ((4 - (length % 4)) % 4);
   }
   return found;
-}
-
-/** A little-endian pcapng with one Ethernet interface and nanosecond timestamps; without any they are zero. */
-export function writePcapng(
-  packets: readonly { data: Uint8Array; timestampNs?: bigint; originalLength?: number; comment?: Uint8Array }[],
-): Uint8Array {
-  const pad = (count: number): number => (count + 3) & ~3;
-  const sizes = packets.map(
-    ({ data, comment }) => 32 + pad(data.length) + (comment === undefined ? 0 : 8 + pad(comment.length)),
-  );
-  const out = new Uint8Array(28 + 32 + sizes.reduce((sum, size) => sum + size, 0));
-  const view = new DataView(out.buffer);
-  const words = (at: number, ...values: number[]): void => {
-    for (const [index, value] of values.entries()) view.setUint32(at + index * 4, value, true);
-  };
-  words(0, 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffffffff, 0xffffffff, 28);
-  // if_tsresol (9), one byte: 9, for nanoseconds.
-  words(28, 1, 32, ethernet, 0, 0x0001_0009, 9, 0, 32);
-  let at = 60;
-  for (const [index, packet] of packets.entries()) {
-    const size = sizes[index] ?? 0;
-    const time = packet.timestampNs ?? 0n;
-    words(at, 6, size, 0, Number(time >> 32n), Number(time & 0xffff_ffffn), packet.data.length);
-    words(at + 24, packet.originalLength ?? packet.data.length);
-    out.set(packet.data, at + 28);
-    const comment = packet.comment;
-    if (comment !== undefined) {
-      const option = at + 28 + pad(packet.data.length);
-      words(option, 1 | (comment.length << 16));
-      out.set(comment, option + 4);
-    }
-    words(at + size - 4, size);
-    at += size;
-  }
-  return out;
 }
