@@ -18,6 +18,7 @@ const nodeBundles = [
   { entry: 'extension/kernel/main.ts', out: 'helper.js' },
   { entry: 'extension/cli/main.ts', out: 'cli.js', executable: true },
   { entry: 'extension/session/lab/traffic.ts', out: 'lab-traffic.js' },
+  { entry: 'extension/debug/main.ts', out: 'debug.js' },
 ];
 
 /** What runs in webviews. */

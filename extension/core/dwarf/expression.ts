@@ -4,7 +4,8 @@ import { addressAt, type Unit } from './units.ts';
 
 /** What an expression is evaluated against. Addresses and registers are the machine's, 64 bits unsigned. */
 export interface ExpressionContext {
-  register(number: number): bigint;
+  /** Undefined for a register that a call left without a meaning. */
+  register(number: number): bigint | undefined;
   /** Address of a frame offset; undefined where the frame's layout is not known. */
   frameAddress(offset: bigint): bigint | undefined;
   /** Where the machine keeps what the object has at this address; undefined for what it does not load. */
@@ -80,7 +81,7 @@ class Evaluation {
     const { cursor, context } = this;
     if (op >= 0x30 && op <= 0x4f) return this.push(BigInt(op - 0x30)); // lit0…
     if (op >= 0x50 && op <= 0x6f) return this.inRegister(op - 0x50); // reg0…
-    if (op >= 0x70 && op <= 0x8f) return this.push(context.register(op - 0x70) + cursor.sleb()); // breg0…
+    if (op >= 0x70 && op <= 0x8f) return this.push(this.register(op - 0x70) + cursor.sleb()); // breg0…
     switch (op) {
       case 0x03: // addr
         return this.pushLoaded(cursor.address());
@@ -89,7 +90,7 @@ class Evaluation {
       case 0x90: // regx
         return this.inRegister(cursor.count());
       case 0x92: // bregx
-        return this.push(context.register(cursor.count()) + cursor.sleb());
+        return this.push(this.register(cursor.count()) + cursor.sleb());
       case 0x91: {
         // fbreg
         const address = context.frameAddress(cursor.sleb());
@@ -233,6 +234,12 @@ class Evaluation {
     const target = this.cursor.at + distance;
     if (target < 0 || target > this.cursor.end) throw new Unavailable('its expression jumps out of itself');
     this.cursor.at = target;
+  }
+
+  private register(number: number): bigint {
+    const value = this.context.register(number);
+    if (value === undefined) throw new Unavailable(`register r${number} was given up by a call`);
+    return value;
   }
 
   private inRegister(register: number): void {

@@ -6,9 +6,11 @@ import { testRunLimits, type XdpMd } from '../xdp.ts';
 import { Cpu, type CpuOptions } from './engine/cpu.ts';
 import { Environment, keyScratch, type Program } from './engine/environment.ts';
 import { interpret } from './engine/interpreter.ts';
+import { helperName } from './helpers/names.ts';
 import { kfuncs } from './helpers/kfuncs.ts';
 import type { Inputs, PerfEvent, RedirectTarget, World } from './helpers/world.ts';
 import type { Code } from './isa/code.ts';
+import { callKind, opcode } from './isa/opcodes.ts';
 import type { LinkedFunction, LinkedObject, LinkedProgram, LinkOptions } from './link/linkedObject.ts';
 import { definitionOf } from './link/linkMaps.ts';
 import { linkObject } from './link/linkObject.ts';
@@ -92,14 +94,16 @@ export function createMachine(elf: Uint8Array, options: MachineOptions = {}, spe
 export class Machine {
   readonly linked: LinkedObject;
   readonly maps: readonly VmMap[];
+  /** For debuggers: they look, and change only what their user asks for. */
+  readonly memory: Memory;
+  readonly cpu: Cpu;
+  readonly world: World;
   private readonly options: MachineOptions;
-  private readonly memory: Memory;
-  private readonly cpu: Cpu;
-  private readonly world: World;
   private readonly environment: Environment;
   private readonly programNames: readonly string[];
   private readonly codes = new Map<string, Code>();
   private readonly owners = new Map<Code, LinkedProgram>();
+  private request: XdpRequest | undefined;
 
   constructor(linked: LinkedObject, options: MachineOptions = {}) {
     this.linked = linked;
@@ -157,21 +161,36 @@ export class Machine {
 
   /** One packet through one program. A program's own failure is in `fault`, not thrown. */
   runXdp(request: XdpRequest): XdpRun {
-    const code = this.codeOf(request.program);
-    const { cpu, world } = this;
-    this.prepare(request);
+    this.begin(request);
     const fuel = this.options.fuel ?? defaultFuel;
-    cpu.start(code);
-    cpu.hi[1] = tag.context;
-    let fault: ProgramFault | undefined;
+    const state = this.advance(fuel);
+    if (state !== 'running') return this.outcome(state);
+    return this.outcome(this.locate(new Fault('fuel', `the program did not end after ${fuel} instructions`)));
+  }
+
+  /** Puts a packet in place and stops before the first instruction of a program. */
+  begin(request: XdpRequest): void {
+    const code = this.codeOf(request.program);
+    this.prepare(request);
+    this.request = request;
+    this.cpu.start(code);
+    this.cpu.hi[1] = tag.context;
+  }
+
+  /** Runs up to `budget` instructions of what begin() began. After a fault `cpu` is where it happened. */
+  advance(budget: number): 'running' | 'ended' | ProgramFault {
     try {
-      if (!interpret(cpu, this.environment, fuel)) {
-        throw new Fault('fuel', `the program did not end after ${fuel} instructions`);
-      }
+      return interpret(this.cpu, this.environment, budget) ? 'ended' : 'running';
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      fault = this.locate(error);
+      return this.locate(error);
     }
+  }
+
+  /** What the run came to. */
+  outcome(state: 'ended' | ProgramFault): XdpRun {
+    const { cpu, world, request } = this;
+    const fault = state === 'ended' ? undefined : state;
     const retval = fault === undefined ? cpu.lo[0]! >>> 0 : 0;
     const { frame } = world;
     return {
@@ -182,9 +201,9 @@ export class Machine {
         data: frame.data - frame.dataMeta,
         data_end: frame.dataEnd - frame.dataMeta,
         data_meta: 0,
-        ingress_ifindex: request.ingressIfindex ?? 0,
-        rx_queue_index: request.rxQueueIndex ?? 0,
-        egress_ifindex: request.egressIfindex ?? 0,
+        ingress_ifindex: request?.ingressIfindex ?? 0,
+        rx_queue_index: request?.rxQueueIndex ?? 0,
+        egress_ifindex: request?.egressIfindex ?? 0,
       },
       printk: [...world.printk],
       perfEvents: [...world.perfEvents],
@@ -192,6 +211,27 @@ export class Machine {
       insnsExecuted: cpu.executed,
       fault,
     };
+  }
+
+  /** The program that code belongs to. */
+  programOfCode(code: Code): LinkedProgram | undefined {
+    return this.owners.get(code);
+  }
+
+  /** Name of the helper or kernel function that the next instruction calls. */
+  callee(): string | undefined {
+    const { code, slot, lo, hi } = this.cpu;
+    const register = code.dst[slot]!;
+    if (code.opcode[slot] === opcode.callRegister) return hi[register] === 0 ? helperName(lo[register]!) : undefined;
+    if (code.opcode[slot] !== opcode.call) return undefined;
+    switch (code.src[slot]) {
+      case callKind.helper:
+        return helperName(code.imm[slot]!);
+      case callKind.kfunc:
+        return this.programOfCode(code)?.kfuncs[code.imm[slot]!];
+      default:
+        return undefined;
+    }
   }
 
   private prepare(request: XdpRequest): void {

@@ -114,7 +114,12 @@ class VmInstance implements TestInstance {
   }
 }
 
-function setUp(object: BpfObject, machine: Machine, { map: name, key, value }: TestRequest['setup'][number]): void {
+/** Puts an entry that a test asks for into its map. */
+export function setUp(
+  object: BpfObject,
+  machine: Machine,
+  { map: name, key, value }: TestRequest['setup'][number],
+): void {
   const map = mapNamed(machine, name);
   if (value instanceof Uint8Array) return put(map, key, value);
   switch (value.kind) {

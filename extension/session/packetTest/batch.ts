@@ -198,6 +198,21 @@ export function programNamed(object: BpfObject, name: string | undefined): strin
   }
 }
 
+/** What one test asks of an engine, without running it: for the debugger. Throws what running it would report. */
+export async function requestOfTest(
+  test: PacketTest,
+  { object, program, engine, packets }: Pick<Batch, 'object' | 'program' | 'packets'> & { engine: TestEngine },
+): Promise<{ program: string; request: TestRequest }> {
+  const instances = new Instances(engine, object, [test]);
+  try {
+    const chosen = programNamed(object, test.program?.value ?? program);
+    const batch: Batch = { tests: [test], object, program: chosen, instances, packets, benchmark: undefined };
+    return { program: chosen, request: await makeRequest(test, await instances.open(chosen), batch, () => undefined) };
+  } finally {
+    await instances.close();
+  }
+}
+
 /** Everything that the engine has to know, with names resolved and values encoded. `at` hears what is being looked at. */
 async function makeRequest(
   test: PacketTest,

@@ -15,6 +15,8 @@ const savedRegisters = 4;
 
 /** A helper that calls back into the program, one call at a time, so that the machine can stop anywhere. */
 export interface Iteration {
+  /** The helper's name. */
+  readonly name: string;
   /** Sets r1 to r5 and returns true to call (again); or sets r0 and returns false. r0 holds what the last call returned. */
   next(cpu: Cpu): boolean;
 }
@@ -25,6 +27,19 @@ interface SavedFrame {
   callback: number;
   iteration: Iteration | undefined;
   loopsLeft: number;
+}
+
+/** One function of the call stack, as a debugger sees it. */
+export interface CpuFrame {
+  code: Code;
+  /** Of the next instruction; in callers, the one after the call. */
+  slot: number;
+  /** The helper that calls this function back. */
+  callbackOf: string | undefined;
+  /** Region of its stack. */
+  stack: number;
+  /** Halves of a register; undefined for those that a call leaves without a meaning. */
+  register(number: number): { low: number; high: number } | undefined;
 }
 
 export interface CpuOptions {
@@ -68,6 +83,39 @@ export class Cpu {
   /** Frames below the running one. */
   get callDepth(): number {
     return this.depth;
+  }
+
+  /** The functions that run, innermost first. */
+  callStack(): CpuFrame[] {
+    const { lo, hi, depth } = this;
+    const current: CpuFrame = {
+      code: this.code,
+      slot: this.slot,
+      callbackOf: depth > 0 ? this.frames[depth - 1]!.iteration?.name : undefined,
+      stack: this.stacks[depth] ?? 0,
+      register: (number) => ({ low: lo[number]!, high: hi[number]! }),
+    };
+    const stack = [current];
+    for (let level = depth - 1; level >= 0; level--) {
+      const { code, returnSlot } = this.frames[level]!;
+      const callbackOf = level > 0 ? this.frames[level - 1]!.iteration?.name : undefined;
+      const region = this.stacks[level]!;
+      stack.push({
+        code,
+        slot: returnSlot,
+        callbackOf,
+        stack: region,
+        register: (number) => this.savedRegister(level, region, number),
+      });
+    }
+    return stack;
+  }
+
+  private savedRegister(level: number, stack: number, number: number): { low: number; high: number } | undefined {
+    if (number === framePointer) return { low: this.memory.ends[stack]!, high: stack };
+    if (number < firstSaved) return undefined;
+    const saved = level * savedRegisters + number - firstSaved;
+    return { low: this.savedLo[saved]!, high: this.savedHi[saved]! };
   }
 
   start(code: Code): void {

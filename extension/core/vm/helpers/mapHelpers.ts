@@ -151,6 +151,7 @@ function forEach(call: Call): void {
   const isArray = map.definition.type.endsWith('array');
   let visited = 0;
   cpu.iterate(callback, {
+    name: call.name,
     next() {
       if (visited > 0 && (cpu.lo[0] !== 0 || cpu.hi[0] !== 0)) return finish(cpu, visited);
       for (let step = entries.next(); !step.done; step = entries.next()) {
@@ -181,6 +182,7 @@ function loop(call: Call): void {
   const contextHigh = cpu.hi[3]!;
   let done = 0;
   cpu.iterate(callback, {
+    name: call.name,
     next() {
       if (done > 0 && (cpu.lo[0] !== 0 || cpu.hi[0] !== 0)) return finish(cpu, done);
       if (done === count) return finish(cpu, done);
