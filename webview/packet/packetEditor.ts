@@ -144,7 +144,7 @@ export class PacketEditor extends LitElement {
         rows="2"
         spellcheck="false"
         aria-invalid=${this.problem === undefined ? 'false' : 'true'}
-        .value=${this.typed ?? (draft.layers.length === 0 ? '' : formatScapy(draft.layers))}
+        .value=${this.typed ?? (draft.layers.length === 0 ? '' : formatScapy(draft.layers, { keepGiven: true }))}
         @input=${this.onExpression}
         @blur=${this.onExpressionLeft}
         @keydown=${this.onExpressionKey}

@@ -37,7 +37,11 @@ export function restore(stored: RememberedPanel | undefined): PanelStart {
 }
 
 export function remembered({ draft, inputs, folded }: PanelStart): RememberedPanel {
-  return { expression: draft.layers.length === 0 ? '' : formatScapy(draft.layers), inputs, folded: [...folded] };
+  return {
+    expression: draft.layers.length === 0 ? '' : formatScapy(draft.layers, { keepGiven: true }),
+    inputs,
+    folded: [...folded],
+  };
 }
 
 function draftFrom(expression: string | undefined): Draft | undefined {

@@ -7,12 +7,17 @@ import type { Layer } from './model.ts';
 export interface MinimalOptions {
   /** Write out what Scapy itself would take from the machine it runs on (addresses, the time of day) or leave empty. */
   portable?: boolean;
+  /** Keep what was given by hand, also where it would come by itself: somebody said it on purpose. */
+  keepGiven?: boolean;
 }
 
 const addressKinds: readonly string[] = ['mac', 'ipv4', 'ipv6', 'address'];
 
 /** The same packet, with only the fields that differ from what would be automatic. */
-export function minimalLayers(layers: readonly Layer[], { portable = false }: MinimalOptions = {}): Layer[] {
+export function minimalLayers(
+  layers: readonly Layer[],
+  { portable = false, keepGiven = false }: MinimalOptions = {},
+): Layer[] {
   const { bytes, stack, end } = buildStack(layers);
   for (const [index, laid] of stack.entries()) markAutomatic(bytes, laid, stack[index + 1]?.header, end);
   return stack.map((laid, index) => {
@@ -26,7 +31,12 @@ export function minimalLayers(layers: readonly Layer[], { portable = false }: Mi
           : field.auto;
       // Above AH, Scapy computes no checksum.
       const empty = spec.spec.auto?.kind === 'checksum' && stack[index - 1]?.header.spec.name === 'AH';
-      if (!auto || (portable && (empty || addressKinds.includes(spec.spec.kind) || spec.spec.notAsScapy === true)))
+      const given = keepGiven && layers[index]?.fields[field.name] !== undefined;
+      if (
+        !auto ||
+        given ||
+        (portable && (empty || addressKinds.includes(spec.spec.kind) || spec.spec.notAsScapy === true))
+      )
         fields[field.name] = field.value;
     }
     return { name: laid.layer.name, fields };

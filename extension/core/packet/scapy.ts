@@ -279,11 +279,25 @@ function checkBuild(places: Places, layers: readonly Layer[]): void {
   }
 }
 
+export interface FormatOptions extends MinimalOptions {
+  /** Of strings; double by default. Single ones need no escapes where the expression stands in JSON. */
+  quotes?: 'single' | 'double';
+}
+
 /** The shortest expression that builds the same bytes. */
-export function formatScapy(layers: readonly Layer[], options: MinimalOptions = {}): string {
+export function formatScapy(layers: readonly Layer[], options: FormatOptions = {}): string {
   if (layers.length === 0) return 'Raw()';
-  const kept = minimalLayers(layers, options);
-  return kept.map((layer) => formatLayer(layer)).join('/');
+  const text = minimalLayers(layers, options)
+    .map((layer) => formatLayer(layer))
+    .join('/');
+  return options.quotes === 'single' ? singleQuoted(text) : text;
+}
+
+function singleQuoted(expression: string): string {
+  return expression.replaceAll(/"((?:[^"\\]|\\.)*)"/g, (_, content: string) => {
+    const requoted = content.replaceAll(/\\.|'/g, (part) => (part === "'" ? "\\'" : part === '\\"' ? '"' : part));
+    return `'${requoted}'`;
+  });
 }
 
 /** One value as it stands behind `field=`. */
