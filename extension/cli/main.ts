@@ -15,7 +15,7 @@ import { explain } from './verbs/explain.ts';
 import { inspect } from './verbs/inspect.ts';
 import { interfaces } from './verbs/interfaces.ts';
 import { lab } from './verbs/lab.ts';
-import { map } from './verbs/map.ts';
+import { map } from './verbs/map/map.ts';
 import { maps } from './verbs/maps.ts';
 import { newProject } from './verbs/new.ts';
 import { packet } from './verbs/packet.ts';

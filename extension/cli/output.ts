@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type XdpErrorCode, type XdpErrorData, toErrorData } from '../core/errors.ts';
 import type { ExitCode } from './command.ts';
 
@@ -16,6 +17,13 @@ export class Output {
   result(document: unknown, text: () => string): void {
     if (this.json) process.stdout.write(`${JSON.stringify(document)}\n`);
     else process.stdout.write(ensureNewline(printable(text())));
+  }
+
+  /** A result in pieces, for what is too large for one string; waits while the reader is slower. */
+  async pieces(pieces: Iterable<string>): Promise<void> {
+    for (const piece of pieces) {
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+    }
   }
 
   /** Progress and remarks: never part of the result. */

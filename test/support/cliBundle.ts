@@ -13,6 +13,8 @@ export interface CliBundle {
     args: readonly string[],
     env?: NodeJS.ProcessEnv,
   ): { status: number | null; json: Record<string, unknown>; stderr: string };
+  /** Without --json: what it says on stdout. */
+  text(args: readonly string[]): string;
   /** On a terminal of its own, whose Enter is the child's stdin; both outputs come as one text. */
   onTerminal(args: readonly string[]): {
     child: ChildProcess;
@@ -50,6 +52,7 @@ export async function bundleCli(name: string): Promise<CliBundle> {
       const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args, '--json'], options);
       return { status, json: JSON.parse(stdout) as Record<string, unknown>, stderr };
     },
+    text: (args) => spawnSync(process.execPath, [file, ...args], { encoding: 'utf8', input: '' }).stdout,
     onTerminal: (args) => {
       // exec: a shell that stays in between gets Ctrl-C too, and dash then answers 130 whatever its child answered.
       const command = ['exec', ...[process.execPath, file, ...args].map((part) => `'${part}'`)].join(' ');

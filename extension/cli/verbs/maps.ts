@@ -1,3 +1,4 @@
+import { mapFlagNames } from '../../core/maps/flags.ts';
 import { usersOfMaps } from '../../session/maps/maps.ts';
 import { parse, type Verb } from '../command.ts';
 import { table } from '../output.ts';
@@ -16,20 +17,23 @@ export const maps: Verb = {
     const ours = 'xdp_vscode_btf';
     const shown = list
       .filter(({ name }) => name !== ours)
-      .map(({ id, name, type, keySize, valueSize, maxEntries }) => ({
+      .map(({ id, name, type, keySize, valueSize, maxEntries, flags, frozen, memoryBytes }) => ({
         id,
         name,
         type,
         keySize,
         valueSize,
         maxEntries,
+        flags: mapFlagNames(flags),
+        frozen,
+        ...(memoryBytes === undefined ? {} : { memoryBytes }),
         programs: users.get(id) ?? [],
       }));
     output.result({ maps: shown }, () =>
       shown.length === 0
         ? 'No BPF map is loaded.'
         : table(
-            ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'MAX', 'PROGRAMS'],
+            ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'MAX', 'KIB', 'FLAGS', 'PROGRAMS'],
             shown.map((each) => [
               String(each.id),
               each.name,
@@ -37,6 +41,9 @@ export const maps: Verb = {
               String(each.keySize),
               String(each.valueSize),
               String(each.maxEntries),
+              each.memoryBytes === undefined ? '' : String(Math.ceil(each.memoryBytes / 1024)),
+              [...each.flags.map((flag) => flag.replace('BPF_F_', '')), ...(each.frozen ? ['frozen'] : [])].join(' ') ||
+                '-',
               each.programs.join(', ') || '-',
             ]),
           ),

@@ -1,0 +1,90 @@
+import { actionOfKey } from '../../../core/maps/actions.ts';
+import type { RawPage } from '../../../core/maps/entries.ts';
+import { mapFlagNames } from '../../../core/maps/flags.ts';
+import { formatPrefix, prefixKeyOf } from '../../../core/maps/prefix.ts';
+import type { Names } from '../../../core/maps/references.ts';
+import type { Value } from '../../../core/maps/value.ts';
+import { table } from '../../output.ts';
+import { part, type OpenedMap } from './access.ts';
+import { keysOf, type ShownEntry, shownEntries } from './document.ts';
+
+/** Lines that a person may scroll through. */
+const shownRows = 1000;
+
+/** A line per key and CPU under a line with the sum, a column per field; CPUs that count nothing are left out. */
+export function describe(opened: OpenedMap, page: RawPage, names: Names): string {
+  const { info, schema } = opened.map;
+  const facts = [
+    info.type,
+    `id ${info.id}`,
+    ...(info.frozen ? ['frozen'] : []),
+    ...mapFlagNames(info.flags),
+    ...(info.memoryBytes === undefined ? [] : [`${Math.ceil(info.memoryBytes / 1024)} KiB`]),
+  ];
+  const isQueue = info.type === 'queue' || info.type === 'stack';
+  const count = isQueue
+    ? `${page.count === 0 ? 'empty' : 'its head'} (reading more would take it out)`
+    : `${page.count} of at most ${info.maxEntries} entries`;
+  const title = `${info.name} (${facts.join(', ')}): ${count}`;
+  if (page.count === 0) return title;
+  const shown = part(schema, page, 0, shownRows);
+  const entries = shownEntries(opened, shown, names);
+  const left = page.count - shown.count;
+  const more = left > 0 ? `\n… and ${left} more: --filter, --limit, or --json show them.` : '';
+  if (isGlobalData(opened)) return `${title}\n${variables(entries)}`;
+  return `${title}\n${rowsOf(opened, shown, entries)}${more}`;
+}
+
+function isGlobalData({ map: { info, schema } }: OpenedMap): boolean {
+  return info.type === 'array' && info.maxEntries === 1 && schema.value?.kind === 'struct' && info.name.includes('.');
+}
+
+function variables([entry]: readonly ShownEntry[]): string {
+  const value = entry?.value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return text(value ?? null);
+  return table(
+    ['VARIABLE', 'VALUE'],
+    Object.entries(value).map(([name, each]) => [name, text(each)]),
+  );
+}
+
+function rowsOf(opened: OpenedMap, page: RawPage, entries: readonly ShownEntry[]): string {
+  const { schema } = opened.map;
+  const perCpu = entries.some((entry) => entry.values !== undefined);
+  const refers = entries.some((entry) => entry.refersTo !== undefined);
+  const fields = [
+    ...new Set(entries.flatMap((entry) => Object.keys(columnsOf(entry.values?.[0] ?? entry.value ?? null)))),
+  ];
+  const keys = keysOf(opened, page);
+  const line = (key: string, cpu: string, value: Value, target: string): string[] => {
+    const columns = columnsOf(value);
+    return [key, ...(perCpu ? [cpu] : []), ...fields.map((field) => columns[field] ?? ''), ...(refers ? [target] : [])];
+  };
+  const rows = entries.flatMap((entry, index) => {
+    const key = keyText(opened, keys[index] ?? new Uint8Array(0), entry.key);
+    const target = entry.refersTo?.map(({ kind, id, name }) => `${kind} ${name ?? id}`).join(', ') ?? '';
+    if (!entry.values) return [line(key, '', entry.value ?? null, target)];
+    const cpus = entry.values.map((value, slot) => line('', String(schema.possibleCpus[slot]), value, ''));
+    const counting = cpus.filter((row) => row.slice(2).some((cell) => cell !== '0'));
+    return [line(key, 'sum', entry.sum ?? null, target), ...counting];
+  });
+  const header = ['KEY', ...(perCpu ? ['CPU'] : []), ...fields, ...(refers ? ['REFERS TO'] : [])];
+  return table(header, rows);
+}
+
+/** `10.0.0.0/8`, `XDP_DROP`, else the key as JSON. */
+function keyText({ map: { schema } }: OpenedMap, bytes: Uint8Array, key: Value): string {
+  const prefix = prefixKeyOf(schema);
+  if (prefix !== undefined) return formatPrefix(prefix, bytes);
+  return actionOfKey(schema, bytes) ?? text(key);
+}
+
+/** A struct has a column per field, anything else one column. */
+function columnsOf(value: Value): Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { VALUE: text(value) };
+  return Object.fromEntries(Object.entries(value).map(([field, each]) => [field, text(each)]));
+}
+
+export function text(value: Value): string {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
+}

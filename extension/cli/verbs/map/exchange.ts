@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { XdpError } from '../../../core/errors.ts';
+import { fromCsv, toCsv } from '../../../core/maps/csv.ts';
+import { decodeEntries } from '../../../core/maps/entries.ts';
+import { toOpenMetrics } from '../../../core/maps/openMetrics.ts';
+import { readSnapshot } from '../../../core/maps/snapshot.ts';
+import { fileError, requireRegularFile } from '../../../session/bpfObject.ts';
+import { clearMap, type EntryEdit, setEntries } from '../../../session/maps/edit.ts';
+import { readMap } from '../../../session/maps/maps.ts';
+import { type Context, type ExitCode, oneOf, parse } from '../../command.ts';
+import { intervalOf, withMap, type OpenedMap } from './access.ts';
+import { documentPieces, namesFor } from './document.ts';
+import { netnsOption, usages } from './usages.ts';
+
+const exportOptions = {
+  ...netnsOption,
+  format: { type: 'string', default: 'json' },
+  output: { type: 'string', short: 'o' },
+  watch: { type: 'string' },
+} as const;
+
+export async function exportMap(args: readonly string[], context: Context): Promise<ExitCode> {
+  const { values, positionals } = parse(usages.export, args, exportOptions, { min: 1, max: 1 });
+  const format = oneOf('--format', values.format, ['json', 'csv', 'openmetrics'] as const);
+  const { output: file } = values;
+  const intervalMs = intervalOf(values.watch);
+  if (context.output.json && format !== 'json' && file === undefined) {
+    throw new XdpError('usage', `--json and --format ${format} contradict each other.`, {
+      fix: 'Give one of the two.',
+    });
+  }
+  if (intervalMs !== undefined && file === undefined) {
+    throw new XdpError('usage', '--watch of an export needs a file to keep up to date.', { fix: 'Add -o FILE.' });
+  }
+  await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
+    for (;;) {
+      const pieces = await piecesOf(opened, format);
+      if (file === undefined) {
+        await context.output.pieces(pieces);
+        return;
+      }
+      await replaceFile(file, pieces);
+      if (intervalMs === undefined) context.output.result({ file: path.resolve(file), format }, () => `Wrote ${file}.`);
+      if (intervalMs === undefined || context.signal.aborted) return;
+      await sleep(intervalMs, undefined, { signal: context.signal }).catch(() => undefined);
+      if (context.signal.aborted) return;
+    }
+  });
+  return 0;
+}
+
+async function piecesOf(opened: OpenedMap, format: 'json' | 'csv' | 'openmetrics'): Promise<Iterable<string>> {
+  const { schema, ref } = opened.map;
+  const page = await readMap(opened.client, ref, { maxEntries: Number.POSITIVE_INFINITY });
+  switch (format) {
+    case 'json':
+      return documentPieces(opened, page, await namesFor(opened, page));
+    case 'csv':
+      return [toCsv(schema, decodeEntries(schema, page))];
+    case 'openmetrics':
+      return [toOpenMetrics(schema, decodeEntries(schema, page))];
+  }
+}
+
+/** Whoever reads the file, a collector of metrics say, sees the old one or the new one, never half of it. */
+export async function replaceFile(file: string, pieces: Iterable<string>): Promise<void> {
+  const aside = path.join(path.dirname(path.resolve(file)), `.${path.basename(file)}.${randomUUID()}`);
+  try {
+    await writeFile(aside, pieces);
+    await rename(aside, file);
+  } catch (cause) {
+    await rm(aside, { force: true });
+    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new XdpError('environment', `${file} could not be written: ${why}.`, { fix: 'Check the path.', cause });
+  }
+}
+
+const importOptions = { ...netnsOption, format: { type: 'string' }, clear: { type: 'boolean' } } as const;
+
+export async function importMap(args: readonly string[], context: Context): Promise<ExitCode> {
+  const { values, positionals } = parse(usages.import, args, importOptions, { min: 2, max: 2 });
+  const [name = '', file = ''] = positionals;
+  const text = await readText(file);
+  const guessed = /\.csv$/i.test(file) || (file === '-' && !/^\s*[[{]/.test(text)) ? 'csv' : 'json';
+  const format = oneOf('--format', values.format ?? guessed, ['json', 'csv'] as const);
+  return await withMap<ExitCode>(context, name, values.netns, async (opened) => {
+    const { client, map } = opened;
+    const edits = format === 'csv' ? fromCsv(map.schema, text) : fromJson(text, file);
+    if (values.clear === true) await clearMap(client, map);
+    const { changes, failures, left } = await setEntries(client, map, edits);
+    const document = {
+      id: map.info.id,
+      name: map.info.name,
+      written: changes.length,
+      left,
+      failures: failures.map(({ index, error }) => ({ key: keyOf(edits[index]), message: error.message })),
+    };
+    context.output.result(document, () =>
+      [
+        `${changes.length} entries written.`,
+        ...failures.slice(0, 10).map(({ index, error }) => `${JSON.stringify(keyOf(edits[index]))}: ${error.message}`),
+        ...(failures.length > 10 ? [`… and ${failures.length - 10} more failures.`] : []),
+        ...(left > 0 ? [`${left} entries were not tried any more.`] : []),
+      ].join('\n'),
+    );
+    return failures.length === 0 ? 0 : 1;
+  });
+}
+
+function keyOf(edit: EntryEdit | undefined): EntryEdit['key'] | null {
+  return edit?.key ?? null;
+}
+
+export async function readText(file: string): Promise<string> {
+  if (file === '-') return await readAll(process.stdin);
+  await requireRegularFile(file);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw fileError(file, cause);
+  }
+}
+
+/** What `xdp map NAME --json` prints, or its `entries` alone. */
+function fromJson(text: string, file: string): EntryEdit[] {
+  const json = parseJson(text, file);
+  const document: unknown = Array.isArray(json) ? { name: '', type: '', entries: json } : json;
+  return readSnapshot(document, file).entries.map(({ key, value, values }) => ({
+    key,
+    value: values ?? value ?? null,
+  }));
+}
+
+export function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new XdpError('value-invalid', `${file} is no JSON: ${why}.`, { cause });
+  }
+}

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { XdpError } from '../../../core/errors.ts';
+import type { RawPage } from '../../../core/maps/entries.ts';
+import { readMap } from '../../../session/maps/maps.ts';
+import { MapTable } from '../../../session/maps/table.ts';
+import { type Context, type ExitCode, parse, wholeNumber } from '../../command.ts';
+import { intervalOf, without, withMap, type OpenedMap } from './access.ts';
+import { describe } from './describe.ts';
+import { documentPieces, namesFor } from './document.ts';
+import { netnsOption, usages } from './usages.ts';
+
+const options = {
+  ...netnsOption,
+  watch: { type: 'string' },
+  filter: { type: 'string' },
+  sort: { type: 'string' },
+  descending: { type: 'boolean' },
+  limit: { type: 'string' },
+} as const;
+
+export async function read(args: readonly string[], context: Context): Promise<ExitCode> {
+  const { values, positionals } = parse(usages.read, args, options, { min: 1, max: 1 });
+  const intervalMs = intervalOf(values.watch);
+  const selection = {
+    filter: values.filter,
+    sort: values.sort,
+    descending: values.descending ?? false,
+    limit: values.limit === undefined ? undefined : wholeNumber('--limit', values.limit, { min: 1, max: 0xffffffff }),
+  };
+  if (selection.descending && selection.sort === undefined) {
+    throw new XdpError('usage', '--descending says how to sort, but not by what.', {
+      fix: `Usage: xdp ${usages.read}`,
+    });
+  }
+  await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
+    const source = await sourceOf(opened, selection, intervalMs === undefined);
+    for (;;) {
+      const page = await source();
+      const names = await namesFor(opened, page);
+      if (context.output.json) await context.output.pieces(documentPieces(opened, page, names));
+      else context.output.result(undefined, () => describe(opened, page, names));
+      if (intervalMs === undefined || context.signal.aborted) return;
+      await sleep(intervalMs, undefined, { signal: context.signal }).catch(() => undefined);
+      if (context.signal.aborted) return;
+    }
+  });
+  return 0;
+}
+
+interface Selection {
+  filter: string | undefined;
+  sort: string | undefined;
+  descending: boolean;
+  limit: number | undefined;
+}
+
+/** Between the two readings that a single look at a rate needs. */
+const rateMs = 1000;
+const rowsAtOnce = 4096;
+
+/** How to read the entries that are asked for, once and again. */
+async function sourceOf(
+  { client, map }: OpenedMap,
+  { filter, sort, descending, limit }: Selection,
+  once: boolean,
+): Promise<() => Promise<RawPage>> {
+  const maxEntries = limit ?? Number.POSITIVE_INFINITY;
+  if (filter === undefined && sort === undefined) return () => readMap(client, map.ref, { maxEntries });
+  const table = await MapTable.open(client, map);
+  const request = {
+    ...(filter === undefined ? {} : { filter }),
+    ...(sort === undefined ? {} : { sort: { by: sort, descending } }),
+  };
+  if (once && /\brate\s*\(/.test(`${filter ?? ''} ${sort ?? ''}`)) {
+    await table.arrange(request);
+    await sleep(rateMs);
+  }
+  return async () => {
+    const { rows } = await table.arrange(request);
+    const wanted = Math.min(rows, maxEntries);
+    const keys: Uint8Array[] = [];
+    const values: Uint8Array[] = [];
+    let count = 0;
+    for (let from = 0; from < wanted; from += rowsAtOnce) {
+      const answer = await table.rows(from, Math.min(rowsAtOnce, wanted - from));
+      const page = without(map.schema, answer, answer.gone);
+      keys.push(page.keys);
+      values.push(page.values);
+      count += page.count;
+    }
+    return { count, keys: new Uint8Array(Buffer.concat(keys)), values: new Uint8Array(Buffer.concat(values)) };
+  };
+}
