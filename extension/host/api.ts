@@ -60,7 +60,8 @@ export function createApi(services: Services): XdpApi {
       requireTrust();
       const { chooseProgram, openObject } = await import('../session/bpfObject.ts');
       const { packetArgument } = await import('../session/run/packetArgument.ts');
-      const { runJson, runPacket } = await import('../session/run/run.ts');
+      const { runJson } = await import('../session/run/json.ts');
+      const { runPacket } = await import('../session/run/run.ts');
       const { bytes } = await packetArgument(packet);
       const object = await openObject(file.fsPath, services.buildOptions(file));
       const request = { program: chooseProgram(object, program).name, packet: bytes, context: {}, repeat: 1 };
@@ -69,7 +70,7 @@ export function createApi(services: Services): XdpApi {
       }
       const { runPacketVm } = await import('../session/engine/vm.ts');
       const { possibleCpus } = await import('../session/engine/target.ts');
-      return { engine, ...runJson(runPacketVm(object, request, possibleCpus())) };
+      return { engine, ...runJson(await runPacketVm(object, request, possibleCpus())) };
     },
     attachments: () =>
       services.attachments.live.map(({ program, progId, iface, netns, mode }) => ({
