@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { createApi, type XdpApi } from './api.ts';
 import { registerCommands } from './commands/commands.ts';
 import { followActiveEditor } from './contextKeys.ts';
 import { watchGuards } from './guards.ts';
@@ -11,6 +10,7 @@ import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
 import { PacketTests } from './testing/packetTests.ts';
 import { AttachedView } from './views/attachedView.ts';
+import { MapPanels } from './maps/mapPanels.ts';
 import { MapsView } from './maps/mapsView.ts';
 import { reportLosses } from './losses.ts';
 import { Traces } from './traces.ts';
@@ -18,21 +18,27 @@ import { Traces } from './traces.ts';
 let services: Services | undefined;
 
 /** Wires only: no I/O, no process, no awaiting. */
-export function activate(context: vscode.ExtensionContext): XdpApi {
+export function activate(context: vscode.ExtensionContext): void {
   services = createServices(context);
-  const maps = new MapsView(services);
+  const mapPanels = new MapPanels(services);
+  const maps = new MapsView(services, mapPanels);
   const packets = new PacketPanel(services);
   const tests = new PacketTests(services);
   const reload = startHotReload(services);
   const traces = new Traces(services);
-  const registered = registerCommands(services, maps, packets, reload, traces);
-  const idle = releaseWhenIdle(services, () => packets.isOpen || tests.usesHelper || registered.isBusy());
+  const registered = registerCommands(services, maps, mapPanels, packets, reload, traces);
+  const idle = releaseWhenIdle(
+    services,
+    () => packets.isOpen || mapPanels.holdMaps || tests.usesHelper || registered.isBusy(),
+  );
   registered.onDidEnd(() => idle.check());
   packets.onDidClose(() => idle.check());
+  mapPanels.onDidClose(() => idle.check());
   tests.onDidEnd(() => idle.check());
   context.subscriptions.push(
     registered,
     maps.register(),
+    mapPanels.register(),
     packets,
     tests,
     new AttachedView(services).register(),
@@ -45,7 +51,6 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     idle,
     followActiveEditor(),
   );
-  return createApi(services);
 }
 
 /** Everything that is not kept is detached before the window goes. */

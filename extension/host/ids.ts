@@ -11,16 +11,18 @@ export const commands = {
   confirmAttachment: 'xdp.confirmAttachment',
   keepAttached: 'xdp.keepAttached',
   adopt: 'xdp.adopt',
-  startLab: 'xdp.startLab',
-  stopLab: 'xdp.stopLab',
   runPacket: 'xdp.runPacket',
   openMapViewer: 'xdp.openMapViewer',
+  openMap: 'xdp.openMap',
   restartHelper: 'xdp.restartHelper',
   showPrintk: 'xdp.showPrintk',
   showLog: 'xdp.showLog',
 } as const;
 
 export const views = { container: 'xdp', attached: 'xdp.attached', maps: 'xdp.maps' } as const;
+
+/** Editor tabs. */
+export const panels = { map: 'xdp.map' } as const;
 
 export const settings = {
   elevation: 'xdp.elevation',

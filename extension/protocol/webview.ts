@@ -14,6 +14,10 @@ const MapSummary = v.object({
   frozen: v.boolean(),
   /** What it belongs to: `xdp_counter on veth0 (native)`. */
   group: v.string(),
+  /** How it is looked at: entries, a stream of events, or not at all. */
+  shows: v.picklist(['entries', 'events']),
+  /** Opened by hand: it can be closed again. */
+  borrowed: v.boolean(),
 });
 export type MapSummary = v.InferOutput<typeof MapSummary>;
 
@@ -62,6 +66,10 @@ const RowsMessage = v.object({
   /** Places in this answer whose entry is not in the map any more. */
   gone: v.array(u32),
   atMs,
+  /** What the numbers in the values stand for, where they stand for something. */
+  names: v.optional(
+    v.array(v.object({ kind: v.picklist(['program', 'map', 'interface']), id: u32, name: v.string() })),
+  ),
 });
 
 /** Values of the keys that were asked for, in their order, and so `gone`. */
@@ -78,12 +86,51 @@ const RefusedMessage = v.object({
   length: v.optional(u32),
 });
 
+/** What an edit came to, read back from the kernel. */
+const EditedMessage = v.object({
+  kind: v.literal('edited'),
+  ...answer,
+  /** Entries that are as they were meant to be now. */
+  done: u32,
+  failures: v.array(v.object({ key: bytes, message: v.string(), fix: v.optional(v.string()) })),
+  /** After too many failures the rest was not tried. */
+  left: u32,
+});
+
+/** Edits that can be undone, in this map. */
+const HistoryMessage = v.object({ kind: v.literal('history'), mapId: u32, undoable: u32 });
+
+/** A whole map at one time, or as much of it as a snapshot may have. */
+const SnapshotMessage = v.object({
+  kind: v.literal('snapshot'),
+  ...answer,
+  count: u32,
+  keys: bytes,
+  values: bytes,
+  truncated: v.boolean(),
+  /** Milliseconds since 1970. */
+  takenAtMs: v.number(),
+});
+
+/** What a program sent, oldest first; `lost`: there was no room for them, `left`: too many to show. */
+const EventsMessage = v.object({
+  kind: v.literal('events'),
+  mapId: u32,
+  records: v.array(v.object({ cpu: v.optional(u32), data: bytes })),
+  lost: u32,
+  left: u32,
+  atMs,
+});
+
+/** What a notice's button does; `reopenMap` is done by the tab itself, the others are commands. */
+const ActionCommand = v.picklist(['restartHelper', 'attach', 'showLog', 'reopenMap']);
+
 const Problem = v.object({
   kind: v.literal('problem'),
   message: v.string(),
   fix: v.optional(v.string()),
   /** A button, and the command it runs. */
-  action: v.optional(v.object({ title: v.string(), command: v.picklist(['restartHelper', 'attach', 'showLog']) })),
+  action: v.optional(v.object({ title: v.string(), command: ActionCommand })),
 });
 
 /** Host → maps view. The packet panel embeds the same counters and takes these too. */
@@ -100,6 +147,10 @@ export const toMapsView = v.variant('kind', [
   RowsMessage,
   ValuesMessage,
   RefusedMessage,
+  EditedMessage,
+  HistoryMessage,
+  SnapshotMessage,
+  EventsMessage,
   v.object({ kind: v.literal('gone'), mapId: u32, reason: v.string() }),
   Problem,
   v.object({ kind: v.literal('clearProblem') }),
@@ -125,7 +176,34 @@ export const fromMapsView = v.variant('kind', [
   v.object({ kind: v.literal('peek'), ...answer, count: v.pipe(u32, v.maxValue(1024)) }),
   /** Rows that are followed out of sight. */
   v.object({ kind: v.literal('lookup'), ...answer, keys: bytes }),
-  v.object({ kind: v.literal('action'), command: v.picklist(['restartHelper', 'attach', 'showLog']) }),
+  /** All of these are answered by `edited`. `cpus`: CPU numbers that the value is for; the others keep theirs. */
+  v.object({
+    kind: v.literal('set'),
+    ...answer,
+    key: bytes,
+    value: bytes,
+    cpus: v.optional(v.array(u32)),
+    expect: v.optional(v.picklist(['new', 'existing'])),
+  }),
+  v.object({ kind: v.literal('delete'), ...answer, key: bytes }),
+  /** The host asks whether this is meant, and for the file. */
+  v.object({ kind: v.literal('clear'), ...answer }),
+  v.object({ kind: v.literal('import'), ...answer }),
+  v.object({ kind: v.literal('undo'), ...answer }),
+  v.object({ kind: v.literal('export'), mapId: u32 }),
+  v.object({ kind: v.literal('snapshot'), ...answer }),
+  /** Starts and ends a stream; refused with `map-foreign` unless `force`. */
+  v.object({ kind: v.literal('follow'), ...answer, force: v.boolean() }),
+  v.object({ kind: v.literal('unfollow'), mapId: u32 }),
+  /** Text that the view made: into a file that the user names, or onto the clipboard. */
+  v.object({ kind: v.literal('save'), name: v.string(), text: v.pipe(v.string(), v.maxLength(1 << 28)) }),
+  v.object({ kind: v.literal('copy'), text: v.pipe(v.string(), v.maxLength(1 << 24)) }),
+  /** A map of this view, or one that it names by id, in an editor tab of its own. */
+  v.object({ kind: v.literal('openInEditor'), mapId: u32, name: v.optional(v.string()) }),
+  /** Asks for any map of the system. */
+  v.object({ kind: v.literal('openOther') }),
+  v.object({ kind: v.literal('closeMap'), mapId: u32 }),
+  v.object({ kind: v.literal('action'), command: ActionCommand }),
 ]);
 export type FromMapsView = v.InferOutput<typeof fromMapsView>;
 

@@ -34,6 +34,8 @@ const summary = (id, name, type, sizes, of = group) => ({
   maxEntries: sizes[2],
   group: of,
   frozen: false,
+  shows: 'entries',
+  borrowed: false,
 });
 const flowGroup = 'xdp_flows on eth1 (generic)';
 const summaries = {
@@ -272,6 +274,8 @@ function answerHuge(message) {
   return { kind: 'rows', from, count, keys: bytes(keys), values: bytes(values), gone: [], atMs };
 }
 
+let edits = 0;
+
 function answer(message, map) {
   if (map.id === 16) return answerHuge(message);
   switch (message.kind) {
@@ -304,6 +308,24 @@ function answer(message, map) {
       page = pageOf(map);
       return rowsMessage(map, order.slice(message.from, message.from + message.count), message.from);
     }
+    case 'delete':
+    case 'set': {
+      if (map.id === 13) {
+        const failure = {
+          key: message.key,
+          message: 'flows (hash) was not updated: it is full: 200000 entries',
+          fix: 'Delete an entry, use an LRU map, or raise max_entries.',
+        };
+        return { kind: 'edited', done: 0, failures: [failure], left: 0 };
+      }
+      edits++;
+      post({ kind: 'history', mapId: map.id, undoable: edits });
+      return { kind: 'edited', done: 1, failures: [], left: 0 };
+    }
+    case 'clear':
+    case 'undo':
+    case 'import':
+      return { kind: 'edited', done: 5, failures: [], left: 0 };
     case 'lookup':
       return { kind: 'values', values: new Uint8Array(0), gone: [0], atMs: performance.now() };
   }
@@ -324,6 +346,11 @@ async function receive(message) {
     case 'arrange':
     case 'rows':
     case 'lookup':
+    case 'set':
+    case 'delete':
+    case 'clear':
+    case 'undo':
+    case 'import':
       if (scene === 'died' && reads >= 2) {
         post({
           kind: 'problem',

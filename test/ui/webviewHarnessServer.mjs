@@ -24,7 +24,13 @@ export async function build() {
   mkdirSync(out, { recursive: true });
   const object = path.join(out, 'types.o');
   execFileSync('clang', ['-g', '-O1', '-target', 'bpf', '-x', 'c', '-c', '-', '-o', object], { input: types });
-  const common = { bundle: true, absWorkingDir: root, logLevel: 'warning', target: 'es2022' };
+  const common = {
+    bundle: true,
+    absWorkingDir: root,
+    logLevel: 'warning',
+    target: 'es2022',
+    loader: { '.css': 'text' },
+  };
   await esbuild.build({
     ...common,
     entryPoints: { maps: 'webview/maps/main.ts', packet: 'webview/packet/main.ts' },

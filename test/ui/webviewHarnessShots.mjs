@@ -26,6 +26,27 @@ export const shots = [
   { name: 'maps-unfolded-side', view: 'maps', scene: 'counter', theme: 'light', size: side, act: unfold },
   { name: 'maps-columns', view: 'maps', scene: 'counter', theme: 'light', size: wide, act: allColumns },
   { name: 'maps-filter-wrong', view: 'maps', scene: 'flows', theme: 'dark', size: wide, act: filterWrong },
+  { name: 'maps-menu', view: 'maps', scene: 'counter', theme: 'dark', size: wide, act: openActions },
+  { name: 'maps-plot', view: 'maps', scene: 'counter', theme: 'dark', size: wide, act: plotRows },
+  {
+    name: 'maps-plot-light',
+    view: 'maps',
+    scene: 'counter',
+    theme: 'light',
+    size: { width: 640, height: 460 },
+    act: plotRows,
+  },
+  { name: 'maps-edit-form', view: 'maps', scene: 'counter', theme: 'dark', size: wide, act: editRow },
+  { name: 'maps-edit-cell', view: 'maps', scene: 'counter', theme: 'light', size: wide, act: editCell },
+  {
+    name: 'maps-add',
+    view: 'maps',
+    scene: 'emptyHash',
+    theme: 'dark',
+    size: { width: 640, height: 420 },
+    act: addEntry,
+  },
+  { name: 'maps-refused', view: 'maps', scene: 'flows', theme: 'dark', size: wide, waitMs: 1500, act: refusedEdit },
   { name: 'maps-none', view: 'maps', scene: 'none', theme: 'dark', size: side },
   { name: 'maps-none-light', view: 'maps', scene: 'none', theme: 'light', size: side },
   { name: 'maps-empty', view: 'maps', scene: 'emptyHash', theme: 'dark', size: side },
@@ -150,10 +171,52 @@ async function unfold(tab) {
   await tab.waitForTimeout(600);
 }
 
+async function openActions(tab) {
+  await tab.locator('tr[data-key="1 XDP_DROP"] th').click();
+  await tab.getByRole('button', { name: 'More…' }).click();
+  await tab.waitForTimeout(300);
+}
+
+async function plotRows(tab) {
+  await tab.locator('tr[data-key="1 XDP_DROP"] th').click();
+  await tab.keyboard.press('Space');
+  await tab.keyboard.press('ArrowDown');
+  await tab.keyboard.press('Space');
+  await tab.waitForTimeout(4000);
+}
+
+async function editRow(tab) {
+  await tab.locator('tr[data-key="1 XDP_DROP"] td[data-column=sum]').first().dblclick();
+  await tab.waitForTimeout(300);
+}
+
+async function editCell(tab) {
+  await tab.getByRole('button', { name: 'Pause' }).click();
+  await tab.locator('tr[data-key="1 XDP_DROP"] td[data-cpu="0"]').first().dblclick();
+  await tab.keyboard.type('many');
+  await tab.keyboard.press('Enter');
+  await tab.waitForTimeout(300);
+}
+
+async function addEntry(tab) {
+  await tab.getByRole('button', { name: 'More…' }).click();
+  await tab.getByRole('menuitem', { name: 'Add Entry…' }).click();
+  await tab.getByLabel('saddr').fill('10.0.0.300');
+  await tab.getByRole('button', { name: 'Add', exact: true }).click();
+  await tab.waitForTimeout(300);
+}
+
+async function refusedEdit(tab) {
+  await tab.locator('tbody td[data-column=value]').nth(0).dblclick();
+  await tab.keyboard.type('7');
+  await tab.keyboard.press('Enter');
+  await tab.waitForTimeout(600);
+}
+
 async function allColumns(tab) {
   await tab.getByRole('button', { name: 'Columns' }).click();
-  await tab.getByLabel('Change since').check();
-  await tab.getByLabel('Min, max').check();
+  await tab.getByRole('menuitemcheckbox', { name: 'Change since' }).click();
+  await tab.getByRole('menuitemcheckbox', { name: 'Min, max' }).click();
   await tab.waitForTimeout(1200);
 }
 

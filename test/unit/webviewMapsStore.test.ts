@@ -12,6 +12,8 @@ const map = (id: number, name: string, group = 'a on veth0'): MapSummary => ({
   valueSize: 8,
   maxEntries: 1,
   frozen: false,
+  shows: 'entries',
+  borrowed: false,
 });
 
 test('which map is shown', () => {

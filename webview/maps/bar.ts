@@ -2,7 +2,9 @@ import { html, nothing, type TemplateResult } from 'lit';
 import '@vscode-elements/elements/dist/vscode-toolbar-button/index.js';
 import type { MapSummary } from '../../extension/protocol/webview.ts';
 import { formatPeriod } from '../common/format.ts';
-import { type MapsStore, pollIntervals } from './data/mapsStore.ts';
+import { type MapsStore, pollIntervals, type ShownColumns } from './data/mapsStore.ts';
+import './menuButton.ts';
+import type { MenuItem } from './menuButton.ts';
 import { strings } from './strings.ts';
 
 /** From so many entries on a filter is worth its line. */
@@ -14,10 +16,12 @@ interface BarRequest {
   heading: TemplateResult | typeof nothing;
   filter: string;
   setFilter: (filter: string) => void;
+  /** What can be done with the map and its rows. */
+  actions: readonly MenuItem[];
 }
 
 /** Which map, how often, what of it. */
-export function renderBar({ store, maps, heading, filter, setFilter }: BarRequest): TemplateResult {
+export function renderBar({ store, maps, heading, filter, setFilter, actions }: BarRequest): TemplateResult {
   const { reader } = store;
   const filtered = filter !== '' || (reader?.arranged?.total ?? 0) >= filterFrom;
   return html`<div class="bar" role="toolbar" aria-label=${strings.map}>
@@ -36,22 +40,32 @@ export function renderBar({ store, maps, heading, filter, setFilter }: BarReques
           )}
         </select>
       </span>
-      ${
-        reader === undefined
-          ? nothing
-          : html`<xdp-column-menu
-              .show=${store.columns}
-              .perCpu=${reader.rows.model.perCpu}
-              .numeric=${reader.rows.model.numericFields.length > 0}
-              @columns=${({ detail }: CustomEvent<Partial<typeof store.columns>>) => store.setColumns(detail)}
-            ></xdp-column-menu>`
-      }
+      ${reader === undefined ? nothing : html`<xdp-menu-button icon="list-selection" label=${strings.showColumns} .items=${columnItems(store)}></xdp-menu-button>`}
+      <xdp-menu-button icon="ellipsis" label=${strings.more} .items=${actions}></xdp-menu-button>
     </span>
     ${filtered ? renderFilter(store, filter, setFilter) : nothing}
   </div>`;
 }
 
-export function toolButton(icon: string, label: string, act: () => void): TemplateResult {
+/** Columns that this map can have. */
+function columnItems(store: MapsStore): MenuItem[] {
+  const model = store.reader?.rows.model;
+  const numeric = (model?.numericFields.length ?? 0) > 0;
+  const perCpu = model?.perCpu === true;
+  const item = (name: keyof ShownColumns, label: string, there: boolean): MenuItem[] =>
+    there
+      ? [{ label, checked: store.columns[name], act: () => store.setColumns({ [name]: !store.columns[name] }) }]
+      : [];
+  return [
+    ...item('delta', strings.columnDelta, numeric),
+    ...item('trend', strings.columnTrend, numeric),
+    ...item('spread', strings.columnSpread, perCpu && numeric),
+    ...item('cpus', strings.columnCpus, perCpu),
+    ...item('idle', strings.columnIdle, perCpu),
+  ];
+}
+
+function toolButton(icon: string, label: string, act: () => void): TemplateResult {
   return html`<vscode-toolbar-button icon=${icon} label=${label} title=${label} @click=${act}></vscode-toolbar-button>`;
 }
 

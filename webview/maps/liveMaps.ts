@@ -2,17 +2,32 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import '../common/notice.ts';
-import { fill } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
-import './columnMenu.ts';
-import { liveMapsStyles } from './liveMapsStyles.ts';
-import type { Order, Reader } from './data/reader.ts';
-import type { MapsStore } from './data/mapsStore.ts';
 import { renderBar } from './bar.ts';
+import { editableCell } from './edit/editableCell.ts';
+import './edit/cellInput.ts';
+import type { CellEdit } from './edit/cellInput.ts';
+import './edit/entryForm.ts';
+import type { SetRequest } from './data/mapEditor.ts';
+import type { MapsStore } from './data/mapsStore.ts';
+import type { Order, Reader } from './data/reader.ts';
+import type { Row } from './data/rowCache.ts';
+import { liveMapsStyles } from './liveMapsStyles.ts';
+import { mapActions } from './mapActions.ts';
+import { PlotData } from './plot/plotData.ts';
+import './plot/plotPane.ts';
+import type { PlotPane } from './plot/plotPane.ts';
+import { contentsNotice, renderOutcome, renderProblem } from './notices.ts';
 import { renderStatus } from './status.ts';
 import { strings } from './strings.ts';
 import './table/mapTable.ts';
-import type { MapTable } from './table/mapTable.ts';
+import type { CellAction, MapTable } from './table/mapTable.ts';
+import { fill } from '../common/format.ts';
+
+/** What is being edited: an entry in the form below the table, or a cell in its place. */
+type Editing =
+  | { kind: 'form'; row: Row | undefined; slot: number | undefined; failure: string }
+  | { kind: 'cell'; edit: CellEdit };
 
 /** The live view of maps: which map, how often, its table, and what to do when there is none. Both webviews show it. */
 @customElement('xdp-live-maps')
@@ -20,10 +35,12 @@ export class LiveMaps extends LitElement {
   @property({ attribute: false }) store: MapsStore | undefined;
   /** With a heading it stands among other things, and says in one line that there is nothing to show. */
   @property() heading = '';
-  /** As typed; the reader has it once it is meant to be used. */
+  /** As typed; the reader has it at once. */
   @state() private filter = '';
+  @state() private editing: Editing | undefined;
   private stop: (() => void) | undefined;
   private reader: Reader | undefined;
+  private plot = new PlotData();
 
   static override styles = [baseStyles, inputStyles, liveMapsStyles];
 
@@ -38,6 +55,10 @@ export class LiveMaps extends LitElement {
   }
 
   private onChange(): void {
+    const { reader } = this;
+    if (reader !== undefined && this.plot.record(reader.rows, Date.now())) {
+      this.renderRoot.querySelector<PlotPane>('xdp-plot-pane')?.refresh();
+    }
     this.requestUpdate();
     this.table?.refresh();
   }
@@ -51,27 +72,14 @@ export class LiveMaps extends LitElement {
     if (reader === this.reader) return;
     this.reader = reader;
     this.filter = '';
+    this.editing = undefined;
+    this.plot = new PlotData();
   }
 
   protected override render(): TemplateResult | typeof nothing {
     const { store } = this;
     if (store === undefined) return nothing;
-    return html`${this.renderProblem(store)}${this.renderContent(store)}`;
-  }
-
-  private renderProblem(store: MapsStore): TemplateResult | typeof nothing {
-    const refused = store.reader?.failure;
-    const problem = store.problem ?? refused;
-    if (problem === undefined) return nothing;
-    const action = 'action' in problem ? problem.action : undefined;
-    return html`<xdp-notice
-      compact
-      kind="error"
-      message=${problem.message}
-      fix=${problem.fix ?? ''}
-      button=${action?.title ?? ''}
-      @action=${() => action !== undefined && store.act(action.command)}
-    ></xdp-notice>`;
+    return html`${renderProblem(store)}${this.renderContent(store)}`;
   }
 
   private renderContent(store: MapsStore): TemplateResult | typeof nothing {
@@ -96,7 +104,16 @@ export class LiveMaps extends LitElement {
       heading: this.renderHeading(),
       filter: this.filter,
       setFilter: (filter) => this.setFilter(filter),
-    })}${this.renderMap(store)}`;
+      actions: mapActions({
+        store,
+        row: this.table?.activeRow,
+        isPlotted: (id) => this.plot.ids.includes(id),
+        plot: (row) => this.togglePlot(row),
+        edit: (row) => this.openForm(row, undefined),
+        unfold: (row) => this.table?.toggle(row.id),
+        canUnfold: (store.reader?.rows.model.slots ?? 1) > 1,
+      }),
+    })}${renderOutcome(store)}${this.renderMap(store)}`;
   }
 
   private renderHeading(): TemplateResult | typeof nothing {
@@ -110,28 +127,104 @@ export class LiveMaps extends LitElement {
 
   private renderMap(store: MapsStore): TemplateResult {
     const { reader } = store;
-    if (store.gone !== undefined) {
-      const message = fill(strings.gone, { map: store.selected?.name ?? '' });
-      return html`<xdp-notice kind="info" message=${message} fix=${store.gone}></xdp-notice>`;
-    }
-    if (reader === undefined || (reader.arranged === undefined && reader.rowCount === 0)) {
-      if (reader?.failure !== undefined) return html``;
-      return html`<xdp-notice kind="empty" message=${strings.waiting}></xdp-notice>`;
-    }
-    const { schema } = reader.rows.model;
-    if (reader.arranged?.total === 0) {
-      const template = /hash|lpm_trie/.test(schema.type) ? strings.emptyHash : strings.emptyOther;
-      const message = fill(template, { type: schema.type.replaceAll('_', ' ') });
-      return html`<xdp-notice kind="empty" message=${message}></xdp-notice>`;
-    }
+    const notice = contentsNotice(store);
+    if (notice !== undefined || reader === undefined) return html`${notice}${this.renderEditing(store)}`;
     return html`<xdp-map-table
         .reader=${reader}
         .show=${store.columns}
-        label=${fill(strings.tableLabel, { map: schema.name })}
+        .plotted=${new Set(this.plot.ids)}
+        .notes=${store.editor?.notes ?? new Map()}
+        label=${fill(strings.tableLabel, { map: reader.rows.model.schema.name })}
         @show-idle=${() => store.setColumns({ idle: true })}
         @sort=${({ detail: order }: CustomEvent<Order | undefined>) => reader.arrange({ order })}
+        @cell-action=${({ detail }: CustomEvent<CellAction>) => this.onCell(detail)}
+        @active-row=${() => this.requestUpdate()}
       ></xdp-map-table>
       ${reader.arranged?.rows === 0 ? html`<xdp-notice kind="empty" message=${fill(strings.noMatch, { filter: this.filter })}></xdp-notice>` : nothing}
-      ${renderStatus(store, reader)}`;
+      ${
+        this.plot.ids.length === 0
+          ? nothing
+          : html`<xdp-plot-pane .data=${this.plot} .ids=${[...this.plot.ids]} .model=${reader.rows.model}
+        @remove=${({ detail: id }: CustomEvent<string>) => this.unplot(id)}></xdp-plot-pane>`
+      }
+      ${this.renderEditing(store)}${renderStatus(store, reader)}`;
   }
+
+  private renderEditing(store: MapsStore): TemplateResult | typeof nothing {
+    const { editing } = this;
+    if (editing === undefined) return nothing;
+    if (editing.kind === 'cell') {
+      return html`<xdp-cell-input .edit=${editing.edit} @cancel=${() => this.endEditing()}
+        @save=${({ detail }: CustomEvent<SetRequest>) => this.saveCell(detail)}></xdp-cell-input>`;
+    }
+    return html`<xdp-entry-form .model=${store.reader?.rows.model} .row=${editing.row} .slotOf=${editing.slot}
+      .failure=${editing.failure} @cancel=${() => this.endEditing()}
+      @save=${({ detail }: CustomEvent<SetRequest>) => void this.saveForm(detail)}></xdp-entry-form>`;
+  }
+
+  private onCell(action: CellAction): void {
+    const { row, column, slot, box } = action;
+    const { store } = this;
+    const model = store?.reader?.rows.model;
+    if (store === undefined || model === undefined) return;
+    switch (action.kind) {
+      case 'plot':
+        return this.togglePlot(row);
+      case 'copy':
+        return store.copy(action.text);
+      case 'delete':
+        void store.editor?.remove(keyOf(row));
+        return;
+      case 'edit': {
+        if (store.selected?.frozen === true || row.reading === undefined) return;
+        const inner = model.mapIn(row.reading.now);
+        if (inner !== undefined) return store.openInEditor(inner.id, inner.name);
+        const place = editableCell(model, column, slot);
+        if (place === undefined) this.openForm(row, slot);
+        else this.editing = { kind: 'cell', edit: { model, row, box, ...place } };
+      }
+    }
+  }
+
+  private openForm(row: Row | undefined, slot: number | undefined): void {
+    this.editing = { kind: 'form', row, slot, failure: '' };
+  }
+
+  private endEditing(): void {
+    if (this.editing === undefined) return;
+    this.editing = undefined;
+    // Back to where the keyboard was.
+    void this.updateComplete.then(() => this.table?.focusGrid());
+  }
+
+  private saveCell(request: SetRequest): void {
+    this.endEditing();
+    // What goes wrong is said at the row.
+    void this.store?.editor?.set(request);
+  }
+
+  private async saveForm(request: SetRequest): Promise<void> {
+    const failure = await this.store?.editor?.set(request);
+    if (this.editing?.kind !== 'form') return;
+    if (failure === undefined) this.endEditing();
+    else this.editing = { ...this.editing, failure };
+  }
+
+  private togglePlot(row: Row): void {
+    const model = this.reader?.rows.model;
+    if (model === undefined || model.numericFields.length === 0) return;
+    this.plot.toggle(row.id, model.keyText(row.key));
+    this.reader?.follow(this.plot.ids);
+    this.requestUpdate();
+  }
+
+  private unplot(id: string): void {
+    this.plot.toggle(id, '');
+    this.reader?.follow(this.plot.ids);
+    this.requestUpdate();
+  }
+}
+
+function keyOf({ key }: Row): Uint8Array {
+  return key.bytes.slice(key.base);
 }

@@ -50,7 +50,7 @@ export const liveMapsStyles = css`
   }
   .wrong {
     flex: 0 1 auto;
-    color: var(--vscode-errorForeground);
+    color: color-mix(in srgb, var(--vscode-errorForeground) 65%, var(--vscode-foreground));
     font-size: 12px;
   }
   .wrong code {

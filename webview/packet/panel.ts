@@ -81,15 +81,7 @@ export class PacketPanel extends LitElement {
           this.showResult();
         }
         return;
-      case 'maps':
-      case 'schema':
-      case 'arranged':
-      case 'rows':
-      case 'values':
-      case 'refused':
-      case 'gone':
-      case 'problem':
-      case 'clearProblem':
+      default:
         this.store.accept(message);
     }
   }

@@ -4,6 +4,7 @@ import { commands, views } from '../ids.ts';
 import type { PacketPanel } from '../panels/packetPanel.ts';
 import type { Services } from '../services.ts';
 import type { Traces } from '../traces.ts';
+import type { MapPanels } from '../maps/mapPanels.ts';
 import type { MapsView } from '../maps/mapsView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
@@ -11,7 +12,6 @@ import type { HotReload } from '../../session/attach/hotReload.ts';
 import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
 import { adoptCommand, keepCommand, replaceCommand, toggleHotReloadCommand } from './replace.ts';
-import { startLabCommand, stopLabCommand } from './lab.ts';
 import { verifyCommand } from './verify.ts';
 
 /**
@@ -21,6 +21,7 @@ import { verifyCommand } from './verify.ts';
 export function registerCommands(
   services: Services,
   maps: MapsView,
+  mapPanels: MapPanels,
   packets: PacketPanel,
   reload: HotReload,
   traces: Traces,
@@ -57,13 +58,14 @@ export function registerCommands(
     register(commands.confirmAttachment, () => confirmCommand(services)),
     register(commands.keepAttached, (target) => keepCommand(services, target)),
     register(commands.adopt, (target) => adoptCommand(services, target)),
-    register(commands.startLab, () => startLabCommand(services)),
-    register(commands.stopLab, () => stopLabCommand(services)),
     register(commands.runPacket, (target) => packets.open(target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
+    register(commands.openMap, (target) =>
+      import('../maps/openMap.ts').then(({ openMapCommand }) => openMapCommand(services, mapPanels, target)),
+    ),
     register(commands.restartHelper, async () => {
       await services.kernel.own();
-      maps.resume();
+      await maps.resume();
     }),
     register(commands.showPrintk, () => traces.showPrintk()),
     register(commands.showLog, () => services.log.show()),

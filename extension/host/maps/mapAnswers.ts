@@ -1,12 +1,14 @@
 import { toErrorData } from '../../core/errors.ts';
-import { entryValueBytes } from '../../core/maps/entries.ts';
-import type { OpenMap } from '../../session/maps/maps.ts';
-import type { HelperClient } from '../../session/kernelAccess.ts';
 import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
+import type { HelperClient } from '../../session/kernelAccess.ts';
+import type { OpenMap } from '../../session/maps/maps.ts';
+import { resolveNames } from '../../session/maps/names.ts';
+import { MapTable } from '../../session/maps/table.ts';
 
 export type Question = Extract<FromMapsView, { kind: 'arrange' | 'rows' | 'peek' | 'lookup' }>;
 type Answer = Extract<ToMapsView, { kind: 'arranged' | 'rows' | 'values' | 'refused' }>;
-type Unaddressed<T> = T extends Answer ? Omit<T, 'mapId' | 'request'> : never;
+type Unaddressed<T> = T extends unknown ? Omit<T, 'mapId' | 'request'> : never;
+export type Refusal = Unaddressed<Extract<ToMapsView, { kind: 'refused' }>>;
 
 /**
  * One map, as one view reads it. Nothing of it stays here: the helper has the order of its rows, the kernel their values, and
@@ -14,17 +16,17 @@ type Unaddressed<T> = T extends Answer ? Omit<T, 'mapId' | 'request'> : never;
  */
 export class MapAnswers {
   readonly map: OpenMap;
-  readonly #client: HelperClient;
-  #table: Promise<number> | undefined;
+  readonly client: HelperClient;
+  #table: Promise<MapTable> | undefined;
 
   constructor(client: HelperClient, map: OpenMap) {
-    this.#client = client;
+    this.client = client;
     this.map = map;
   }
 
   /** Lets go of what the helper keeps for it. */
   close(): void {
-    void this.#table?.then((table) => this.#client.call('table/close', { table })).catch(() => undefined);
+    void this.#table?.then((table) => table.close()).catch(() => undefined);
     this.#table = undefined;
   }
 
@@ -38,65 +40,46 @@ export class MapAnswers {
     const { ref } = this.map;
     switch (question.kind) {
       case 'peek': {
-        const { count, keys, values, atNs } = await this.#client.call('map/read', { map: ref, limit: question.count });
-        return { kind: 'rows', from: 0, count, keys, values, gone: [], atMs: milliseconds(atNs) };
+        const page = await this.client.call('map/read', { map: ref, limit: question.count });
+        return await this.#rows(0, { ...page, gone: [] });
       }
       case 'arrange': {
         const { filter, sort } = question;
         const table = await this.#open();
-        const done = await this.#client.call('table/arrange', {
-          table,
+        const { total, rows, workMs, atNs, periodNs } = await table.arrange({
           ...(filter === undefined ? {} : { filter }),
           ...(sort === undefined ? {} : { sort }),
         });
-        const { total, rows, workMs, atNs, periodNs } = done;
-        return {
-          kind: 'arranged',
-          total,
-          rows,
-          workMs,
-          atMs: milliseconds(atNs),
-          ...(periodNs === undefined ? {} : { periodMs: milliseconds(periodNs) }),
-        };
+        const periodMs = periodNs === undefined ? {} : { periodMs: milliseconds(periodNs) };
+        return { kind: 'arranged', total, rows, workMs, atMs: milliseconds(atNs), ...periodMs };
       }
       case 'rows': {
-        const { from } = question;
         const table = await this.#open();
-        const rows = await this.#client.call('table/rows', { table, from, count: question.count });
-        const { count, keys, values, gone, atNs } = rows;
-        return { kind: 'rows', from, count, keys, values, gone, atMs: milliseconds(atNs) };
+        return await this.#rows(question.from, await table.rows(question.from, question.count));
       }
-      case 'lookup':
-        return await this.#lookUp(question.keys);
+      case 'lookup': {
+        const { values, gone, atNs } = await this.client.call('map/values', { map: ref, keys: question.keys });
+        return { kind: 'values', values, gone, atMs: milliseconds(atNs) };
+      }
     }
   }
 
-  async #lookUp(keys: Uint8Array): Promise<Unaddressed<Answer>> {
-    const { ref, info, schema } = this.map;
-    const size = entryValueBytes(schema);
-    const count = info.keySize === 0 ? 0 : Math.floor(keys.length / info.keySize);
-    const values = new Uint8Array(count * size);
-    const gone: number[] = [];
-    for (let at = 0; at < count; at++) {
-      const key = keys.slice(at * info.keySize, (at + 1) * info.keySize);
-      const { value } = await this.#client.call('map/lookup', { map: ref, key });
-      if (value === undefined) gone.push(at);
-      else values.set(value, at * size);
-    }
-    return { kind: 'values', values, gone, atMs: Number(process.hrtime.bigint()) / 1e6 };
+  async #rows(
+    from: number,
+    read: { count: number; keys: Uint8Array; values: Uint8Array; gone: number[]; atNs: bigint },
+  ): Promise<Unaddressed<Answer>> {
+    const { count, keys, values, gone, atNs } = read;
+    const names = await resolveNames(this.client, this.map.schema, { count, keys, values });
+    const named = (['program', 'map', 'interface'] as const).flatMap((kind) =>
+      [...names[kind]].map(([id, name]) => ({ kind, id, name })),
+    );
+    const rows = { kind: 'rows', from, count, keys, values, gone, atMs: milliseconds(atNs) } as const;
+    return named.length === 0 ? rows : { ...rows, names: named };
   }
 
-  #open(): Promise<number> {
+  #open(): Promise<MapTable> {
     if (this.#table !== undefined) return this.#table;
-    const { ref, info, btf } = this.map;
-    const opening = this.#client
-      .call('table/open', {
-        map: ref,
-        ...(btf === undefined ? {} : { btf }),
-        keyTypeId: info.btfKeyTypeId,
-        valueTypeId: info.btfValueTypeId,
-      })
-      .then(({ table }) => table);
+    const opening = MapTable.open(this.client, this.map);
     this.#table = opening;
     opening.catch(() => {
       if (this.#table === opening) this.#table = undefined;
@@ -105,11 +88,12 @@ export class MapAnswers {
   }
 }
 
-function milliseconds(ns: bigint): number {
+export function milliseconds(ns: bigint): number {
   return Number(ns) / 1e6;
 }
 
-function refusal(error: unknown): Unaddressed<Answer> {
+/** An error as a view takes it. */
+export function refusal(error: unknown): Refusal {
   const { code, message, fix, details } = toErrorData(error);
   const { offset, length } = details ?? {};
   return {

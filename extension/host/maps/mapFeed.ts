@@ -1,44 +1,73 @@
+import * as vscode from 'vscode';
 import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
-import { XdpError } from '../../core/errors.ts';
-import type { LiveAttachment } from '../../session/attach/attachments.ts';
+import type { HelperClient } from '../../session/kernelAccess.ts';
+import { type BorrowedMap, borrowMaps } from '../../session/maps/borrow.ts';
 import type { OpenMap } from '../../session/maps/maps.ts';
+import { showError } from '../errors.ts';
+import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
-import { MapAnswers, type Question } from './mapAnswers.ts';
+import { saveText } from './mapFiles.ts';
+import { type MapRequest, MapSession } from './mapSession.ts';
 
 /** A view asks one thing after the other; more than this at once is no view of ours. */
 const maxParked = 16;
 
+export interface FeedOptions {
+  /** Which map to propose first. */
+  selected?: number;
+  /** Maps of others that this view shows; the feed releases them. */
+  borrowed?: BorrowedMap[];
+}
+
+interface ShownMap {
+  map: OpenMap;
+  client: HelperClient;
+  group: string;
+  borrowed: boolean;
+}
+
 /**
- * One view's side of the host: the maps of this window's attachments, the types of the chosen one, and answers to what the
- * view asks about it. It never reads by itself, and while the view is not visible it does not answer: nothing is read then.
+ * One view's side of the host: the maps of this window's attachments and those that were opened by hand, the types of the
+ * chosen one, and answers to what the view asks about it. It never reads by itself, and while the view is not visible it does
+ * not answer: nothing is read then.
  */
 export class MapFeed {
   readonly #services: Services;
   readonly #post: (message: ToMapsView) => void;
   readonly #subscription: { dispose(): void };
+  #borrowed: BorrowedMap[];
   #selected: number | undefined;
-  #answers: MapAnswers | undefined;
+  #session: MapSession | undefined;
   #visible = false;
-  #parked: Question[] = [];
+  #parked: MapRequest[] = [];
 
-  constructor(services: Services, post: (message: ToMapsView) => void) {
+  constructor(services: Services, post: (message: ToMapsView) => void, options: FeedOptions = {}) {
     this.#services = services;
     this.#post = post;
+    this.#selected = options.selected;
+    this.#borrowed = options.borrowed ?? [];
     this.#subscription = services.attachments.onDidChange((event) => {
       if (event.kind === 'counting' || event.kind === 'confirmed') return;
       if (event.kind === 'attached') {
-        this.#selected = event.attachment.maps[0]?.info.id ?? this.#selected;
+        if (options.selected === undefined) this.#selected = event.attachment.maps[0]?.info.id ?? this.#selected;
         this.#post({ kind: 'clearProblem' });
       }
       this.sendMaps();
     });
   }
 
+  /** Does it hold maps that only the helper keeps open? */
+  get holdsMaps(): boolean {
+    return this.#borrowed.length > 0;
+  }
+
   dispose(): void {
     this.#subscription.dispose();
-    this.#answers?.close();
-    this.#answers = undefined;
+    this.#session?.close();
+    this.#session = undefined;
     this.#parked = [];
+    for (const borrowed of this.#borrowed) void borrowed.release().catch(() => undefined);
+    this.#borrowed = [];
   }
 
   set visible(visible: boolean) {
@@ -46,10 +75,34 @@ export class MapFeed {
     if (!visible) return;
     const parked = this.#parked;
     this.#parked = [];
-    for (const question of parked) void this.#answer(question);
+    for (const message of parked) void this.#handle(message);
+  }
+
+  /** Maps of others that were opened by hand, shown beside what is there. */
+  add(borrowed: readonly BorrowedMap[]): void {
+    this.#borrowed.push(...borrowed);
+    this.#selected = borrowed[0]?.map.info.id ?? this.#selected;
+    this.sendMaps();
+  }
+
+  /** After the helper was started again: it has let go of what it held for this view. */
+  async resume(): Promise<void> {
+    const lost = this.#borrowed;
+    this.#session?.close();
+    this.#session = undefined;
+    if (lost.length > 0) {
+      const ids = lost.map(({ map }) => map.info.id);
+      this.#borrowed = await borrowMaps(this.#services.kernel, undefined, ids);
+    }
+    this.#post({ kind: 'clearProblem' });
+    this.sendMaps();
   }
 
   receive(message: FromMapsView): void {
+    this.#receive(message).catch((error: unknown) => void showError(this.#services, error));
+  }
+
+  async #receive(message: FromMapsView): Promise<void> {
     switch (message.kind) {
       case 'ready':
         this.sendMaps();
@@ -58,24 +111,33 @@ export class MapFeed {
         this.#selected = message.mapId;
         this.#sendSchema();
         return;
-      case 'arrange':
-      case 'rows':
-      case 'peek':
-      case 'lookup':
-        void this.#answer(message);
-        return;
       case 'action':
-        return; // The owner of the view runs commands.
+        if (message.command !== 'reopenMap') await vscode.commands.executeCommand(commands[message.command]);
+        return;
+      case 'openOther':
+        await vscode.commands.executeCommand(commands.openMap);
+        return;
+      case 'openInEditor':
+        await vscode.commands.executeCommand(commands.openMap, { id: message.mapId, name: message.name });
+        return;
+      case 'closeMap':
+        return await this.#release(message.mapId);
+      case 'save':
+        return await saveText(message.name, message.text);
+      case 'copy':
+        return await vscode.env.clipboard.writeText(message.text);
+      default:
+        return await this.#handle(message);
     }
   }
 
   sendMaps(): void {
-    const owned = this.#owned();
-    if (!owned.some(({ map }) => map.info.id === this.#selected)) this.#selected = owned[0]?.map.info.id;
+    const shown = this.#shown();
+    if (!shown.some(({ map }) => map.info.id === this.#selected)) this.#selected = shown[0]?.map.info.id;
     this.#post({
       kind: 'maps',
       attached: this.#services.attachments.live.length,
-      maps: owned.map(({ live, map }) => ({
+      maps: shown.map(({ map, group, borrowed }) => ({
         id: map.info.id,
         name: map.info.name,
         type: map.info.type,
@@ -83,15 +145,22 @@ export class MapFeed {
         valueSize: map.info.valueSize,
         maxEntries: map.info.maxEntries,
         frozen: map.info.frozen,
-        group: `${live.program} on ${live.iface} (${live.mode})`,
+        group,
+        shows: map.info.type === 'ringbuf' || map.info.type === 'perf_event_array' ? 'events' : 'entries',
+        borrowed,
       })),
       ...(this.#selected === undefined ? {} : { selected: this.#selected }),
     });
     this.#sendSchema();
   }
 
-  #owned(): { live: LiveAttachment; map: OpenMap }[] {
-    return this.#services.attachments.live.flatMap((live) => live.maps.map((map) => ({ live, map })));
+  /** Own programs' first. */
+  #shown(): ShownMap[] {
+    const own = this.#services.attachments.live.flatMap(({ program, iface, mode, client, maps }) =>
+      maps.map((map) => ({ map, client, group: `${program} on ${iface} (${mode})`, borrowed: false })),
+    );
+    const group = vscode.l10n.t('Opened by hand');
+    return [...own, ...this.#borrowed.map(({ map, client }) => ({ map, client, group, borrowed: true }))];
   }
 
   #sendSchema(): void {
@@ -100,26 +169,29 @@ export class MapFeed {
   }
 
   /** The chosen map. Another object of the same map is another helper's, or has other types. */
-  #open(): MapAnswers | undefined {
-    const found = this.#owned().find(({ map }) => map.info.id === this.#selected);
-    if (found?.map === this.#answers?.map) return this.#answers;
-    this.#answers?.close();
-    this.#answers = found === undefined ? undefined : new MapAnswers(found.live.client, found.map);
-    return this.#answers;
+  #open(): MapSession | undefined {
+    const found = this.#shown().find(({ map }) => map.info.id === this.#selected);
+    if (found !== undefined && found.map === this.#session?.map) return this.#session;
+    this.#session?.close();
+    this.#session = found === undefined ? undefined : new MapSession(found.client, found.map, this.#post);
+    return this.#session;
   }
 
-  async #answer(question: Question): Promise<void> {
+  async #handle(message: MapRequest): Promise<void> {
     if (!this.#visible) {
-      if (this.#parked.length < maxParked) this.#parked.push(question);
+      if (this.#parked.length < maxParked) this.#parked.push(message);
       return;
     }
-    const answers = this.#open();
-    if (answers?.map.info.id !== question.mapId) return;
-    const answer = await answers.answer(question);
-    if (answer.kind === 'refused' && answer.code === ('map-not-found' satisfies XdpError['code'])) {
-      this.#post({ kind: 'gone', mapId: question.mapId, reason: answer.message });
-    }
-    this.#post(answer);
+    const session = this.#open();
+    if (session?.map.info.id === message.mapId) await session.handle(message);
+  }
+
+  async #release(mapId: number): Promise<void> {
+    const borrowed = this.#borrowed.find(({ map }) => map.info.id === mapId);
+    if (borrowed === undefined) return;
+    this.#borrowed = this.#borrowed.filter((each) => each !== borrowed);
+    this.sendMaps();
+    await borrowed.release();
   }
 }
 

@@ -1,25 +1,28 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { fromMapsView, type ToMapsView } from '../../protocol/webview.ts';
-import { commands, views } from '../ids.ts';
+import { views } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { configureWebview } from '../webviewHtml.ts';
 import { MapFeed } from './mapFeed.ts';
+import type { MapPanels } from './mapPanels.ts';
 
-/** The XDP map viewer in the side panel. */
+/** The XDP map viewer in the side panel, and what it has in common with the editor tabs. */
 export class MapsView implements vscode.WebviewViewProvider {
   readonly #services: Services;
+  readonly #panels: MapPanels;
   #feed: MapFeed | undefined;
 
-  constructor(services: Services) {
+  constructor(services: Services, panels: MapPanels) {
     this.#services = services;
+    this.#panels = panels;
   }
 
   register(): vscode.Disposable {
     return vscode.Disposable.from(
       vscode.window.registerWebviewViewProvider(views.maps, this),
       this.#services.kernel.onUnexpectedExit(({ reason }) =>
-        this.#post({
+        this.#say({
           kind: 'problem',
           message: vscode.l10n.t('The kernel helper ended: {0}', reason),
           fix: vscode.l10n.t('What it held is detached.'),
@@ -31,9 +34,14 @@ export class MapsView implements vscode.WebviewViewProvider {
   }
 
   /** After the helper was started again. */
-  resume(): void {
-    this.#post({ kind: 'clearProblem' });
-    this.#feed?.sendMaps();
+  async resume(): Promise<void> {
+    await Promise.all([this.#feed?.resume(), this.#panels.resume()]);
+  }
+
+  /** In every view. */
+  #say(message: ToMapsView): void {
+    this.#post(message);
+    this.#panels.post(message);
   }
 
   #post: (message: ToMapsView) => void = () => undefined;
@@ -51,7 +59,6 @@ export class MapsView implements vscode.WebviewViewProvider {
         const message = v.safeParse(fromMapsView, raw);
         if (!message.success) return;
         feed.receive(message.output);
-        if (message.output.kind === 'action') void vscode.commands.executeCommand(commands[message.output.command]);
       }),
       view.onDidChangeVisibility(() => {
         feed.visible = view.visible;

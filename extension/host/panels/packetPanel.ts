@@ -5,7 +5,6 @@ import { toErrorData } from '../../core/errors.ts';
 import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../../protocol/webview.ts';
 import { xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
-import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { MapFeed, schemaMessage } from '../maps/mapFeed.ts';
 import { configureWebview } from '../webviewHtml.ts';
@@ -108,14 +107,7 @@ export class PacketPanel implements vscode.Disposable {
         await this.#sendPrograms();
         this.#feed?.receive(message);
         return;
-      case 'action':
-        await vscode.commands.executeCommand(commands[message.command]);
-        return;
-      case 'select':
-      case 'arrange':
-      case 'rows':
-      case 'peek':
-      case 'lookup':
+      default:
         this.#feed?.receive(message);
         return;
     }

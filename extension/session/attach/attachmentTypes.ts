@@ -38,7 +38,7 @@ export interface LiveAttachment extends Attachment {
   /** undefined for one that an earlier session kept: its source is not known. */
   object: BpfObject | undefined;
   netns: string | undefined;
-  /** Maps of the loaded object whose entries can be listed, counters first. */
+  /** Maps of the loaded object, counters first, those without entries last. */
   maps: OpenMap[];
   /** All of its maps, for the program that may take its place. */
   allMaps: MapBefore[];

@@ -3,16 +3,13 @@ import type { LoadedObject, MapInfo } from '../../protocol/kernel.ts';
 import { mapSchema } from '../../core/maps/schema.ts';
 import type { LiveAttachment } from '../attach/attachmentTypes.ts';
 import type { BpfObject } from '../bpfObject.ts';
-import { byInterest, isListable, openLoadedMap, openMap } from './maps.ts';
+import { byInterest, openLoadedMap, openMap } from './maps.ts';
 
 type LiveMaps = Pick<LiveAttachment, 'maps' | 'allMaps'>;
 
 /** The maps of an object that this session loaded. */
 export function loadedMaps(client: HelperClient, object: BpfObject, loaded: LoadedObject): LiveMaps {
-  const maps = loaded.maps
-    .filter((map) => isListable(map.type))
-    .sort(byInterest)
-    .map((map) => openLoadedMap(client, object, map));
+  const maps = [...loaded.maps].sort(byInterest).map((map) => openLoadedMap(client, object, map));
   const { possibleCpus } = client.hello;
   const allMaps = loaded.maps.flatMap(({ id, name }) => {
     const spec = object.spec.maps.find((map) => map.name === name);
@@ -32,7 +29,7 @@ export async function adoptedMaps(client: HelperClient, infos: readonly MapInfo[
     }),
   );
   return {
-    maps: opened.filter(({ info }) => isListable(info.type)),
+    maps: opened,
     allMaps: opened.map(({ schema, ref }) => ({ schema, flags: undefined, ref })),
   };
 }

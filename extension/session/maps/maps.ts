@@ -141,12 +141,13 @@ export function isListable(type: string): boolean {
   return !keylessTypes.has(type) && mapTypeNumber(type) !== undefined;
 }
 
-/** Counters first: per-CPU maps before shared ones, global data last. */
+/** Counters first: per-CPU maps before shared ones, then global data, and last what has no entries. */
 export function byInterest(left: MapInfo, right: MapInfo): number {
   return rank(left) - rank(right) || left.id - right.id;
 }
 
 function rank(map: MapInfo): number {
+  if (!isListable(map.type)) return 3;
   if (map.name.startsWith('.') || /\.(rodata|data|bss)/.test(map.name)) return 2;
   return isPerCpu(map.type) ? 0 : 1;
 }

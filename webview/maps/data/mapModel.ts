@@ -3,6 +3,7 @@ import { type Memory, viewOf } from '../../../extension/core/maps/decode.ts';
 import { type MapSchema, mapSchema } from '../../../extension/core/maps/schema.ts';
 import { isPerCpu, roundUp8, valueBytes } from '../../../extension/core/maps/types.ts';
 import { actionOfKey } from '../../../extension/core/maps/actions.ts';
+import { type Names, namesOf, noNames, type Reference, referencesOf } from '../../../extension/core/maps/references.ts';
 import { formatPrefix, type PrefixKey, prefixKeyOf } from '../../../extension/core/maps/prefix.ts';
 import type { ToMapsView } from '../../../extension/protocol/webview.ts';
 import { type Leaf, leavesOf, numberAt, rawTextAt, roughNumberAt, sumAt, textAt } from './leaves.ts';
@@ -38,6 +39,9 @@ export class MapModel {
   /** Bytes of one entry's value, all CPUs together; and of one CPU's slot. */
   readonly stride: number;
   readonly slot: number;
+  /** Names of what values refer to, as far as they were told. */
+  names: Names = noNames;
+  private readonly references: readonly Reference[];
   private readonly prefix: PrefixKey | undefined;
 
   constructor(message: MapSchemaMessage) {
@@ -52,7 +56,11 @@ export class MapModel {
     this.prefix = prefixKeyOf(this.schema);
     // A prefix reads as one: 10.0.0.0/8.
     this.keyFields = leavesOf(this.prefix === undefined ? this.schema.key : undefined, message.keySize);
-    this.valueFields = leavesOf(this.schema.value, message.valueSize);
+    this.references = referencesOf(message.type, message.valueSize);
+    // A number that stands for something is no counter.
+    this.valueFields = leavesOf(this.schema.value, message.valueSize).map((field) =>
+      this.referenceAt(field) === undefined ? field : { ...field, numeric: false },
+    );
     this.numericFields = this.valueFields.filter((field) => field.numeric);
     this.perCpu = isPerCpu(message.type);
     this.stride = valueBytes(message.type, message.valueSize, possibleCpus.length);
@@ -62,6 +70,22 @@ export class MapModel {
   /** Number of slots in a value: possible CPUs, or 1. */
   get slots(): number {
     return this.perCpu ? this.schema.possibleCpus.length : 1;
+  }
+
+  /** What was told of names is kept: a program that is gone keeps the name it had. */
+  learn(names: NonNullable<Extract<ToMapsView, { kind: 'rows' }>['names']>): void {
+    const of = (wanted: (typeof names)[number]['kind']): { id: number; name: string }[] =>
+      names.filter(({ kind }) => kind === wanted);
+    const found = namesOf({
+      programs: of('program'),
+      maps: of('map'),
+      interfaces: of('interface').map(({ id, name }) => ({ ifindex: id, name })),
+    });
+    this.names = {
+      program: new Map([...this.names.program, ...found.program]),
+      map: new Map([...this.names.map, ...found.map]),
+      interface: new Map([...this.names.interface, ...found.interface]),
+    };
   }
 
   keyParts(key: Bytes): KeyPart[] {
@@ -85,7 +109,25 @@ export class MapModel {
     return numberAt(field, value, value.base + slot * this.slot);
   }
 
+  /** The map that a value of a map of maps holds. */
+  mapIn(value: Bytes): { id: number; name: string } | undefined {
+    const reference = this.references.find(({ kind }) => kind === 'map');
+    if (reference === undefined) return undefined;
+    const id = value.view.getUint32(value.base + reference.offset, true);
+    return { id, name: this.names.map.get(id) ?? '' };
+  }
+
+  private referenceAt({ offset, layout }: Leaf): Reference | undefined {
+    return layout.size === 4 ? this.references.find((reference) => reference.offset === offset) : undefined;
+  }
+
   text(value: Bytes, field: Leaf, slot: number): string {
+    const reference = this.referenceAt(field);
+    if (reference !== undefined) {
+      const id = value.view.getUint32(value.base + field.offset, true);
+      const name = this.names[reference.kind].get(id);
+      return name === undefined ? String(id) : `${name} (${id})`;
+    }
     return textAt(field, value, value.base + slot * this.slot);
   }
 

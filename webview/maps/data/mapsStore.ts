@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import type { FromMapsView, MapSummary, ToMapsView } from '../../../extension/protocol/webview.ts';
 import type { Channel } from '../../common/channel.ts';
+import { Conversation } from './conversation.ts';
+import { MapEditor } from './mapEditor.ts';
 import { MapModel, type MapSchemaMessage } from './mapModel.ts';
 import { Reader } from './reader.ts';
 
@@ -20,7 +22,9 @@ export type ShownColumns = v.InferOutput<typeof ShownColumns>;
 /** What survives a reload. Map ids do not (every load makes new maps), so names are remembered beside them. */
 export const RememberedMaps = v.object({
   maps: v.object({
-    selected: v.optional(v.object({ id: v.number(), name: v.string(), group: v.string() })),
+    selected: v.optional(
+      v.object({ id: v.number(), name: v.string(), group: v.string(), borrowed: v.optional(v.boolean()) }),
+    ),
     paused: v.boolean(),
     intervalMs: v.pipe(v.number(), v.minValue(50), v.maxValue(10_000)),
     /** What the table shows beside keys and sums. */
@@ -57,6 +61,10 @@ export class MapsStore {
   schema: MapSchemaMessage | undefined;
   /** Reads the selected map; a new one for each map and each new shape of it. */
   reader: Reader | undefined;
+  /** Changes the selected map. */
+  editor: MapEditor | undefined;
+  /** About the selected map; undefined until its types are known. */
+  conversation: Conversation | undefined;
   gone: string | undefined;
   problem: MapProblem | undefined;
   paused = false;
@@ -105,14 +113,22 @@ export class MapsStore {
       case 'rows':
       case 'values':
       case 'refused':
+      case 'edited':
+      case 'snapshot':
         if (message.mapId !== this.schema?.mapId) return;
-        if (message.kind !== 'refused') {
+        if (message.kind === 'arranged' || message.kind === 'rows') {
           this.gone = undefined;
           // What went wrong before does not any more.
           this.problem = undefined;
         }
-        this.reader?.accept(message);
-        // The reader says so itself when it has everything.
+        // Whoever asked says so when it has everything.
+        this.conversation?.accept(message);
+        return;
+      case 'history':
+        if (message.mapId !== this.schema?.mapId || this.editor === undefined) return;
+        this.editor.undoable = message.undoable;
+        break;
+      case 'events':
         return;
       case 'gone':
         if (message.mapId !== this.selected?.id) return;
@@ -131,7 +147,7 @@ export class MapsStore {
   select(mapId: number): void {
     const map = this.maps?.find((candidate) => candidate.id === mapId);
     if (map === undefined) return;
-    this.remembered = { id: map.id, name: map.name, group: map.group };
+    this.remembered = rememberedOf(map);
     this.show(map);
     this.remember();
     this.changed();
@@ -151,6 +167,31 @@ export class MapsStore {
     this.columns = { ...this.columns, ...change };
     this.remember();
     this.changed();
+  }
+
+  /** Onto the clipboard. */
+  copy(text: string): void {
+    this.channel.post({ kind: 'copy', text });
+  }
+
+  save(name: string, text: string): void {
+    this.channel.post({ kind: 'save', name, text });
+  }
+
+  export(): void {
+    if (this.selected !== undefined) this.channel.post({ kind: 'export', mapId: this.selected.id });
+  }
+
+  openInEditor(mapId: number, name: string): void {
+    this.channel.post({ kind: 'openInEditor', mapId, name });
+  }
+
+  openOther(): void {
+    this.channel.post({ kind: 'openOther' });
+  }
+
+  closeMap(mapId: number): void {
+    this.channel.post({ kind: 'closeMap', mapId });
   }
 
   act(command: Extract<FromMapsView, { kind: 'action' }>['command']): void {
@@ -178,17 +219,19 @@ export class MapsStore {
     this.forget();
     this.schema = message;
     this.gone = undefined;
-    this.reader = new Reader(
-      new MapModel(message),
-      message.mapId,
-      (question) => this.channel.post(question),
-      () => this.changed(),
-    );
+    this.conversation = new Conversation(message.mapId, (question) => this.channel.post(question));
+    this.editor = new MapEditor(this.conversation, () => {
+      this.reader?.refresh();
+      this.changed();
+    });
+    this.reader = new Reader(new MapModel(message), this.conversation, () => this.changed());
     this.pace();
   }
 
   private show(map: MapSummary): void {
     this.selected = map;
+    // A tab that was opened for this map shows it again after a reload, though nobody chose it in a list.
+    if (map.borrowed) this.remembered = rememberedOf(map);
     this.gone = undefined;
     this.forget();
     this.channel.post({ kind: 'select', mapId: map.id });
@@ -198,6 +241,9 @@ export class MapsStore {
     this.schema = undefined;
     this.reader?.close();
     this.reader = undefined;
+    this.conversation?.close();
+    this.conversation = undefined;
+    this.editor = undefined;
   }
 
   private controlsChanged(): void {
@@ -224,6 +270,10 @@ export class MapsStore {
   private changed(): void {
     for (const listener of this.listeners) listener();
   }
+}
+
+function rememberedOf({ id, name, group, borrowed }: MapSummary): NonNullable<Remembered['selected']> {
+  return { id, name, group, borrowed };
 }
 
 function sameShape(left: MapSchemaMessage, right: MapSchemaMessage): boolean {

@@ -1,15 +1,11 @@
-import type { FromMapsView, ToMapsView } from '../../../extension/protocol/webview.ts';
+import type { ToMapsView } from '../../../extension/protocol/webview.ts';
+import type { Answer, Conversation } from './conversation.ts';
 import type { MapModel } from './mapModel.ts';
 import { RowCache } from './rowCache.ts';
 
 type MessageOf<K extends ToMapsView['kind']> = Extract<ToMapsView, { kind: K }>;
 export type Arranged = MessageOf<'arranged'>;
 export type Refused = MessageOf<'refused'>;
-export type Answer = MessageOf<'arranged' | 'rows' | 'values' | 'refused'>;
-type Question = Extract<FromMapsView, { kind: 'arrange' | 'rows' | 'peek' | 'lookup' }>;
-type Unaddressed<T> = T extends Question ? Omit<T, 'mapId' | 'request'> : never;
-/** As asked, before it has its number. */
-type Asking = Unaddressed<Question>;
 
 /** How a table is ordered: `by` is an operand of the filter language. */
 export interface Order {
@@ -44,15 +40,12 @@ export class Reader {
   order: Order | undefined;
   filter = '';
   pace: Pace = { intervalMs: 500, paused: false, hidden: false };
-  private readonly mapId: number;
-  private readonly post: (message: Question) => void;
+  private readonly conversation: Conversation;
   private readonly changed: () => void;
   private window = { from: 0, count: 40 };
   /** The window that was read last. */
   private asked: { from: number; count: number } | undefined;
   private followed: string[] = [];
-  private request = 0;
-  private readonly waiting = new Map<number, (answer: Answer) => void>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private reading = false;
   private arranging: Promise<void> | undefined;
@@ -60,17 +53,15 @@ export class Reader {
   private arrangeFromMs = 0;
   private closed = false;
 
-  constructor(model: MapModel, mapId: number, post: (message: Question) => void, changed: () => void) {
+  constructor(model: MapModel, conversation: Conversation, changed: () => void) {
     this.rows = new RowCache(model);
-    this.mapId = mapId;
-    this.post = post;
+    this.conversation = conversation;
     this.changed = changed;
   }
 
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
-    this.waiting.clear();
   }
 
   /** Rows that are known to exist: all that were counted, else those that were read. */
@@ -116,12 +107,6 @@ export class Reader {
     this.schedule(0);
   }
 
-  accept(answer: Answer): void {
-    const resolve = this.waiting.get(answer.request);
-    this.waiting.delete(answer.request);
-    resolve?.(answer);
-  }
-
   private schedule(delayMs: number): void {
     clearTimeout(this.timer);
     if (this.closed || this.reading || this.pace.hidden) return;
@@ -146,7 +131,7 @@ export class Reader {
   private async readOnce(): Promise<boolean> {
     if (this.arranged === undefined && this.rows.last === 0) {
       // Ordering a large map takes a moment: its first rows are there before.
-      if (!this.take(await this.ask({ kind: 'peek', count: this.window.count }))) return true;
+      if (!this.take(await this.conversation.ask({ kind: 'peek', count: this.window.count }))) return true;
       this.changed();
     }
     if (this.mayArrange()) {
@@ -162,7 +147,7 @@ export class Reader {
     this.asked = window;
     const from = Math.min(window.from, Math.max(0, this.rowCount - window.count));
     if (this.rowCount > 0 || this.rows.last > 0) {
-      if (!this.take(await this.ask({ kind: 'rows', from, count: window.count }))) return true;
+      if (!this.take(await this.conversation.ask({ kind: 'rows', from, count: window.count }))) return true;
     }
     return await this.readFollowed();
   }
@@ -174,7 +159,7 @@ export class Reader {
 
   private async arrangeOnce(): Promise<void> {
     const { filter, order } = this;
-    const answer = await this.ask({
+    const answer = await this.conversation.ask({
       kind: 'arrange',
       ...(filter === '' ? {} : { filter }),
       ...(order === undefined ? {} : { sort: order }),
@@ -209,7 +194,7 @@ export class Reader {
         at * keySize,
       ),
     );
-    const answer = await this.ask({ kind: 'lookup', keys });
+    const answer = await this.conversation.ask({ kind: 'lookup', keys });
     if (answer.kind !== 'values') return !this.take(answer);
     this.rows.acceptFollowed(ids, answer);
     return false;
@@ -229,17 +214,10 @@ export class Reader {
       return false;
     }
     if (answer.kind === 'rows') {
+      if (answer.names !== undefined) this.rows.model.learn(answer.names);
       this.rows.accept(answer);
       this.failure = undefined;
     }
     return true;
-  }
-
-  private ask(question: Asking): Promise<Answer> {
-    const request = ++this.request;
-    return new Promise((resolve) => {
-      this.waiting.set(request, resolve);
-      this.post({ ...question, mapId: this.mapId, request });
-    });
   }
 }

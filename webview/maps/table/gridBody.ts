@@ -24,6 +24,8 @@ export interface BodyLayout {
   rowHeight: number;
   /** Pixels of the whole row. */
   total: number;
+  /** Rows can be unfolded. */
+  tree: boolean;
   /** Lines of the head, for ARIA. */
   headLines: number;
 }
@@ -189,7 +191,7 @@ export class GridBody {
     setAttribute(view, 'aria-rowindex', String(line.line + layout.headLines + 1));
     setAttribute(view, 'data-key', line.level === 'row' ? line.name : undefined);
     setAttribute(view, 'aria-expanded', line.expanded === undefined ? undefined : String(line.expanded));
-    setAttribute(view, 'aria-level', line.level === 'row' ? '1' : '2');
+    setAttribute(view, 'aria-level', layout.tree ? (line.level === 'row' ? '1' : '2') : undefined);
     setAttribute(view, 'aria-selected', line.selected ? 'true' : undefined);
     this.fillKeys(view, line, layout);
     view.cells.forEach((cell, at) => {
@@ -226,6 +228,9 @@ export class GridBody {
       const className = `key ${part?.hex === true ? 'mono' : ''} ${layout.stacked ? 'stacked' : ''}`;
       setClass(cell, className);
       if (cell.element.title !== (part?.text ?? '')) cell.element.title = part?.text ?? '';
+      // A note is as wide as what it says.
+      const width = line.level === 'note' ? 'auto' : `${layout.stacked ? layout.total : (layout.keyWidths[at] ?? 0)}px`;
+      if (cell.element.style.width !== width) cell.element.style.width = width;
     });
     if (view.fold !== undefined) {
       const icon = line.expanded === undefined ? '' : line.expanded ? 'open' : 'closed';

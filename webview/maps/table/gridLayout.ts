@@ -137,6 +137,7 @@ export class GridMeasure {
       stacked: layout.stacked,
       rowHeight: layout.rowHeight,
       total: layout.total,
+      tree: model.slots > 1,
       headLines: layout.headLines,
     };
   }

@@ -26,6 +26,8 @@ export interface CellAction {
   slot: number | undefined;
   /** Of the cell, in the page. */
   box: DOMRect;
+  /** As the cell says it, without grouping where it is a number. */
+  text: string;
 }
 
 /**
@@ -346,9 +348,20 @@ export class MapTable extends LitElement {
     const column = this.columnAt(this.active.column);
     const slot = sub?.kind === 'cpu' ? sub.slot : column?.kind === 'cpu' ? column.slot : undefined;
     const cell = this.body?.cellAt(this.active.line, this.active.column);
-    const box = (cell ?? this).getBoundingClientRect();
-    this.dispatchEvent(new CustomEvent<CellAction>('cell-action', { detail: { kind, row, column, slot, box } }));
+    const detail: CellAction = {
+      kind,
+      row,
+      column,
+      slot,
+      box: (cell ?? this).getBoundingClientRect(),
+      text: cell?.dataset['value'] ?? cell?.textContent ?? '',
+    };
+    this.dispatchEvent(new CustomEvent('cell-action', { detail }));
     return true;
+  }
+
+  focusGrid(): void {
+    this.renderRoot.querySelector('table')?.focus();
   }
 
   private rowAt(line: number): Row | undefined {

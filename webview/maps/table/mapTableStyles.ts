@@ -67,7 +67,7 @@ export const mapTableStyles = css`
     border-bottom: 1px solid var(--vscode-widget-border, var(--vscode-contrastBorder, transparent));
   }
   /* Not hidden but clipped: a box that hides its overflow would hold the sticky label back. */
-  th.group {
+  .group {
     text-align: left;
     color: var(--vscode-foreground);
     overflow: clip;
@@ -90,7 +90,7 @@ export const mapTableStyles = css`
     width: 100%;
     overflow: clip;
   }
-  .key.stacked > span {
+  .key.stacked > span:not(.fold) {
     position: sticky;
     left: 8px;
     display: inline-block;
@@ -130,9 +130,13 @@ export const mapTableStyles = css`
     color: var(--vscode-descriptionForeground);
   }
   tr.note .key {
-    overflow: visible;
+    flex: 0 0 auto;
+    max-width: var(--viewport, 100%);
     padding-left: 24px;
-    color: var(--vscode-errorForeground);
+    color: color-mix(in srgb, var(--vscode-errorForeground) 65%, var(--vscode-foreground));
+  }
+  tr.note .key ~ * {
+    display: none;
   }
   tr.gone {
     color: var(--vscode-disabledForeground, var(--vscode-descriptionForeground));
@@ -217,8 +221,9 @@ export const mapTableStyles = css`
   :host-context(.vscode-high-contrast) td {
     background-color: transparent;
   }
+  /* Enough of the text's own colour to be read on every shade of heat. */
   td.changed {
-    color: var(--vscode-charts-blue);
+    color: color-mix(in srgb, var(--vscode-charts-blue) 45%, var(--vscode-foreground));
   }
   td svg {
     display: block;

@@ -48,6 +48,9 @@ function renderGroups({ layout }: HeadRequest): TemplateResult[] {
     const width = sum(layout.widths.slice(at, at + span));
     const place = layout.keyWidths.length + at + 1;
     at += span;
+    if (label === '') {
+      return html`<td class="group starts" role="presentation" .style=${`width: ${width}px`}></td>`;
+    }
     return html`<th class="group ${index === 0 && layout.stacked ? '' : 'starts'}" role="columnheader" aria-colindex=${place}
       aria-colspan=${span} .style=${`width: ${width}px`}><span class="group-label">${label}</span></th>`;
   });

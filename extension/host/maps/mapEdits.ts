@@ -1,0 +1,128 @@
+import * as vscode from 'vscode';
+import { XdpError } from '../../core/errors.ts';
+import { fromCsv } from '../../core/maps/csv.ts';
+import { readSnapshot } from '../../core/maps/snapshot.ts';
+import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
+import { clearMap, deleteEntries, type Edited, type EntryEdit, setEntries, undo } from '../../session/maps/edit.ts';
+import type { MapAnswers } from './mapAnswers.ts';
+
+export type Edit = Extract<FromMapsView, { kind: 'set' | 'delete' | 'clear' | 'import' | 'undo' }>;
+type EditedMessage = Omit<Extract<ToMapsView, { kind: 'edited' }>, 'mapId' | 'request'>;
+
+/** Edits that can be undone: so many, and together so many bytes. */
+const maxEdits = 100;
+const maxBytes = 32 << 20;
+
+/** Edits of one map that were made in one view, each confirmed by what the kernel says afterwards. */
+export class MapEdits {
+  readonly #answers: MapAnswers;
+  #done: Edited[] = [];
+
+  constructor(answers: MapAnswers) {
+    this.#answers = answers;
+  }
+
+  get undoable(): number {
+    return this.#done.length;
+  }
+
+  /** undefined: the user thought better of it. */
+  async apply(edit: Edit): Promise<EditedMessage | undefined> {
+    const { client, map } = this.#answers;
+    switch (edit.kind) {
+      case 'set': {
+        const { key, value, cpus, expect } = edit;
+        const options = { ...(cpus === undefined ? {} : { cpus }), ...(expect === undefined ? {} : { expect }) };
+        return this.#keep([key], await setEntries(client, map, [{ key, value }], options));
+      }
+      case 'delete':
+        return this.#keep([edit.key], await deleteEntries(client, map, [edit.key]));
+      case 'clear': {
+        if (!(await isMeant(map.info.name))) return undefined;
+        return this.#keep([], await clearMap(client, map));
+      }
+      case 'import': {
+        const entries = await importedEntries(this.#answers);
+        if (entries === undefined) return undefined;
+        return this.#keep([], await setEntries(client, map, entries));
+      }
+      case 'undo': {
+        const last = this.#done.pop();
+        if (last === undefined) return { kind: 'edited', done: 0, failures: [], left: 0 };
+        return messageOf([], await undo(client, map, last));
+      }
+    }
+  }
+
+  #keep(keys: readonly Uint8Array[], edited: Edited): EditedMessage {
+    if (edited.changes.length > 0) this.#done.push(edited);
+    let bytes = 0;
+    this.#done = this.#done
+      .toReversed()
+      .filter((each, at) => {
+        bytes += sizeOf(each);
+        return at < maxEdits && bytes <= maxBytes;
+      })
+      .toReversed();
+    return messageOf(keys, edited);
+  }
+}
+
+function messageOf(keys: readonly Uint8Array[], { changes, failures, left }: Edited): EditedMessage {
+  return {
+    kind: 'edited',
+    done: changes.length,
+    left,
+    failures: failures.map(({ index, error }) => ({
+      key: keys[index] ?? new Uint8Array(0),
+      message: error.message,
+      ...(error.fix === undefined ? {} : { fix: error.fix }),
+    })),
+  };
+}
+
+function sizeOf({ changes }: Edited): number {
+  return changes.reduce(
+    (sum, { key, before, after }) => sum + key.length + (before?.length ?? 0) + (after?.length ?? 0),
+    0,
+  );
+}
+
+async function isMeant(name: string): Promise<boolean> {
+  const yes = vscode.l10n.t('Clear');
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Clear the map {0}?', name),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        'Every entry is deleted; entries of arrays become zero. It can be undone while the view is open.',
+      ),
+    },
+    yes,
+  );
+  return chosen === yes;
+}
+
+/** From a CSV file of ours, or a JSON one: a snapshot, or what `xdp map --json` prints. */
+async function importedEntries({ map }: MapAnswers): Promise<EntryEdit[] | undefined> {
+  const [file] =
+    (await vscode.window.showOpenDialog({
+      title: vscode.l10n.t('Import Entries into {0}', map.info.name),
+      filters: { [vscode.l10n.t('Map entries')]: ['csv', 'json'] },
+    })) ?? [];
+  if (file === undefined) return undefined;
+  const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(file));
+  if (!file.path.toLowerCase().endsWith('.json')) return fromCsv(map.schema, text);
+  return readSnapshot(parsed(text, file.fsPath), file.fsPath).entries.map(({ key, value, values }) => ({
+    key,
+    value: values ?? value ?? null,
+  }));
+}
+
+function parsed(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new XdpError('value-invalid', `${what} is no JSON.`, { cause });
+  }
+}
