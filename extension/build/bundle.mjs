@@ -17,7 +17,7 @@ const hostBundle = { entry: 'extension/host/extension.ts', out: 'extension.mjs' 
 const nodeBundles = [
   { entry: 'extension/kernel/main.ts', out: 'helper.js' },
   { entry: 'extension/cli/main.ts', out: 'cli.js', executable: true },
-  { entry: 'extension/session/lab/traffic.ts', out: 'lab-traffic.js' },
+  { entry: 'extension/kernel/labTraffic.ts', out: 'lab-traffic.js' },
   { entry: 'extension/debug/main.ts', out: 'debug.js' },
 ];
 

@@ -19,7 +19,7 @@ import { map } from './verbs/map/map.ts';
 import { maps } from './verbs/maps.ts';
 import { newProject } from './verbs/new.ts';
 import { packet } from './verbs/packet.ts';
-import { run } from './verbs/run.ts';
+import { run } from './verbs/run/run.ts';
 import { test } from './verbs/test.ts';
 import { verify } from './verbs/verify.ts';
 import { vmPlugin } from './verbs/vmPlugin.ts';

@@ -12,7 +12,8 @@ import { type BpfObject, type BuildOptions, openObject } from '../session/bpfObj
 import { buildForDebugger, type DebugBuild, debuggerMachine } from '../session/engine/debugBuild.ts';
 import { possibleCpus } from '../session/engine/target.ts';
 import { inputsOf, linkForVm, requestOf } from '../session/engine/vm.ts';
-import { setUp, vmTestEngine } from '../session/engine/vmTests.ts';
+import { setUp } from '../session/engine/vmMaps.ts';
+import { vmTestEngine } from '../session/engine/vmTests.ts';
 import type { TestRequest } from '../session/packetTest/engine.ts';
 import { PacketSource, readTestFile } from '../session/packetTest/files.ts';
 import { requestOfTest } from '../session/packetTest/batch.ts';

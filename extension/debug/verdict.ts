@@ -4,7 +4,7 @@ import { toHex } from '../core/packet/hex.ts';
 import type { ObjectSpec } from '../core/object/spec.ts';
 import { describeFault, Machine, type XdpRun } from '../core/vm/machine.ts';
 import { actionName } from '../core/xdp.ts';
-import { setUp } from '../session/engine/vmTests.ts';
+import { setUp } from '../session/engine/vmMaps.ts';
 import { linkForVm } from '../session/engine/vm.ts';
 import { isListable } from '../session/maps/maps.ts';
 import { schemaOf } from './machineScopes.ts';

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { createApi, type XdpApi } from './api.ts';
 import { registerCommands } from './commands/commands.ts';
 import { followActiveEditor } from './contextKeys.ts';
 import { watchGuards } from './guards.ts';
@@ -18,7 +19,7 @@ import { Traces } from './traces.ts';
 let services: Services | undefined;
 
 /** Wires only: no I/O, no process, no awaiting. */
-export function activate(context: vscode.ExtensionContext): void {
+export function activate(context: vscode.ExtensionContext): XdpApi {
   services = createServices(context);
   const mapPanels = new MapPanels(services);
   const maps = new MapsView(services, mapPanels);
@@ -51,6 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
     idle,
     followActiveEditor(),
   );
+  return createApi(services);
 }
 
 /** Everything that is not kept is detached before the window goes. */

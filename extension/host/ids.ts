@@ -11,6 +11,8 @@ export const commands = {
   confirmAttachment: 'xdp.confirmAttachment',
   keepAttached: 'xdp.keepAttached',
   adopt: 'xdp.adopt',
+  startLab: 'xdp.startLab',
+  stopLab: 'xdp.stopLab',
   runPacket: 'xdp.runPacket',
   openMapViewer: 'xdp.openMapViewer',
   openMap: 'xdp.openMap',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import type { XdpApi } from '../../extension/host/api.ts';
 import { commands } from '../../extension/host/ids.ts';
 
 const extension = vscode.extensions.getExtension('vscode-xdp.vscode-xdp');
@@ -63,6 +64,24 @@ describe('the extension', () => {
     }
     assert.deepEqual(await compile(path.join(made, 'xdp_firewall.bpf.c')), []);
     rmSync(made, { recursive: true, force: true });
+  });
+
+  it('gives other extensions an API whose answers are the documents of the CLI', async () => {
+    const api = (await extension?.activate()) as XdpApi;
+    const file = vscode.Uri.file(source);
+    assert.equal(api.version, 1);
+    assert.equal((await api.compile(file)).ok, true);
+    for (const engine of ['kernel', 'vm'] as const) {
+      const run = await api.run({ file, packet: 'Ether()/IP()/UDP(dport=9)', engine });
+      assert.equal(run['engine'], engine);
+      assert.equal(run['action'], 'XDP_DROP');
+    }
+    assert.deepEqual(
+      (await api.verify(file)).map(({ name, verdict }) => [name, verdict]),
+      [['xdp_counter', 'accepted']],
+    );
+    assert.deepEqual(api.attachments(), []);
+    await assert.rejects(api.run({ file, packet: 'Ether()/Nonsense()', engine: 'vm' }), { code: 'packet-invalid' });
   });
 
   const broken: { title: string; code: string; line: number; message: RegExp }[] = [

@@ -16,11 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => client.dispose());
 
-const examples = readdirSync(join(repository, 'bpf/examples')).flatMap((name) =>
-  readdirSync(join(repository, 'bpf/examples', name))
-    .filter((file) => file.endsWith('.bpf.c'))
-    .map((file) => `bpf/examples/${name}/${file}`),
-);
+const examples = readdirSync(join(repository, 'bpf/examples'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.bpf.c'))
+  .map((file) => `bpf/examples/${file}`);
 const fixtures = ['vmMaps', 'vmPacket', 'debugShapes'].map((name) => `test/fixtures/bpf/${name}.bpf.c`);
 
 test.for([...examples, ...fixtures])('the debugger runs what the kernel runs: %s', async (source) => {

@@ -5,7 +5,7 @@ import type { HelperClient } from '../../extension/kernel/client.ts';
 import { openObject } from '../../extension/session/bpfObject.ts';
 import { runPacketBoth } from '../../extension/session/engine/both.ts';
 import { runPacketVm } from '../../extension/session/engine/vm.ts';
-import type { RunContext } from '../../extension/session/run/run.ts';
+import type { RunContext } from '../../extension/session/run/input.ts';
 import { helper } from '../support/kernelHelper.ts';
 import { bundledInclude, project, repository } from '../support/toolchain.ts';
 
@@ -78,11 +78,11 @@ SEC("xdp") int wild(struct xdp_md *ctx) {
   const object = await openObject(join(folder, 'wild.bpf.c'), { bundledInclude });
   const packet = parsePacketText('Ether()/IP()').bytes;
   const run = () => runPacketVm(object, { program: 'wild', packet, context: {}, repeat: 1 }, [0]);
-  expect(run).toThrow(
+  await expect(run()).rejects.toThrow(
     expect.objectContaining({
       code: 'test-run-failed',
       details: expect.objectContaining({ engine: 'vm', reason: 'memory', file: join(folder, 'wild.bpf.c'), line: 4 }),
     }),
   );
-  expect(run).toThrow(/read of 1 byte at offset 5000 of the packet, which has 34 bytes/);
+  await expect(run()).rejects.toThrow(/read of 1 byte at offset 5000 of the packet, which has 34 bytes/);
 });

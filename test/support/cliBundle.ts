@@ -33,7 +33,7 @@ export async function bundleCli(name: string): Promise<CliBundle> {
     entryPoints: {
       cli: path.join(root, 'extension/cli/main.ts'),
       helper: path.join(root, 'extension/kernel/main.ts'),
-      'lab-traffic': path.join(root, 'extension/session/lab/traffic.ts'),
+      'lab-traffic': path.join(root, 'extension/kernel/labTraffic.ts'),
     },
     outdir: path.join(folder, 'dist'),
     bundle: true,

@@ -46,6 +46,6 @@ test('a folder with something in it is left alone', async () => {
 test.each(['nothing', '../counter', ''])('%j is no template', async (template) => {
   await expect(createProject({ template, folder: join(project(), 'x'), bpfFolder })).rejects.toMatchObject({
     code: 'usage',
-    fix: expect.stringContaining('counter, multi'),
+    fix: expect.stringContaining('It is one of: counter, '),
   });
 });

@@ -1,33 +1,74 @@
+import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
-import { labDown, labStatus, labUp } from '../../session/lab/lab.ts';
-import { parse, type Verb } from '../command.ts';
+import { type LabStatus, labDown, labStatus, labUp } from '../../session/lab/lab.ts';
+import { labPlan, labTopologies } from '../../session/lab/plan.ts';
+import { parseMix } from '../../session/lab/trafficMix.ts';
+import { trafficLimits } from '../../protocol/labTraffic.ts';
+import { oneOf, parse, type Verb, wholeNumber } from '../command.ts';
+
+interface Options {
+  topology: string | undefined;
+  traffic: string | undefined;
+  rate: string | undefined;
+}
 
 export const lab: Verb = {
-  summary: 'make or remove a throwaway veth pair with a traffic source',
-  usage: 'lab up|down|status',
+  summary: 'make or remove a throwaway lab: veth pairs with a traffic source',
+  usage: 'lab up|down|status [--topology pair|router] [--traffic KIND[=WEIGHT],…] [--rate PACKETS-PER-SECOND]',
   async run(args, { output }) {
-    const { positionals } = parse(this.usage, args, {}, { min: 1, max: 1 });
-    const status = await act(positionals[0] ?? '', this.usage);
-    output.result(status, () =>
-      status.state === 'down'
-        ? 'The lab is down.'
-        : status.state === 'broken'
-          ? 'The lab is broken: something of it was removed. `xdp lab up` makes it whole, `xdp lab down` removes the rest.'
-          : `Lab ${status.name} is up: interfaces ${status.interfaces.join(', ')}; namespaces ${status.namespaces.join(', ')}.`,
+    const { values, positionals } = parse(
+      this.usage,
+      args,
+      { topology: { type: 'string' }, traffic: { type: 'string' }, rate: { type: 'string' } },
+      { min: 1, max: 1 },
     );
+    const { topology, traffic, rate } = values;
+    const status = await act(positionals[0] ?? '', { topology, traffic, rate }, this.usage);
+    output.result(status, () => describe(status));
+    for (const warning of status.warnings) output.note(warning);
     return 0;
   },
 };
 
-function act(what: string, usage: string): ReturnType<typeof labStatus> {
+function act(what: string, options: Options, usage: string): Promise<LabStatus> {
+  const { topology, traffic, rate } = options;
+  if (what !== 'up' && Object.values(options).some((value) => value !== undefined)) {
+    throw new XdpError('usage', `Topology and traffic are chosen with lab up, not with lab ${what}.`, {
+      fix: `Usage: xdp ${usage}`,
+    });
+  }
   switch (what) {
     case 'up':
-      return labUp();
+      return labUp({
+        trafficScript: path.join(__dirname, 'lab-traffic.js'),
+        plan: labPlan(topology === undefined ? 'pair' : oneOf('--topology', topology, labTopologies)),
+        ...(traffic === undefined ? {} : { mix: parseMix(traffic) }),
+        ...(rate === undefined
+          ? {}
+          : { packetsPerSecond: wholeNumber('--rate', rate, { min: 0, max: trafficLimits.maxPacketsPerSecond }) }),
+      });
     case 'down':
       return labDown();
     case 'status':
       return labStatus();
     default:
       throw new XdpError('usage', `xdp lab cannot ${what}.`, { fix: `Usage: xdp ${usage}` });
+  }
+}
+
+function describe({ name, state, interfaces, namespaces, attach, traffic }: LabStatus): string {
+  switch (state) {
+    case 'down':
+      return 'The lab is down.';
+    case 'broken':
+      return 'The lab is broken: something of it was removed. `xdp lab up` makes it whole, `xdp lab down` removes the rest.';
+    case 'up': {
+      const where = attach?.netns === undefined ? '' : ` --netns ${attach.netns}`;
+      const flow = traffic.running ? `${traffic.packetsPerSecond} packets a second of ${traffic.mix}` : 'no traffic';
+      return [
+        `Lab ${name} is up: interfaces ${interfaces.join(', ')}; namespaces ${namespaces.join(', ')}; ${flow}.`,
+        `Attach with: xdp attach FILE --iface ${attach?.iface}${where}`,
+      ].join('\n');
+    }
   }
 }

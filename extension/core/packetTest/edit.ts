@@ -26,6 +26,8 @@ export type TestEdit =
   | { kind: 'action'; test: number; action: string }
   /** A new test at the end. */
   | { kind: 'add'; name: string; layers: readonly Layer[]; action: string }
+  /** A whole test at the end; its name gets a number where it is taken. */
+  | { kind: 'append'; value: { name: string; [field: string]: JsonValue } }
   | { kind: 'duplicate'; test: number }
   | { kind: 'remove'; test: number }
   | { kind: 'move'; test: number; to: number };
@@ -35,6 +37,12 @@ export function editTests(text: string, edit: TestEdit): TextEdit[] {
   const { tests, problem } = readRoot(text);
   if (tests === undefined) throw invalid(problem ?? 'The file cannot be read.');
   if (edit.kind === 'add') return [insertItem(text, tests, tests.items.length, newTest(edit))];
+  if (edit.kind === 'append') {
+    const names = tests.items.map((item) => textOf(item.kind === 'object' ? member(item, 'name') : undefined));
+    const { name } = edit.value;
+    const own = { ...edit.value, name: names.includes(name) ? freeName(name, names) : name };
+    return [insertItem(text, tests, tests.items.length, testText(own))];
+  }
   const node = tests.items[edit.test];
   if (node?.kind !== 'object') throw invalid(`There is no test ${edit.test + 1}.`);
   switch (edit.kind) {
@@ -142,6 +150,12 @@ function newTest({ name, layers, action }: Extract<TestEdit, { kind: 'add' }>): 
     `  "expect": { "action": ${JSON.stringify(action)} }`,
     '}',
   ].join('\n');
+}
+
+/** A line for each field of the test. */
+export function testText(test: { [field: string]: JsonValue }): string {
+  const lines = Object.entries(test).map(([name, value]) => `  ${JSON.stringify(name)}: ${compact(value)}`);
+  return `{\n${lines.join(',\n')}\n}`;
 }
 
 function setMember(text: string, node: ObjectNode, name: string, value: string): TextEdit {

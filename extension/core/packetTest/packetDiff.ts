@@ -39,6 +39,18 @@ export function packetDifferences(expected: Uint8Array, actual: Uint8Array): Dif
   return differences.length > 0 ? differences : [firstByte(expected, actual)];
 }
 
+/** Lengths, types and checksums of a packet that no receiver would accept, with what they should be. */
+export function wrongFields(packet: Uint8Array): Difference[] {
+  return [...byOccurrence(dissect(packet))].flatMap(([label, layer]) =>
+    layer.fields.flatMap((field): Difference[] => {
+      if (field.wrong === undefined) return [];
+      const spec = specOf(layer.name, field.name);
+      const what = `${label}.${field.name}`;
+      return [{ what, expected: shownValue(spec, field.wrong), actual: shownValue(spec, field.value) }];
+    }),
+  );
+}
+
 function stackOf({ layers }: Dissection): string {
   return layers.map((layer) => layer.name).join('/');
 }

@@ -32,6 +32,14 @@ export function parseTestFile(text: string): { file: TestFile | undefined; probl
   return { file: list.length === 0 ? file : undefined, problems: list };
 }
 
+/** What a test has under `maps`, alone: `{ "map name": [{ "key": …, "value": … }] }`. Never throws. */
+export function parseMapSetups(text: string): { setups: MapSetup[]; problems: readonly Problem[] } {
+  const problems = new Problems(text);
+  const root = readJson(text, problems);
+  const setups = root === undefined ? [] : readSetups({ text, problems }, root);
+  return { setups, problems: problems.list };
+}
+
 function readFile(reading: Reading, root: JsonNode): TestFile | undefined {
   const fields = readFields(reading, root, 'The file', {
     known: ['$schema', 'source', 'program', 'tests'],

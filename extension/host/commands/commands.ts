@@ -12,6 +12,7 @@ import type { HotReload } from '../../session/attach/hotReload.ts';
 import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
 import { adoptCommand, keepCommand, replaceCommand, toggleHotReloadCommand } from './replace.ts';
+import { startLabCommand, stopLabCommand } from './lab.ts';
 import { verifyCommand } from './verify.ts';
 
 /**
@@ -58,6 +59,8 @@ export function registerCommands(
     register(commands.confirmAttachment, () => confirmCommand(services)),
     register(commands.keepAttached, (target) => keepCommand(services, target)),
     register(commands.adopt, (target) => adoptCommand(services, target)),
+    register(commands.startLab, () => startLabCommand(services)),
+    register(commands.stopLab, () => stopLabCommand(services)),
     register(commands.runPacket, (target) => packets.open(target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.openMap, (target) =>

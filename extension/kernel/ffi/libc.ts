@@ -131,6 +131,21 @@ export function netlinkSocket(protocol: number, groups: number): number {
   return fd;
 }
 
+/** The caller closes it; -errno when it cannot be had. */
+export function openSocket(family: number, type: number, protocol: number): number {
+  return negative(socket(family, type, protocol));
+}
+
+export function bindSocket(fd: number, address: Uint8Array): number {
+  return negative(bind(fd, address, address.length));
+}
+
+/** Without waiting: -EAGAIN or -ENOBUFS when there is no room. */
+export function sendNow(fd: number, data: Uint8Array): number {
+  const MSG_DONTWAIT = 0x40;
+  return negative(Number(send(fd, data, data.length, MSG_DONTWAIT)));
+}
+
 export function netlinkSend(fd: number, message: Uint8Array): number {
   return negative(Number(send(fd, message, message.length, 0)));
 }

@@ -24,7 +24,7 @@ export async function runPacketBoth(client: HelperClient, object: BpfObject, req
   const cpu = request.context.cpu ?? onlineCpus[0] ?? possibleCpus[0] ?? 0;
   const pinned: RunRequest = { ...request, context: { ...request.context, cpu } };
   const kernel = await runPacket(client, object, pinned);
-  const vm = runPacketVm(object, pinned, possibleCpus);
+  const vm = await runPacketVm(object, pinned, possibleCpus);
   return { kernel, vm, differences: compareEngines(kernel, vm) };
 }
 
@@ -38,9 +38,24 @@ export function compareEngines(kernel: RunResult, vm: RunResult): EngineDifferen
   compare('packetOut', toHex(kernel.packetOut), toHex(vm.packetOut));
   compare('metadataOut', toHex(kernel.metadataOut), toHex(vm.metadataOut));
   for (const field of xdpMdFields) compare(`ctxOut.${field}`, kernel.ctxOut[field], vm.ctxOut[field]);
+  for (const name of new Set([...kernel.events, ...vm.events].map(({ map }) => map))) {
+    const [ours, theirs] = [eventTexts(kernel, vm, name), eventTexts(vm, kernel, name)];
+    compare(`events.${name}`, ours, theirs);
+  }
   const names = new Set([...kernel.maps, ...vm.maps].map(({ map }) => map.info.name));
   for (const name of names) differences.push(...compareMap(name, changesOf(kernel, name), changesOf(vm, name)));
   return differences;
+}
+
+/** The kernel pads perf events to multiples of 8, with whatever its buffer held: only what both have is compared. */
+function eventTexts(result: RunResult, other: RunResult, name: string): string[] {
+  const records = result.events.find(({ map }) => map === name);
+  const others = other.events.find(({ map }) => map === name)?.records ?? [];
+  const maxPadding = records?.type === 'perf_event_array' ? 7 : 0;
+  return (records?.records ?? []).map(({ data }, index) => {
+    const padding = data.length - (others[index]?.data.length ?? data.length);
+    return toHex(padding > 0 && padding <= maxPadding ? data.subarray(0, data.length - padding) : data);
+  });
 }
 
 function changesOf(result: RunResult, name: string): MapChanges | undefined {

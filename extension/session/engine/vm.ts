@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
 import { diffPages, type RawPage } from '../../core/maps/entries.ts';
@@ -16,11 +17,16 @@ import {
   type XdpRequest,
 } from '../../core/vm/machine.ts';
 import type { VmMap } from '../../core/vm/maps/map.ts';
+import { RingBuffer } from '../../core/vm/maps/ringBuffer.ts';
 import { actionName } from '../../core/xdp.ts';
 import type { BpfObject } from '../bpfObject.ts';
 import { engineTarget } from './target.ts';
 import { isListable, type OpenMap } from '../maps/maps.ts';
-import type { MapChanges, RunContext, RunRequest, RunResult } from '../run/run.ts';
+import { encodeSetup } from '../packetTest/setup.ts';
+import type { RunContext } from '../run/input.ts';
+import { describeTarget } from '../run/redirect.ts';
+import type { MapChanges, RunRequest, RunResult } from '../run/run.ts';
+import { eventsOf, mapNamed, setUp, systemInterfaceIndex, valueIn } from './vmMaps.ts';
 
 /** The time is measured for at most this long: an interpreter is slow, and nobody waits for its mean. */
 const measuredMs = 200;
@@ -28,29 +34,89 @@ const measuredMs = 200;
 /**
  * Runs one packet in the built-in machine, on fresh maps, without any kernel. The result has the form of a kernel's run;
  * `durationNs` is the machine's own time. A program that faults, or calls what the machine does not have, is an XdpError:
- * there is no verdict then.
+ * there is no verdict then. Interfaces are this machine's, unless given by name.
  */
-export function runPacketVm(object: BpfObject, request: RunRequest, possibleCpus: readonly number[]): RunResult {
-  const linked = linkForVm(object, possibleCpus);
-  const options = { cpuCount: possibleCpus.length, inputs: inputsOf(request.context, possibleCpus) };
-  const xdpRequest = requestOf(request.program, request.packet, request.context);
-  const machine = new Machine(linked, options);
+export async function runPacketVm(
+  object: BpfObject,
+  request: RunRequest,
+  possibleCpus: readonly number[],
+): Promise<RunResult> {
+  const { machine, xdpRequest } = await startMachine(object, request, possibleCpus);
+  const maps = machine.maps.map((map) => openVmMap(object, map, possibleCpus));
   const before = machine.maps.map((map) => map.read());
   const run = machine.runXdp(xdpRequest);
   if (run.fault !== undefined) throw faultError(object, run.fault);
+  const pages = new Map(machine.maps.map((map) => [map.definition.name, map.read()]));
+  const events = [...eventsOf(machine, run)].map(([map, snapshot]) => ({
+    map,
+    ...snapshot,
+    records: [...snapshot.records],
+  }));
+  const setting = { maps, pages, interfaces: systemInterfaces() };
   return {
     action: actionName(run.retval),
     retval: run.retval,
-    durationNs: measure(linked, options, xdpRequest, request.repeat),
+    durationNs: measure((await startMachine(object, request, possibleCpus)).machine, xdpRequest, request.repeat),
     packetIn: request.packet,
     packetOut: run.packetOut,
     metadataOut: run.metadataOut,
     ctxOut: run.ctxOut,
     packetChanges: false,
-    maps: changesOf(object, machine.maps, before, possibleCpus),
+    maps: changesOf(machine.maps, maps, before),
     printk: run.printk,
     printkProblem: undefined,
+    events: events.filter(({ records }) => records.length > 0),
+    redirect: run.redirect === undefined ? undefined : describeTarget(run.redirect, setting),
   };
+}
+
+export interface StartedMachine {
+  machine: Machine;
+  xdpRequest: XdpRequest;
+  /** Empties the ring buffers, as a reader does; how many records there were. */
+  drainRings(): number;
+}
+
+/** A machine with the request's setup in its maps, as it is before the packet. `interfaces`: names by ifindex. */
+export async function startMachine(
+  object: BpfObject,
+  request: Pick<RunRequest, 'program' | 'packet' | 'context' | 'setups'>,
+  possibleCpus: readonly number[],
+  interfaces?: ReadonlyMap<number, string>,
+): Promise<StartedMachine> {
+  const inputs = { ...inputsOf(request.context, possibleCpus), perfReaders: true };
+  const machine = new Machine(linkForVm(object, possibleCpus), { cpuCount: possibleCpus.length, inputs });
+  const schemas = new Map(
+    machine.maps.map((map) => [map.definition.name, openVmMap(object, map, possibleCpus).schema]),
+  );
+  const initialValue = (name: string, key: Uint8Array): Uint8Array | undefined => {
+    const schema = schemas.get(name);
+    return schema === undefined ? undefined : valueIn(machine, schema, key);
+  };
+  const known = interfaces && new Map([...interfaces].map(([index, name]) => [name, index]));
+  const interfaceIndex = async (name: string): Promise<number> =>
+    known?.get(name) ?? (await systemInterfaceIndex(name));
+  const setting = { object, instance: { schemas, initialValue }, engine: { interfaceIndex } };
+  for (const { name, entries } of request.setups ?? []) {
+    const { schema } = openVmMap(object, mapNamed(machine, name), possibleCpus);
+    for (const entry of entries) setUp(object, machine, await encodeSetup(entry, schema, setting));
+  }
+  const rings = machine.maps.filter((map) => map instanceof RingBuffer);
+  return {
+    machine,
+    xdpRequest: requestOf(request.program, request.packet, request.context),
+    drainRings: () => rings.reduce((sum, ring) => sum + ring.drain().length, 0),
+  };
+}
+
+/** Names by ifindex, where there is a Linux. */
+function systemInterfaces(): ReadonlyMap<number, string> {
+  try {
+    const names = readdirSync('/sys/class/net');
+    return new Map(names.map((name) => [Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8')), name]));
+  } catch {
+    return new Map();
+  }
 }
 
 /** The object as this machine's kernel would have it linked. */
@@ -78,18 +144,12 @@ function targetOf(object: BpfObject): Pick<MachineOptions, 'kernelBtf' | 'kconfi
   return engineTarget({ btf: needsKernelBtf(readElf(object.elf)), kconfig });
 }
 
-function changesOf(
-  object: BpfObject,
-  maps: readonly VmMap[],
-  before: readonly RawPage[],
-  possibleCpus: readonly number[],
-): MapChanges[] {
-  return maps.flatMap((map, index) => {
-    const was = before[index];
-    if (was === undefined || !isListable(map.definition.type)) return [];
-    const opened = openVmMap(object, map, possibleCpus);
-    const changes = diffPages(opened.schema, was, map.read());
-    return changes.length === 0 ? [] : [{ map: opened, changes }];
+function changesOf(maps: readonly VmMap[], opened: readonly OpenMap[], before: readonly RawPage[]): MapChanges[] {
+  return maps.flatMap((vmMap, index) => {
+    const [was, map] = [before[index], opened[index]];
+    if (was === undefined || map === undefined || !isListable(vmMap.definition.type)) return [];
+    const changes = diffPages(map.schema, was, vmMap.read());
+    return changes.length === 0 ? [] : [{ map, changes }];
   });
 }
 
@@ -109,9 +169,8 @@ export function openVmMap(object: BpfObject, map: VmMap, possibleCpus: readonly 
   };
 }
 
-/** Mean of repeated runs on their own fresh maps; every run gets the packet as it was given. */
-function measure(linked: LinkedObject, options: MachineOptions, request: XdpRequest, repeat: number): number {
-  const machine = new Machine(linked, options);
+/** Mean of repeated runs on a machine of their own; every run gets the packet as it was given. */
+function measure(machine: Machine, request: XdpRequest, repeat: number): number {
   const start = performance.now();
   let runs = 0;
   do {

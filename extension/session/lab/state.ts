@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import { XdpError } from '../../core/errors.ts';
+import { labTopologies } from './plan.ts';
 
 const Identity = v.object({ pid: v.number(), startTime: v.string() });
 
@@ -11,17 +12,20 @@ const Identity = v.object({ pid: v.number(), startTime: v.string() });
  * removed last.
  */
 const LabRecord = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
+  topology: v.picklist(labTopologies),
   phase: v.picklist(['making', 'ready']),
   /** Who is making it, or made it. */
   maker: Identity,
   /** Inode of the network namespace that holds the host's end. */
   hostNamespace: v.number(),
-  /** Inode of the lab's namespace, once it exists. */
-  namespace: v.optional(v.number()),
-  /** Number of the host's end, once it exists. */
+  /** Inodes of the lab's namespaces by name, once they exist. */
+  namespaces: v.record(v.string(), v.number()),
+  /** Number of the end in the host's namespace, once it exists. */
   hostIfindex: v.optional(v.number()),
-  traffic: v.optional(v.object({ ...Identity.entries, packetsPerSecond: v.number() })),
+  traffic: v.optional(v.object({ ...Identity.entries, packetsPerSecond: v.number(), mix: v.string() })),
+  /** What is not as it should be, and no reason to fail. */
+  warnings: v.optional(v.array(v.string())),
 });
 export type LabRecord = v.InferOutput<typeof LabRecord>;
 
@@ -56,7 +60,7 @@ export class LabState {
     } catch {
       return undefined;
     }
-    const parsed = v.safeParse(LabRecord, parseJson(text));
+    const parsed = v.safeParse(LabRecord, modern(parseJson(text), path.basename(this.file, '.json')));
     if (parsed.success) return parsed.output;
     throw new XdpError('environment', `The lab's record ${this.file} cannot be read.`, {
       fix: `Remove it, and remove by hand what is left of the lab: sudo ip netns del xdp-lab`,
@@ -96,6 +100,16 @@ export class LabState {
   remove(): void {
     rmSync(this.file, { force: true });
   }
+}
+
+const Version1 = v.looseObject({ version: v.literal(1), namespace: v.optional(v.number()) });
+
+/** A lab that 0.1 made is one pair in a namespace of the lab's own name. */
+function modern(record: unknown, lab: string): unknown {
+  const old = v.safeParse(Version1, record);
+  if (!old.success) return record;
+  const { namespace, traffic: _traffic, ...rest } = old.output;
+  return { ...rest, version: 2, topology: 'pair', namespaces: namespace === undefined ? {} : { [lab]: namespace } };
 }
 
 function parseJson(text: string): unknown {

@@ -1,45 +1,44 @@
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
 import type { Ip } from './ip.ts';
 import type { LabPlan } from './plan.ts';
-import { execute, requireTool } from './privileged.ts';
+import { requireTool } from './privileged.ts';
 import { identify, type ProcessIdentity } from './processIdentity.ts';
-import { type TrafficPlan, type TrafficReady, trafficLimits } from './trafficPlan.ts';
+import { type TrafficMix, type TrafficPlan, type TrafficReady, trafficLimits } from '../../protocol/labTraffic.ts';
 
 export interface TrafficOptions {
   readonly packetsPerSecond: number;
+  readonly mix: TrafficMix;
   readonly owner: ProcessIdentity | undefined;
-  /** The bundled traffic.ts. */
+  /** The bundled labTraffic.ts. */
   readonly script: string;
 }
-
-/** Beside the bundle that this code is part of. */
-export const defaultTrafficScript = path.join(__dirname, 'lab-traffic.js');
 
 /** Starts the traffic source inside the lab's namespace; it goes on after this process has ended. */
 export async function startTraffic(ip: Ip, lab: LabPlan, options: TrafficOptions): Promise<ProcessIdentity> {
   if (!existsSync(options.script)) {
     throw new XdpError('environment', `${options.script} is missing.`, { fix: 'Build it again: npm run build' });
   }
-  await allowPing(ip, lab.peer.namespace);
+  const { from, to, through } = lab.traffic;
   const plan: TrafficPlan = {
-    interface: lab.peer.interface,
-    ipv4: lab.host.ipv4,
-    ipv6: lab.host.ipv6,
+    interface: from.interface,
+    mac: { from: from.mac, to: through.mac },
+    ipv4: { from: from.ipv4, to: to.ipv4 },
+    ipv6: { from: from.ipv6, to: to.ipv6 },
+    mix: options.mix,
     packetsPerSecond: options.packetsPerSecond,
     maxSeconds: trafficLimits.maxSeconds,
     ...(options.owner && { owner: options.owner }),
   };
   const command: readonly string[] = [
-    ...ip.inside(lab.peer.namespace),
+    ...ip.inside(from.namespace ?? ''),
     // A session of its own, so that it outlives this process and its terminal; not earlier, since sudo remembers
     // a password by terminal.
     requireTool('setsid', 'util-linux'),
     '--fork',
     requireTool('setpriv', 'util-linux'),
-    ...withoutPrivilege(options.script),
+    ...withRawSocketsOnly(options.script),
     // sudo empties the environment; in a desktop VS Code, the Node at hand is Electron.
     'env',
     'ELECTRON_RUN_AS_NODE=1',
@@ -77,26 +76,20 @@ export async function startTraffic(ip: Ip, lab: LabPlan, options: TrafficOptions
 }
 
 /**
- * setpriv's arguments: no capability, now or later. Root starts it as the owner of the script, who can read it even
- * where root without capabilities could not.
+ * setpriv's arguments: CAP_NET_RAW and nothing else, now or later; it can be used in the lab's namespace alone, which the
+ * process cannot leave. Root starts it as the owner of the script, who can read it even where root without capabilities
+ * could not.
  */
-function withoutPrivilege(script: string): string[] {
+function withRawSocketsOnly(script: string): string[] {
   const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const { uid, gid } = self.uid === 0 ? statSync(script) : self;
   return [
     ...(uid === 0 ? [] : [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']),
-    '--inh-caps=-all',
-    // Where ping carries the file capability net_raw, the kernel refuses to start it with a bounding set that lacks
-    // it. noroot and no-new-privs see to it that nobody gains it.
+    '--inh-caps=-all,+net_raw',
+    '--ambient-caps=-all,+net_raw',
     '--bounding-set=-all,+net_raw',
     '--securebits=+noroot,+noroot_locked',
     '--no-new-privs',
     '--',
   ];
-}
-
-/** Lets every group ping without privilege, in the lab's namespace only. Where it cannot be set there are no pings. */
-async function allowPing(ip: Ip, namespace: string): Promise<void> {
-  const tee = requireTool('tee', 'coreutils');
-  await execute([...ip.inside(namespace), tee, '/proc/sys/net/ipv4/ping_group_range'], '0 2147483647\n');
 }

@@ -8,7 +8,7 @@ import type { Place } from '../../core/packetTest/problems.ts';
 import type { Failure, TestResult, TestStatus } from '../../core/packetTest/result.ts';
 import { actionName } from '../../core/xdp.ts';
 import { type BpfObject, chooseProgram } from '../bpfObject.ts';
-import type { RunContext } from '../run/run.ts';
+import type { RunContext } from '../run/input.ts';
 import type { StepOutcome, TestEngine, TestInstance, TestOutcome, TestRequest } from './engine.ts';
 import type { PacketSource } from './files.ts';
 import { encodeSetup, programsInSetups } from './setup.ts';

@@ -5,7 +5,7 @@ import type { MapSpec } from '../../core/object/spec.ts';
 import type { EventSnapshots } from '../../core/packetTest/matchEvents.ts';
 import type { Snapshots } from '../../core/packetTest/matchMaps.ts';
 import type { BpfObject } from '../bpfObject.ts';
-import type { RunContext } from '../run/run.ts';
+import type { RunContext } from '../run/input.ts';
 
 /** What runs packet tests: the kernel, or the built-in machine. */
 export interface TestEngine {

@@ -9,26 +9,17 @@ import type { ParamsOf, ResultOf } from '../../protocol/rpc.ts';
 import type { BpfObject } from '../bpfObject.ts';
 import { isListable, openLoadedMap } from '../maps/maps.ts';
 import { callsHelper, helperNumbers } from '../run/helperCalls.ts';
-import { inputOf, splitOutput, testRun } from '../run/run.ts';
+import { inputOf, splitOutput } from '../run/input.ts';
+import { interfaceIndexes } from '../run/interfaces.ts';
+import { writesOf } from '../run/writes.ts';
 import type { StepOutcome, TestEngine, TestInstance, TestOutcome, TestRequest } from './engine.ts';
 import { type KernelMap, maxRestoredBytes, pageBytes, restoringOf } from './restoring.ts';
 
 /** Runs packet tests with BPF_PROG_TEST_RUN, through the helper. */
 export function kernelTestEngine(client: HelperClient): TestEngine {
-  let interfaces: Promise<ReadonlyMap<string, number>> | undefined;
   return {
     open: (object, program, others) => KernelInstance.open(client, object, [program, ...others]),
-    interfaceIndex: async (name) => {
-      interfaces ??= client
-        .call('interfaces/list', {})
-        .then(({ interfaces: list }) => new Map(list.map((each) => [each.name, each.ifindex])));
-      const known = await interfaces;
-      const index = known.get(name);
-      if (index !== undefined) return index;
-      throw new XdpError('interface-not-found', `There is no interface named ${name}.`, {
-        fix: `There are: ${[...known.keys()].join(', ')}.`,
-      });
-    },
+    interfaceIndex: interfaceIndexes(client),
   };
 }
 
@@ -176,49 +167,15 @@ class KernelInstance implements TestInstance {
     const times: number[] = [];
     for (let batch = 0; batch < runs.batches; batch++) {
       const how = { repeat: runs.repeat, capturePrintk: false };
-      const reply = await testRun(
-        this.#client,
-        this.#loaded,
-        { program, packet: last.packet, context: last.context },
-        how,
-      );
-      times.push(reply.durationNs);
+      const target = { object: this.#loaded.object, program, ...inputOf(last.packet, last.context) };
+      times.push((await this.#client.call('program/testRun', { ...target, ...how })).durationNs);
     }
     return times;
   }
 
-  async #writesOf(setup: TestRequest['setup']): Promise<TestWrite[]> {
-    const writes: TestWrite[] = [];
-    for (const { map: name, key, value } of setup) {
-      const map = this.#mapNamed(name);
-      const to = { map: map.info.id, key };
-      if (value instanceof Uint8Array) {
-        writes.push({ ...to, value });
-        continue;
-      }
-      switch (value.kind) {
-        case 'program':
-          writes.push({ ...to, value: idBytes(this.#programId(value.program)) });
-          break;
-        case 'map':
-          writes.push({ ...to, value: idBytes(this.#mapNamed(value.map).info.id) });
-          break;
-        case 'newMap': {
-          const { name: inner, type, keySize, valueSize, maxEntries, flags } = value.template;
-          const { object } = this.#loaded;
-          const definition = { object, name: inner, type, keySize, valueSize, maxEntries, flags };
-          const { id } = await this.#client.call('object/addMap', definition);
-          writes.push(...value.entries.map((entry) => ({ map: id, ...entry })), { ...to, value: idBytes(id) });
-        }
-      }
-    }
-    return writes;
-  }
-
-  #programId(name: string): number {
-    const program = this.#loaded.programs.find((each) => each.name === name);
-    if (program === undefined) throw new XdpError('program-not-found', `${name} was not loaded.`);
-    return program.id;
+  #writesOf(setup: TestRequest['setup']): Promise<TestWrite[]> {
+    const mapNamed = (name: string): KernelMap['info'] => this.#mapNamed(name).info;
+    return writesOf(this.#client, { loaded: this.#loaded, mapNamed }, setup);
   }
 
   #mapNamed(name: string): KernelMap {
@@ -270,11 +227,6 @@ async function load(client: HelperClient, object: BpfObject, programs: readonly 
     await client.call('object/close', { object: loaded.object });
     throw error;
   }
-}
-
-/** As the kernel shows what a prog array or a map of maps holds, and as the helper takes it. */
-function idBytes(id: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(id).buffer);
 }
 
 interface TestMessage {

@@ -12,14 +12,14 @@ import type { SetupValue, TestEngine, TestInstance, TestRequest } from './engine
 
 type Entry = MapSetup['entries'][number];
 
-interface Setting {
+export interface Setting {
   object: BpfObject;
-  instance: TestInstance;
-  engine: TestEngine;
+  instance: Pick<TestInstance, 'schemas' | 'initialValue'>;
+  engine: Pick<TestEngine, 'interfaceIndex'>;
 }
 
 /** The programs that tests put into prog arrays, by name; those that the object does not have are an error where they stand. */
-export function programsInSetups(object: BpfObject, tests: readonly PacketTest[]): string[] {
+export function programsInSetups(object: BpfObject, tests: readonly Pick<PacketTest, 'maps'>[]): string[] {
   const arrays = new Set(object.spec.maps.filter(({ type }) => type === 'prog_array').map(({ name }) => name));
   const entries = tests.flatMap(({ maps }) =>
     maps.filter(({ name }) => arrays.has(name)).flatMap((map) => map.entries),
@@ -60,7 +60,7 @@ async function encodeValue({ key, value }: Entry, schema: MapSchema, setting: Se
   }
 }
 
-function encodePlain(schema: MapSchema, key: Value, value: Value, instance: TestInstance): Uint8Array {
+function encodePlain(schema: MapSchema, key: Value, value: Value, instance: Setting['instance']): Uint8Array {
   const previous = instance.initialValue(schema.name, mapKey(schema, key));
   return encodeEntryValue(schema, rawBytes(value) ?? value, previous);
 }
@@ -110,7 +110,7 @@ function innerEntry(
 }
 
 /** `"eth0"` and `{"ifindex": "eth0"}` (struct bpf_devmap_val) for a device map. */
-async function resolveInterfaces(value: Value, engine: TestEngine): Promise<Value> {
+async function resolveInterfaces(value: Value, engine: Setting['engine']): Promise<Value> {
   if (typeof value === 'string') return /^(\d+|hex:.*)$/.test(value) ? value : await engine.interfaceIndex(value);
   if (!isRecord(value)) return value;
   const { ifindex } = value;

@@ -40,6 +40,11 @@ function dissected(bytes: Uint8Array, before: readonly string[] = []): ParsedPac
   return { bytes, layers, warnings: [...before, ...warnings] };
 }
 
+/** The packets of `file.pcap[ng]` without a number; undefined for every other argument. Errors as packetArgument. */
+export async function captureArgument(text: string): Promise<CapturedPacket[] | undefined> {
+  return /^[^@].*\.(?:pcap|pcapng|cap)$/i.test(text) ? await readCapture(text) : undefined;
+}
+
 /** The packets of a .pcap or .pcapng file. Errors: `file-not-found`, `packet-invalid`. */
 export async function readCapture(file: string): Promise<CapturedPacket[]> {
   return readPcap(await readBounded(file));

@@ -1,0 +1,129 @@
+import { XdpError } from '../../../core/errors.ts';
+import { chooseProgram, openObject } from '../../../session/bpfObject.ts';
+import { runPacketBoth } from '../../../session/engine/both.ts';
+import { possibleCpus } from '../../../session/engine/target.ts';
+import { runPacketVm } from '../../../session/engine/vm.ts';
+import { systemInterfaceIndex } from '../../../session/engine/vmMaps.ts';
+import { parseContext, parseSetups } from '../../../session/run/context.ts';
+import { interfaceIndexes } from '../../../session/run/interfaces.ts';
+import { runJson } from '../../../session/run/json.ts';
+import { captureArgument } from '../../../session/run/packetArgument.ts';
+import { recordRun, saveTest } from '../../../session/run/record.ts';
+import { type RunRequest, type RunResult, runPacket } from '../../../session/run/run.ts';
+import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../../command.ts';
+import { runOnAttached } from './attached.ts';
+import { options, packetOf, type RunInputs, type RunValues, textOf } from './inputs.ts';
+import { runLiveFrames } from './live.ts';
+import { runCapture } from './sequence.ts';
+import { describeDifferences, describeRun } from './text.ts';
+
+/** Enough runs for a time that means something; BPF_PROG_TEST_RUN has a fixed cost of milliseconds for a batch of them. */
+const defaultRepeat = '1000';
+const maxRepeat = 10_000_000;
+
+export const run: Verb = {
+  summary: 'run packets through a program (BPF_PROG_TEST_RUN)',
+  usage:
+    'run FILE --packet P [--prog NAME] [--repeat N] [--ctx JSON] [--maps JSON] [--engine kernel|vm|both] [--netns NS]\n' +
+    '           [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]]\n' +
+    '       xdp run --attached IF --packet P [--netns NS] [--repeat N] [--ctx JSON]',
+  async run(args, context) {
+    const { values, positionals } = parse(this.usage, args, options, { min: 0, max: 1 });
+    const engine = oneOf('--engine', values.engine, ['kernel', 'vm', 'both'] as const);
+    const [file] = positionals;
+    const { packet: packetText } = values;
+    if (packetText === undefined) throw usage('No packet was given.', this.usage);
+    if ((file === undefined) === (values.attached === undefined)) {
+      throw usage(file === undefined ? 'No file was given.' : 'Give a file, or --attached, not both.', this.usage);
+    }
+    refuseMixtures(values, engine, this.usage);
+    if (file === undefined) return await runOnAttached(values, packetText, context);
+    const object = await openObject(file, context.build);
+    const program = chooseProgram(object, values.prog).name;
+    const client = engine === 'vm' ? undefined : await context.kernel.own(values.netns);
+    const inputs: RunInputs = {
+      object,
+      client,
+      program,
+      context: await parseContext(values.ctx, client ? interfaceIndexes(client) : systemInterfaceIndex),
+      setups: parseSetups(await textOf(values.maps)),
+    };
+    const capture = await captureArgument(packetText);
+    if (capture !== undefined) return await runCapture(engine, inputs, capture, context);
+    const packet = await packetOf(packetText, context);
+    if (values.live !== undefined) return await runLiveFrames(values, inputs, packet, context);
+    const repeat = wholeNumber('--repeat', values.repeat ?? defaultRepeat, { min: 1, max: maxRepeat });
+    return await runOne(engine, { ...inputs, packet, repeat, packetText }, values, context);
+  },
+};
+
+function usage(why: string, synopsis: string): XdpError {
+  return new XdpError('usage', why, { fix: `Usage: xdp ${synopsis}` });
+}
+
+/** What cannot be meant together. */
+function refuseMixtures(values: RunValues, engine: string, synopsis: string): void {
+  const kernelOnly = (['netns', 'attached', 'live'] as const).filter((name) => values[name] !== undefined);
+  if (engine !== 'kernel' && kernelOnly[0] !== undefined) {
+    throw usage(`--${kernelOnly[0]} is about the kernel: it does not go with --engine ${engine}.`, synopsis);
+  }
+  if (values.batch !== undefined && values.live === undefined) throw usage('--batch goes with --live.', synopsis);
+  if (values.name !== undefined && values.record === undefined) throw usage('--name goes with --record.', synopsis);
+  if (values.record !== undefined && (values.attached !== undefined || values.live !== undefined)) {
+    throw usage('--record takes a run on fresh maps: not --attached, not --live.', synopsis);
+  }
+  if (
+    values.attached !== undefined &&
+    (values.live !== undefined || values.maps !== '{}' || values.prog !== undefined)
+  ) {
+    throw usage('--attached runs the program that is there, on its own maps: no --live, --maps, --prog.', synopsis);
+  }
+}
+
+async function runOne(
+  engine: 'kernel' | 'vm' | 'both',
+  { object, client, packetText, ...request }: RunInputs & RunRequest & { packetText: string },
+  { record, name }: RunValues,
+  { output }: Context,
+): Promise<ExitCode> {
+  if (engine === 'both' && client !== undefined) {
+    const both = await runPacketBoth(client, object, request).catch(namingEngine);
+    const { kernel, vm, differences } = both;
+    const engines = { kernel: runJson(kernel), vm: runJson(vm) };
+    // Before the result: with --json there is one document, whatever fails.
+    if (record !== undefined) await keep(kernel);
+    output.result({ engine: 'both', ...engines.kernel, engines, differences }, () =>
+      [describeRun(kernel, request.repeat), ...describeDifferences(differences)].join('\n'),
+    );
+    return differences.length === 0 ? 0 : 1;
+  }
+  const result =
+    client === undefined
+      ? await runPacketVm(object, request, possibleCpus())
+      : await runPacket(client, object, request);
+  if (result.printkProblem !== undefined) output.note(result.printkProblem);
+  if (record !== undefined) await keep(result);
+  output.result({ engine, ...runJson(result) }, () => describeRun(result, request.repeat));
+  return 0;
+
+  async function keep(ran: RunResult): Promise<void> {
+    const file = record ?? '';
+    // Bytes of a file are kept as bytes: the test must not depend on it.
+    const isExpression = /^[A-Za-z]\w*\(/.test(packetText);
+    const recorded = recordRun(request, ran, {
+      name: name ?? `${request.program}: ${ran.action}`,
+      packetText: isExpression ? packetText : undefined,
+    });
+    const { created } = await saveTest(file, object.file, recorded);
+    output.note(`${created ? 'Made' : 'Added a test to'} ${file}: ${recorded.name}`);
+  }
+}
+
+/** An engine that cannot run it is named. */
+function namingEngine(error: unknown): never {
+  if (!(error instanceof XdpError)) throw error;
+  const engine = error.details['engine'] === 'vm' ? 'built-in machine' : 'kernel';
+  const { fix, details } = error;
+  const more = { details, cause: error, ...(fix === undefined ? {} : { fix }) };
+  throw new XdpError('test-run-failed', `The ${engine} could not run it: ${error.message}`, more);
+}

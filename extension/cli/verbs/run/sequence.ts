@@ -1,0 +1,84 @@
+import { XdpError } from '../../../core/errors.ts';
+import { dissect } from '../../../core/packet/dissect.ts';
+import type { CapturedPacket } from '../../../core/packet/pcap.ts';
+import { possibleCpus } from '../../../session/engine/target.ts';
+import { equalBytes } from '../../../session/run/input.ts';
+import { countActions, mapsJson, sequenceJson } from '../../../session/run/json.ts';
+import {
+  compareRows,
+  runSequence,
+  runSequenceVm,
+  type SequenceRequest,
+  type SequenceResult,
+  type SequenceRow,
+} from '../../../session/run/sequence.ts';
+import type { Context, ExitCode } from '../../command.ts';
+import { table } from '../../output.ts';
+import type { RunInputs } from './inputs.ts';
+import { describeDifferences, describeMaps } from './text.ts';
+
+/** Every packet of a capture in turn, on maps that keep what one packet wrote for the next. */
+export async function runCapture(
+  engine: 'kernel' | 'vm' | 'both',
+  { object, client, ...inputs }: RunInputs,
+  capture: readonly CapturedPacket[],
+  { output }: Context,
+): Promise<ExitCode> {
+  if (capture.length === 0) throw new XdpError('packet-invalid', 'The capture file holds no packet.');
+  const cut = capture.filter(({ data, originalLength }) => originalLength > data.length).length;
+  if (cut > 0) output.note(`${cut} of the packets are cut short in the capture (snap length).`);
+  const request: SequenceRequest = { ...inputs, packets: capture.map(({ data }) => new Uint8Array(data)) };
+  if (client === undefined) {
+    const result = await runSequenceVm(object, request, possibleCpus());
+    output.result({ engine, ...sequenceJson(result) }, () => describeSequence(result));
+    return 0;
+  }
+  const { onlineCpus, possibleCpus: possible } = client.hello;
+  const pinned = engine === 'both' ? { ...request, context: { cpu: onlineCpus[0] ?? 0, ...request.context } } : request;
+  const kernel = await runSequence(client, object, pinned);
+  if (engine === 'kernel') {
+    output.result({ engine, ...sequenceJson(kernel) }, () => describeSequence(kernel));
+    return 0;
+  }
+  const vm = await runSequenceVm(object, pinned, possible);
+  const differences = [...compareRows(kernel.rows, vm.rows), ...compareMaps(kernel, vm)];
+  const engines = { kernel: sequenceJson(kernel), vm: sequenceJson(vm) };
+  output.result({ engine, ...engines.kernel, engines, differences }, () =>
+    [describeSequence(kernel), ...describeDifferences(differences)].join('\n'),
+  );
+  return differences.length === 0 ? 0 : 1;
+}
+
+/** The entries that changed, as values. */
+function compareMaps(kernel: SequenceResult, vm: SequenceResult): ReturnType<typeof compareRows> {
+  const entries = ({ maps }: SequenceResult): Map<string, string> =>
+    new Map(
+      mapsJson(maps).flatMap(({ name, changes }) =>
+        changes.map(({ key, after }) => [`maps.${name}[${JSON.stringify(key)}]`, JSON.stringify(after)] as const),
+      ),
+    );
+  const [ours, theirs] = [entries(kernel), entries(vm)];
+  return [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((what) =>
+    ours.get(what) === theirs.get(what) ? [] : { what, kernel: ours.get(what) ?? null, vm: theirs.get(what) ?? null },
+  );
+}
+
+function describeSequence({ rows, maps }: SequenceResult): string {
+  const counts = Object.entries(countActions(rows)).map(([action, count]) => `${count} ${action}`);
+  const refused = rows.filter(({ outcome }) => outcome.kind === 'refused').length;
+  const total = `${rows.length} ${rows.length === 1 ? 'packet' : 'packets'}`;
+  return [
+    table(['#', 'packet', 'bytes', 'action', 'out'], rows.map(rowTexts)),
+    `${total}: ${[...counts, ...(refused > 0 ? [`${refused} not run`] : [])].join(', ')}`,
+    ...describeMaps(maps),
+  ].join('\n');
+}
+
+function rowTexts({ number, packetIn, outcome }: SequenceRow): string[] {
+  const layers = dissect(packetIn).layers.map(({ name }) => name);
+  const about = [String(number), layers.join('/'), String(packetIn.length)];
+  if (outcome.kind === 'refused') return [...about, 'not run', outcome.error.message];
+  const { action, packetOut } = outcome;
+  const out = equalBytes(packetIn, packetOut) ? 'unchanged' : `${packetOut.length} bytes, changed`;
+  return [...about, action, out];
+}
