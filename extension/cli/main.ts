@@ -6,6 +6,7 @@ import { askOnTerminal } from './askOnTerminal.ts';
 import type { Context, ExitCode } from './command.ts';
 import { Ending } from './ending.ts';
 import { exitCodeOf, Output } from './output.ts';
+import { admin } from './verbs/admin.ts';
 import { attach } from './verbs/attach.ts';
 import { bpfman } from './verbs/bpfman.ts';
 import { compile } from './verbs/compile.ts';
@@ -41,6 +42,7 @@ const verbs = {
   doctor,
   new: newProject,
   bpfman,
+  admin,
   'vm-plugin': vmPlugin,
 } as const;
 

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import * as v from 'valibot';
 import { type MessageConnection, ResponseError } from 'vscode-jsonrpc/node';
 import { fromErrorData, XdpError, type XdpErrorCode, xdpErrorCodes } from '../core/errors.ts';
@@ -11,6 +12,7 @@ import {
   kernelProtocolVersion,
 } from '../protocol/kernel.ts';
 import { type Calls, ErrorData } from '../protocol/rpc.ts';
+import { adminDirectory, findAdminInstall } from './launch/adminInstall.ts';
 import { serveAskPass } from './launch/askPass.ts';
 import { describeEnd, judge, netnsNames, noSuchNetns, passwordNeeded, whatItWrote } from './launch/failures.ts';
 import { isNetns, processOf } from './launch/netns.ts';
@@ -30,6 +32,8 @@ export interface StartHelperOptions {
   elevation: Elevation;
   /** Asks the user for the sudo password; undefined = cancelled. */
   askPassword?: (prompt: string) => Promise<string | undefined>;
+  /** Where to look for an administrator's install. Default: /opt/xdp-vscode. */
+  adminDirectory?: string;
   /** What the helper writes to standard error, line by line. */
   onLog?: (line: string) => void;
 }
@@ -64,11 +68,24 @@ export async function startHelper(options: StartHelperOptions): Promise<HelperCl
   // Better said before a password is asked for. Where /run/netns cannot be seen, the launch script finds out.
   if (netns !== undefined && isNetns(netns) && isMissing(netns)) throw noSuchNetns(netns);
   const request = { ...options, netns };
-  for (const attempt of planLaunch(request, launchFacts(options.askPassword !== undefined))) {
+  const adminInstall = findAdminInstall(options.adminDirectory ?? adminDirectory, versionOf(options.helperPath));
+  for (const attempt of planLaunch(request, launchFacts(options.askPassword !== undefined, adminInstall))) {
     const started = await tryAttempt(attempt, options);
     if (started !== 'next') return started;
   }
   throw passwordNeeded();
+}
+
+/** Of the extension or package that the helper is part of. */
+function versionOf(helperPath: string): string | undefined {
+  try {
+    const manifest = JSON.parse(
+      readFileSync(path.join(path.dirname(helperPath), '..', 'package.json'), 'utf8'),
+    ) as unknown;
+    return v.parse(v.object({ version: v.string() }), manifest).version;
+  } catch {
+    return undefined;
+  }
 }
 
 function isMissing(netns: string): boolean {

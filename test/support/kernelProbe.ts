@@ -11,6 +11,7 @@ export interface ProbeOrders {
   profile?: 'own' | 'system';
   elevation: 'auto' | 'none' | 'sudo' | 'pkexec';
   netns?: string;
+  adminDirectory?: string;
   /** Answers of the user who is asked for a password, in turn; null cancels. */
   passwords?: (string | null)[];
   /** Object file to load, and what to attach. */
@@ -43,6 +44,7 @@ async function probe(orders: ProbeOrders): Promise<ProbeReport> {
       elevation: orders.elevation,
       onLog: (line) => report.log.push(line),
       ...(orders.netns === undefined ? {} : { netns: orders.netns }),
+      ...(orders.adminDirectory === undefined ? {} : { adminDirectory: orders.adminDirectory }),
       ...(passwords === undefined
         ? {}
         : {

@@ -75,8 +75,9 @@ export interface TestUser {
   remove(): void;
 }
 
-export function testUser(): TestUser {
-  const name = `xk${process.pid}`;
+/** `suffix`: for a second one in the same test. */
+export function testUser(suffix = ''): TestUser {
+  const name = `xk${process.pid}${suffix}`;
   const password = `pw-${process.pid}-xyz`;
   command('useradd', ['--no-create-home', '--shell', '/bin/sh', name]);
   command('sh', ['-c', 'printf "%s:%s\\n" "$1" "$2" | chpasswd', 'sh', name, password]);

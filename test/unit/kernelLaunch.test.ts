@@ -9,6 +9,7 @@ import {
   type LaunchFacts,
   planLaunch,
 } from '../../extension/kernel/launch/plan.ts';
+import type { AdminInstall } from '../../extension/kernel/launch/adminInstall.ts';
 import { launchExit, launchScript, scriptCommand } from '../../extension/kernel/launch/script.ts';
 import { capabilitiesOfMask, capabilitiesOfStatus } from '../../extension/kernel/system/capabilities.ts';
 import { parseCpuList } from '../../extension/kernel/system/cpus.ts';
@@ -27,6 +28,7 @@ interface Case {
   commands?: string[];
   canAsk?: boolean;
   display?: boolean;
+  admin?: AdminInstall;
 }
 function plan(one: Case): LaunchAttempt[] {
   const facts: LaunchFacts = {
@@ -34,6 +36,7 @@ function plan(one: Case): LaunchAttempt[] {
     gid: 1000,
     capabilities: one.caps ?? [],
     canAsk: one.canAsk ?? false,
+    adminInstall: one.admin,
     hasCommand: (name) => (one.commands ?? ['sudo', 'pkexec']).includes(name),
     env: { ...(one.display === true ? { DISPLAY: ':0' } : {}), NODE_OPTIONS: '--inspect', LD_PRELOAD: 'x' },
   };
@@ -58,6 +61,10 @@ test.for<[string, Case, string[] | string]>([
   ['capable for own, not for system', { caps: own, profile: 'system' }, ['sudo']],
   ['capable, but another namespace', { caps: own, netns: 'a' }, ['sudo']],
   ['auto', {}, ['sudo']],
+  ['an install for a group', { admin: { kind: 'ready', command: '/opt/x/xdp-helper' } }, ['admin', 'sudo']],
+  ['an install of another version', { admin: { kind: 'other-version', version: '0' } }, ['sudo']],
+  ['an install that somebody can change', { admin: { kind: 'untrusted', why: 'x' } }, 'elevation-refused'],
+  ['root needs no install', { uid: 0, caps: full, admin: { kind: 'untrusted', why: 'x' } }, ['root']],
   ['auto, can ask', { canAsk: true }, ['sudo', 'sudo-askpass']],
   ['auto, graphical', { canAsk: true, display: true }, ['sudo', 'sudo-askpass', 'pkexec']],
   ['auto, no sudo', { commands: ['pkexec'], display: true }, ['pkexec']],

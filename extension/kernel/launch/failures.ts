@@ -3,6 +3,7 @@ import { XdpError } from '../../core/errors.ts';
 import { elevationSetting } from '../elevation.ts';
 import type { LaunchAttempt } from './plan.ts';
 import { launchExit } from './script.ts';
+import { adminExit } from './adminInstall.ts';
 import { processOf } from './netns.ts';
 
 /** How an attempt ended before the helper said hello. */
@@ -24,6 +25,11 @@ export function judge(attempt: LaunchAttempt, end: LaunchEnd, netns: string | un
     });
   }
   switch (attempt.kind) {
+    case 'admin':
+      if (end.exitCode === adminExit.refused)
+        return refused(`The administrator’s install refused: ${lastLine(end.stderr)}`);
+      // Not a member of the group, or no rule for it: the usual ways are left.
+      return sudoRefusal(end) === undefined ? startFailure(end) : 'next';
     case 'sudo':
       if (/password is required|terminal is required|no tty present/.test(end.stderr)) return 'next';
       return sudoRefusal(end) ?? startFailure(end);

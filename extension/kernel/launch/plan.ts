@@ -1,14 +1,15 @@
 import { XdpError } from '../../core/errors.ts';
 import { elevationSetting } from '../elevation.ts';
 import { profileCapabilities } from '../system/capabilities.ts';
-import { isNetns } from './netns.ts';
+import type { AdminInstall } from './adminInstall.ts';
+import { isNetns, netnsPath } from './netns.ts';
 import { type ScriptArguments, scriptCommand } from './script.ts';
 
 export type Elevation = 'auto' | 'none' | 'sudo' | 'pkexec';
 
 /** One way to start the helper. */
 export interface LaunchAttempt {
-  kind: 'direct' | 'root' | 'sudo' | 'sudo-askpass' | 'pkexec';
+  kind: 'direct' | 'root' | 'admin' | 'sudo' | 'sudo-askpass' | 'pkexec';
   command: string;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
@@ -23,6 +24,8 @@ export interface LaunchFacts {
   /** Whether the password can be asked for. */
   canAsk: boolean;
   hasCommand(name: string): boolean;
+  /** What an administrator installed. */
+  adminInstall: AdminInstall | undefined;
   /** This process's own environment, of which pkexec needs the session's part. */
   env: Readonly<Record<string, string | undefined>>;
 }
@@ -73,7 +76,7 @@ export function planLaunch(request: LaunchRequest, facts: LaunchFacts): LaunchAt
   const asWeAre = lesserRoot || request.elevation === 'none';
   if (request.netns === undefined && (capable || asWeAre)) return [direct(request, facts)];
   if (asWeAre) throw namespaceWithoutElevation(request.netns ?? '');
-  const attempts = elevated(request.elevation, script, facts);
+  const attempts = [...installed(request, facts), ...elevated(request.elevation, script, facts)];
   if (attempts.length === 0) throw noWay(request.elevation, facts);
   return attempts;
 }
@@ -82,6 +85,31 @@ function direct(request: LaunchRequest, facts: LaunchFacts): LaunchAttempt {
   const pins = ['--pins', `/sys/fs/bpf/xdp-vscode/${facts.uid}`];
   const args = [request.helperPath, '--profile', request.profile, ...pins];
   return { kind: 'direct', command: request.execPath, args, env: helperEnvironment };
+}
+
+/** sudo runs it for the members of a group; for others, and with another version, the usual ways are left. */
+function installed({ elevation, profile, netns }: LaunchRequest, facts: LaunchFacts): LaunchAttempt[] {
+  if (facts.adminInstall === undefined || elevation === 'pkexec' || !facts.hasCommand('sudo')) return [];
+  switch (facts.adminInstall.kind) {
+    case 'other-version':
+      return [];
+    case 'untrusted':
+      throw new XdpError(
+        'elevation-refused',
+        `The administrator’s install is not used: ${facts.adminInstall.why}. Whoever can change it could run anything with its rights`,
+        { fix: 'Ask the administrator to look who changed it, and to install it again: sudo xdp admin install' },
+      );
+    case 'ready': {
+      const args = [
+        '-n',
+        '--',
+        facts.adminInstall.command,
+        profile,
+        ...(netns === undefined ? [] : [netnsPath(netns)]),
+      ];
+      return [{ kind: 'admin', command: 'sudo', args, env: { PATH: helperEnvironment['PATH'] ?? '', LC_ALL: 'C' } }];
+    }
+  }
 }
 
 function elevated(elevation: Elevation, script: ScriptArguments, facts: LaunchFacts): LaunchAttempt[] {

@@ -48,12 +48,13 @@ export function launch(
 }
 
 /** What planLaunch() asks about this process and machine. */
-export function launchFacts(canAsk: boolean): LaunchFacts {
+export function launchFacts(canAsk: boolean, adminInstall: LaunchFacts['adminInstall']): LaunchFacts {
   return {
     uid: process.getuid?.() ?? -1,
     gid: process.getgid?.() ?? -1,
     capabilities: effectiveCapabilities(),
     canAsk,
+    adminInstall,
     hasCommand: (name) => commandPaths.some((directory) => isExecutable(join(directory, name))),
     env: process.env,
   };
