@@ -275,7 +275,7 @@ export class XdpDebugSession extends DebugSession {
     const run = timeline.outcome();
     const given = prepared.scenario.packets[packet]?.request.packet ?? new Uint8Array(0);
     for (const line of run.printk) this.print(`bpf_printk: ${line}`);
-    this.print(describeOutcome(run, given, prepared.expected[packet]), 'important');
+    this.print(describeOutcome(run, given, prepared.expected[packet]));
     if (timeline.nextPacket()) {
       debuggee.toEntry();
       this.print(`Packet ${packet + 2} of ${timeline.packetCount}.`);
@@ -303,7 +303,7 @@ export class XdpDebugSession extends DebugSession {
     for (const difference of differences) this.print(`  ${difference}`, 'important');
   }
 
-  private print(text: string, category: 'console' | 'important' = 'console'): void {
+  private print(text: string, category: 'stdout' | 'important' = 'stdout'): void {
     this.sendEvent(new OutputEvent(`${text}\n`, category));
   }
 

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { createApi, type XdpApi } from './api.ts';
 import { registerCommands } from './commands/commands.ts';
 import { followActiveEditor } from './contextKeys.ts';
+import { registerDebugging } from './debug/debugging.ts';
 import { watchGuards } from './guards.ts';
 import { startHotReload } from './hotReload.ts';
 import { releaseWhenIdle } from './idle.ts';
@@ -45,6 +46,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     new AttachedView(services).register(),
     createStatusBar(services),
     registerTasks(context),
+    registerDebugging(services),
     reportLosses(services),
     watchGuards(services),
     reload,

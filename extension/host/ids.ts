@@ -14,6 +14,7 @@ export const commands = {
   startLab: 'xdp.startLab',
   stopLab: 'xdp.stopLab',
   runPacket: 'xdp.runPacket',
+  debug: 'xdp.debug',
   openMapViewer: 'xdp.openMapViewer',
   openMap: 'xdp.openMap',
   restartHelper: 'xdp.restartHelper',
@@ -38,3 +39,6 @@ export const settings = {
 export const contextKeys = { isBpfSource: 'xdp.isBpfSource' } as const;
 
 export const taskType = 'xdp';
+
+/** `type` of launch configurations. */
+export const debugType = 'xdp';

@@ -262,6 +262,13 @@ export const toPacketPanel = v.variant('kind', [
 export type ToPacketPanel = v.InferOutput<typeof toPacketPanel>;
 
 /** Packet panel → host. */
+const PanelContext = v.object({
+  ingressIfindex: v.optional(u32),
+  rxQueueIndex: v.optional(u32),
+  metadata: v.optional(bytes),
+  cpu: v.optional(u32),
+});
+
 export const fromPacketPanel = v.variant('kind', [
   v.object({
     kind: v.literal('run'),
@@ -269,13 +276,9 @@ export const fromPacketPanel = v.variant('kind', [
     program: v.number(),
     packet: bytes,
     repeat: v.pipe(u32, v.minValue(1), v.maxValue(10_000_000)),
-    context: v.object({
-      ingressIfindex: v.optional(u32),
-      rxQueueIndex: v.optional(u32),
-      metadata: v.optional(bytes),
-      cpu: v.optional(u32),
-    }),
+    context: PanelContext,
   }),
+  v.object({ kind: v.literal('debug'), program: v.number(), packet: bytes, context: PanelContext }),
   ...fromMapsView.options,
 ]);
 export type FromPacketPanel = v.InferOutput<typeof fromPacketPanel>;

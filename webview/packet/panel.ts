@@ -106,6 +106,7 @@ export class PacketPanel extends LitElement {
           @program=${(event: CustomEvent<number>) => this.change(() => (this.program = event.detail))}
           @inputs=${(event: CustomEvent<RunInputs>) => this.change(() => (this.inputs = event.detail))}
           @run=${this.startRun}
+          @debug=${this.startDebugging}
         ></xdp-run-bar>
       </div>
       ${this.run.kind === 'running' ? html`<vscode-progress-bar indeterminate></vscode-progress-bar>` : html`<div class="rule"></div>`}
@@ -225,6 +226,12 @@ export class PacketPanel extends LitElement {
     const run = ++this.runs;
     this.run = { kind: 'running', run, of: this.revision };
     channel.post({ kind: 'run', run, program: this.program, packet: this.draft.built.bytes, ...request });
+  };
+
+  private readonly startDebugging = (): void => {
+    const { request, problems }: ReturnType<typeof readInputs> = this.reading();
+    if (problems.length > 0 || this.programs?.programs[this.program] === undefined) return;
+    channel.post({ kind: 'debug', program: this.program, packet: this.draft.built.bytes, context: request.context });
   };
 
   /** In a narrow panel the result is below the form. */

@@ -8,7 +8,7 @@ import { strings } from './strings.ts';
 
 export type Programs = Extract<ToPacketPanel, { kind: 'programs' }>;
 
-/** What runs, how often, and in which context. Fires `inputs` (detail: RunInputs), `program` (detail: index) and `run`. */
+/** What runs, how often, and in which context. Fires `inputs` (detail: RunInputs), `program` (detail: index), `run` and `debug`. */
 @customElement('xdp-run-bar')
 export class RunBar extends LitElement {
   @property({ attribute: false }) programs: Programs | undefined;
@@ -97,6 +97,13 @@ export class RunBar extends LitElement {
           title=${strings.runTitle}
           @click=${() => this.dispatchEvent(new CustomEvent('run'))}
         >${this.running ? strings.running : strings.run}</vscode-button>
+        <vscode-button
+          secondary
+          icon="debug-alt"
+          ?disabled=${this.blocked}
+          title=${strings.debugTitle}
+          @click=${() => this.dispatchEvent(new CustomEvent('debug'))}
+        >${strings.debug}</vscode-button>
         <span class="context" role="group" aria-label=${strings.context}>
         <label class="ingress" title=${strings.ingressHelp}>${strings.ingress}${this.renderIngress(inputs)}</label>
         <label class="short" title=${strings.rxQueueHelp}>${strings.rxQueue}${this.input('rxQueue', inputs, '0')}</label>

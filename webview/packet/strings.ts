@@ -42,6 +42,8 @@ export const strings = {
     'How often the program runs on the packet for the time measurement. The verdict comes from one single run.',
   run: 'Run',
   runTitle: 'Run the packet through the program (Ctrl+Enter)',
+  debug: 'Debug',
+  debugTitle: 'Step through the program on this packet, in the built-in machine',
   running: 'Running…',
   context: 'Context',
   contextNone: 'none',

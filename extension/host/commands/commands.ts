@@ -6,6 +6,7 @@ import type { Services } from '../services.ts';
 import type { Traces } from '../traces.ts';
 import type { MapPanels } from '../maps/mapPanels.ts';
 import type { MapsView } from '../maps/mapsView.ts';
+import { debugCommand } from '../debug/debugging.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand } from './compile.ts';
 import type { HotReload } from '../../session/attach/hotReload.ts';
@@ -62,6 +63,7 @@ export function registerCommands(
     register(commands.startLab, () => startLabCommand(services)),
     register(commands.stopLab, () => stopLabCommand(services)),
     register(commands.runPacket, (target) => packets.open(target)),
+    register(commands.debug, (target, fn) => debugCommand(target, fn)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.openMap, (target) =>
       import('../maps/openMap.ts').then(({ openMapCommand }) => openMapCommand(services, mapPanels, target)),

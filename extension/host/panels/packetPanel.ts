@@ -103,6 +103,8 @@ export class PacketPanel implements vscode.Disposable {
     switch (message.kind) {
       case 'run':
         return await this.#run(message);
+      case 'debug':
+        return await this.#debug(message);
       case 'ready':
         await this.#sendPrograms();
         this.#feed?.receive(message);
@@ -123,6 +125,13 @@ export class PacketPanel implements vscode.Disposable {
       selected: this.#selected,
       interfaces: list.map(({ name, ifindex }) => ({ name, ifindex })),
     });
+  }
+
+  async #debug({ program, packet, context }: Extract<FromPacketPanel, { kind: 'debug' }>): Promise<void> {
+    const choice = this.#choices[program];
+    if (!choice) return;
+    const { debugPacket } = await import('../debug/debugPacket.ts');
+    await debugPacket(choice.file, choice.name, { packet, ...context });
   }
 
   async #run(message: Extract<FromPacketPanel, { kind: 'run' }>): Promise<void> {

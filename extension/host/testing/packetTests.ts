@@ -25,6 +25,13 @@ export class PacketTests implements vscode.Disposable {
     const isLinux = process.platform === 'linux';
     this.#addProfile(vscode.l10n.t('Run on Kernel'), 'kernel', isLinux);
     this.#addProfile(vscode.l10n.t('Run in Built-in Machine'), 'vm', !isLinux);
+    const debug = vscode.TestRunProfileKind.Debug;
+    this.#controller.createRunProfile(
+      vscode.l10n.t('Debug'),
+      debug,
+      (request, token) => this.#debug(request, token),
+      true,
+    );
   }
 
   dispose(): void {
@@ -45,6 +52,25 @@ export class PacketTests implements vscode.Disposable {
       request.continuous === true ? this.#follow(engine, request, token) : this.#run(engine, request, token);
     const kind = vscode.TestRunProfileKind.Run;
     this.#controller.createRunProfile(label, kind, handler, isDefault, undefined, true);
+  }
+
+  /** Steps through the tests one after the other. What they expect is judged by running them. */
+  async #debug(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
+    const run = this.#controller.createTestRun(request);
+    try {
+      const { debugTest } = await import('../debug/debugTest.ts');
+      for (const { file, tests } of await this.#select(request)) {
+        for (const test of tests) {
+          if (token.isCancellationRequested || file.uri === undefined) return;
+          run.started(test);
+          if (!(await debugTest(file.uri, test.id, token))) return;
+        }
+      }
+    } catch (error) {
+      void showError(this.#services, error);
+    } finally {
+      run.end();
+    }
   }
 
   async #run(engine: EngineName, request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
