@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { XdpError } from '../core/errors.ts';
-import { type BpfObject, CompileFailed, openObject } from '../session/bpfObject.ts';
+import { type BpfObject, CompileFailed, type CompileResult, openObject } from '../session/bpfObject.ts';
 import { showDiagnostics } from './diagnostics.ts';
 import type { Services } from './services.ts';
 import { requireTrust } from './trust.ts';
@@ -9,18 +9,23 @@ import { requireTrust } from './trust.ts';
  * The object behind a file: saved, compiled when it is a source, with clang's words as Problems either way. The one
  * place where the host turns files into programs, so also the one that asks for trust.
  */
-export async function buildFile(services: Services, file: vscode.Uri): Promise<BpfObject> {
+export async function buildFile(services: Services, file: vscode.Uri, signal?: AbortSignal): Promise<BpfObject> {
   requireTrust();
   await saveIfDirty(file);
   try {
     services.verdicts.clear();
-    const object = await openObject(file.fsPath, services.buildOptions(file));
-    if (object.compiled) showDiagnostics(services.diagnostics, file, object.compiled.diagnostics);
+    const object = await openObject(file.fsPath, { ...services.buildOptions(file), ...(signal && { signal }) });
+    if (object.compiled) showCompiled(services, file, object.compiled);
     return object;
   } catch (error) {
-    if (error instanceof CompileFailed) showDiagnostics(services.diagnostics, file, error.result.diagnostics);
+    if (error instanceof CompileFailed) showCompiled(services, file, error.result);
     throw error;
   }
+}
+
+function showCompiled(services: Services, file: vscode.Uri, result: CompileResult): void {
+  showDiagnostics(services.diagnostics, file, result.diagnostics);
+  services.compileView.remember(file, result);
 }
 
 /** What is compiled is what is on the screen. */

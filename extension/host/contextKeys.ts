@@ -1,10 +1,14 @@
 import * as vscode from 'vscode';
 import { contextKeys } from './ids.ts';
 
+export function isBpfSource(document: vscode.TextDocument): boolean {
+  return /\bSEC\s*\(\s*"/.test(document.getText());
+}
+
 /** A C file is a BPF source when it puts anything into an ELF section by SEC("…"): the title buttons appear on those. */
 export function followActiveEditor(): vscode.Disposable {
   const update = (editor: vscode.TextEditor | undefined): void => {
-    const isBpf = editor?.document.languageId === 'c' && /\bSEC\s*\(\s*"/.test(editor.document.getText());
+    const isBpf = editor?.document.languageId === 'c' && isBpfSource(editor.document);
     void vscode.commands.executeCommand('setContext', contextKeys.isBpfSource, isBpf);
   };
   update(vscode.window.activeTextEditor);

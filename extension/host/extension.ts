@@ -6,6 +6,8 @@ import { registerDebugging } from './debug/debugging.ts';
 import { watchGuards } from './guards.ts';
 import { startHotReload } from './hotReload.ts';
 import { releaseWhenIdle } from './idle.ts';
+import { registerLanguage } from './language/language.ts';
+import { VerifyOnSave } from './language/verifyOnSave.ts';
 import { PacketPanel } from './panels/packetPanel.ts';
 import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
@@ -29,9 +31,10 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
   const reload = startHotReload(services);
   const traces = new Traces(services);
   const registered = registerCommands(services, maps, mapPanels, packets, reload, traces);
+  const onSave = new VerifyOnSave(services, () => idle.check());
   const idle = releaseWhenIdle(
     services,
-    () => packets.isOpen || mapPanels.holdMaps || tests.usesHelper || registered.isBusy(),
+    () => packets.isOpen || mapPanels.holdMaps || tests.usesHelper || onSave.usesHelper || registered.isBusy(),
   );
   registered.onDidEnd(() => idle.check());
   packets.onDidClose(() => idle.check());
@@ -52,6 +55,8 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     reload,
     traces,
     idle,
+    onSave,
+    registerLanguage(services),
     followActiveEditor(),
   );
   return createApi(services);

@@ -4,6 +4,8 @@ export const commands = {
   exportBpfman: 'xdp.exportBpfman',
   compile: 'xdp.compile',
   verify: 'xdp.verify',
+  explainLog: 'xdp.explainLog',
+  showCompile: 'xdp.showCompile',
   attach: 'xdp.attach',
   detach: 'xdp.detach',
   replace: 'xdp.replace',
@@ -32,6 +34,8 @@ export const settings = {
   clangPath: 'xdp.clang.path',
   nodePath: 'xdp.helper.nodePath',
   includePath: 'xdp.compile.includePath',
+  vmlinux: 'xdp.compile.vmlinux',
+  verifyOnSave: 'xdp.verify.onSave',
   guardSeconds: 'xdp.attach.guardSeconds',
   hotReload: 'xdp.attach.hotReload',
 } as const;

@@ -7,6 +7,9 @@ import type { BuildOptions } from '../session/bpfObject.ts';
 import { type Elevation, KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/attach/registry.ts';
 import { settings } from './ids.ts';
+import { CompileView } from './language/compileView.ts';
+import { TextViews } from './language/textViews.ts';
+import { VerdictStore } from './language/verdictStore.ts';
 
 /** What commands, views and panels share. Made at activation; nothing in it does any work before it is asked to. */
 export interface Services {
@@ -14,7 +17,11 @@ export interface Services {
   /** What clang says. */
   diagnostics: vscode.DiagnosticCollection;
   /** What the kernel's verifier says of the programs of the file that was verified last. */
-  verdicts: vscode.DiagnosticCollection;
+  verdicts: VerdictStore;
+  /** Texts beside the source. */
+  textViews: TextViews;
+  /** How each file was compiled. */
+  compileView: CompileView;
   kernel: KernelAccess;
   attachments: Attachments;
   /** What looking at interfaces needs beside a helper. */
@@ -26,7 +33,8 @@ export interface Services {
 export function createServices(context: vscode.ExtensionContext): Services {
   const log = vscode.window.createOutputChannel('XDP', { log: true });
   const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
-  const verdicts = vscode.languages.createDiagnosticCollection('xdp-verifier');
+  const verdicts = new VerdictStore();
+  const textViews = new TextViews();
   const kernel = new KernelAccess({
     helperPath: context.asAbsolutePath(path.join('dist', 'helper.js')),
     execPath: setting(settings.nodePath) || process.execPath,
@@ -41,6 +49,8 @@ export function createServices(context: vscode.ExtensionContext): Services {
     log,
     diagnostics,
     verdicts,
+    textViews,
+    compileView: new CompileView(textViews),
     kernel,
     attachments,
     look: { registry, passProgram: passProgramOf(context.asAbsolutePath(path.join('bpf', 'include'))) },
@@ -68,9 +78,11 @@ function buildOptions(context: vscode.ExtensionContext, file: vscode.Uri): Build
   const configuration = vscode.workspace.getConfiguration(undefined, file);
   const includePath = configuration.get<string[]>(settings.includePath) ?? [];
   const clangPath = configuration.get<string>(settings.clangPath);
+  const vmlinux = configuration.get<string>(settings.vmlinux);
   return {
     bundledInclude: context.asAbsolutePath(path.join('bpf', 'include')),
     includeDirs: includePath.map((each) => path.resolve(folder ?? path.dirname(file.fsPath), each)),
+    ...(vmlinux ? { vmlinux: path.resolve(folder ?? path.dirname(file.fsPath), vmlinux) } : {}),
     workspaceRoots: (vscode.workspace.workspaceFolders ?? []).map((each) => each.uri.fsPath),
     ...(clangPath ? { clangPath } : {}),
   };

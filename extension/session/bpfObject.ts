@@ -25,6 +25,8 @@ export interface BuildOptions {
   clangPath?: string;
   includeDirs?: readonly string[];
   workspaceRoots?: readonly string[];
+  /** A vmlinux.h, or a file with BTF to make it from, in place of the running kernel's. */
+  vmlinux?: string;
   signal?: AbortSignal;
   /** `debugger`: without optimisation, for the built-in machine only. */
   build?: CompileOptions['build'];

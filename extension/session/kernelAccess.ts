@@ -24,6 +24,7 @@ export class KernelAccess {
   readonly #own = new Map<string, Promise<HelperClient>>();
   readonly #exitListeners = new Set<(event: { netns: string | undefined; reason: string }) => void>();
   #disposed = false;
+  #cannotStartSilently = false;
 
   constructor(options: KernelAccessOptions) {
     this.#options = options;
@@ -41,7 +42,12 @@ export class KernelAccess {
     const key = netns ?? '';
     const running = this.#own.get(key);
     if (running) return running;
-    const starting = this.#start('own', netns).then((client) => {
+    return this.#keep(key, () => this.#start('own', netns));
+  }
+
+  #keep(key: string, start: () => Promise<HelperClient>): Promise<HelperClient> {
+    const netns = key === '' ? undefined : key;
+    const starting = start().then((client) => {
       void client.exited.then(({ reason }) => {
         if (this.#own.get(key) !== starting) return;
         this.#own.delete(key);
@@ -61,6 +67,24 @@ export class KernelAccess {
     return this.#own.get(netns ?? '');
   }
 
+  /**
+   * The `own` helper, when it runs or can start without asking anybody: as root, with the capabilities, or through a sudo that
+   * wants no password. For what happens by itself, such as on save. undefined: not without asking.
+   */
+  async ownSilently(): Promise<HelperClient | undefined> {
+    const running = this.#own.get('');
+    if (running) return await running;
+    if (this.#disposed || this.#cannotStartSilently) return undefined;
+    const elevation = this.#options.elevation === 'auto' || this.#options.elevation === 'sudo' ? 'sudo' : 'none';
+    try {
+      return await this.#keep('', () => this.#start('own', undefined, { elevation, ask: false }));
+    } catch {
+      // Tried once: each try starts processes, and nothing about this process will change.
+      this.#cannotStartSilently = true;
+      return undefined;
+    }
+  }
+
   /** Runs one action with CAP_SYS_ADMIN beside the own capabilities; the process ends with the action. */
   async withSystem<T>(netns: string | undefined, action: (client: HelperClient) => Promise<T>): Promise<T> {
     const client = await this.#start('system', netns);
@@ -73,7 +97,7 @@ export class KernelAccess {
 
   /** Runs one action in a helper without any privilege: looking at interfaces needs none. */
   async withoutPrivilege<T>(netns: string | undefined, action: (client: HelperClient) => Promise<T>): Promise<T> {
-    const client = await this.#start('own', netns, 'none');
+    const client = await this.#start('own', netns, { elevation: 'none' });
     try {
       return await action(client);
     } finally {
@@ -96,7 +120,7 @@ export class KernelAccess {
   #start(
     profile: 'own' | 'system',
     netns: string | undefined,
-    elevation: Elevation = this.#options.elevation,
+    { elevation = this.#options.elevation, ask = true }: { elevation?: Elevation; ask?: boolean } = {},
   ): Promise<HelperClient> {
     if (process.platform !== 'linux') {
       const message = `XDP programs are loaded by a Linux kernel; this is ${process.platform}.`;
@@ -110,7 +134,7 @@ export class KernelAccess {
       profile,
       elevation,
       ...(netns === undefined ? {} : { netns }),
-      ...(askPassword ? { askPassword } : {}),
+      ...(askPassword && ask ? { askPassword } : {}),
       ...(onLog ? { onLog } : {}),
     });
   }

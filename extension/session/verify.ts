@@ -1,5 +1,5 @@
 import { type ExplainedLog, explainLog, explainProgram, type Failure } from '../core/verifier/explain.ts';
-import { objectLines } from '../core/verifier/locate.ts';
+import { objectLines, partsOf } from '../core/verifier/locate.ts';
 import { summarize } from '../core/verifier/log.ts';
 import type { HelperClient } from '../kernel/client.ts';
 import type { VerifiedProgram } from '../protocol/kernel.ts';
@@ -12,6 +12,10 @@ export interface Verdict {
   reason?: string;
   insnsProcessed: number;
   stackBytes: number;
+  /** States that the verifier kept to compare paths with; 0 where its log does not say. */
+  states: number;
+  /** The stack of each function of the program, itself first; empty where the log does not say. */
+  stack: { function: string; bytes: number }[];
   failure?: VerifierFailure;
 }
 
@@ -57,10 +61,19 @@ function verdictOf(object: BpfObject, program: VerifiedProgram): Verdict {
     ...(program.reason === undefined ? {} : { reason: program.reason }),
     insnsProcessed: summary.processed ?? 0,
     stackBytes: summary.stackBytes ?? 0,
+    states: summary.states ?? 0,
+    stack: stackOf(object, program.name, summary.stack ?? []),
   };
   if (program.verdict !== 'rejected') return verdict;
   const failure = explainProgram(program.log, objectLines(object.elf), program.name) ?? silent(program);
   return { ...verdict, failure: failureJson(failure, program.log) };
+}
+
+/** The log lists sizes without names, in the order in which the functions are loaded. */
+function stackOf(object: BpfObject, program: string, sizes: readonly number[]): Verdict['stack'] {
+  const parts = partsOf(objectLines(object.elf), program);
+  if (parts.length !== sizes.length) return [];
+  return parts.map(({ name }, index) => ({ function: name, bytes: sizes[index] ?? 0 }));
 }
 
 /** The kernel refused the program, and its log does not say why. */

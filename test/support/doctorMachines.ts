@@ -74,7 +74,7 @@ export function play(one: RecordedMachine): Played {
       open++;
       const capabilities = helper.capabilities ?? ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF'];
       const { pinProblem, refuses } = helper;
-      const verdict = { name: 'xdp_doctor', insnsProcessed: 9, stackBytes: 0 };
+      const verdict = { name: 'xdp_doctor', insnsProcessed: 9, stackBytes: 0, states: 0, stack: [] };
       const client: TrialHelper = {
         hello: { libbpfVersion: '1.1', capabilities, ...(pinProblem === undefined ? {} : { pinProblem }) },
         verify: () =>

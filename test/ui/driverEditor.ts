@@ -28,9 +28,9 @@ export class EditorDriver {
     await this.#page.keyboard.press('Control+End');
   }
 
-  async goToLine(line: number): Promise<void> {
+  async goToLine(line: number, column = 1): Promise<void> {
     await this.#page.keyboard.press('Control+G');
-    await this.#page.locator('.quick-input-widget .quick-input-box input').fill(`:${line}`);
+    await this.#page.locator('.quick-input-widget .quick-input-box input').fill(`:${line}:${column}`);
     await this.#page.keyboard.press('Enter');
   }
 

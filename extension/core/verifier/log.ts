@@ -16,8 +16,12 @@ export interface LogSummary {
   source?: string;
   /** Instructions that the verifier walked. */
   processed?: number;
+  /** States that it kept to compare paths with. */
+  states?: number;
   /** Bytes of stack, summed over the functions of the program. */
   stackBytes?: number;
+  /** Bytes of stack of the program and of each of its subprograms. */
+  stack?: readonly number[];
 }
 
 /** Works on rejected and accepted programs, at every log level, and on libbpf output that holds a log between its markers. */
@@ -30,7 +34,11 @@ export function summaryOf(trace: Trace): LogSummary {
   const message = trace.messages.at(-1) ?? '';
   const summary: LogSummary = { message };
   if (trace.processed !== undefined) summary.processed = trace.processed;
-  if (trace.stack !== undefined) summary.stackBytes = trace.stack.reduce((sum, part) => sum + part, 0);
+  if (trace.states !== undefined) summary.states = trace.states;
+  if (trace.stack !== undefined) {
+    summary.stackBytes = trace.stack.reduce((sum, part) => sum + part, 0);
+    summary.stack = trace.stack;
+  }
   if (message === '') return summary;
   const insn = insnOf(trace);
   if (insn !== undefined) summary.insn = insn;

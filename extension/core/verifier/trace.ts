@@ -43,6 +43,8 @@ export interface Trace {
   messages: string[];
   /** Instructions that the verifier walked. */
   processed: number | undefined;
+  /** States that it kept to compare paths with. */
+  states: number | undefined;
   /** Bytes of stack of the program and of each of its subprograms. */
   stack: number[] | undefined;
   /** Nothing but a verifier writes such text: it has steps, figures or libbpf's markers. */
@@ -111,6 +113,7 @@ function readTrace(log: string, program: string | undefined): Trace {
     next: undefined,
     messages: [],
     processed: undefined,
+    states: undefined,
     stack: undefined,
     genuine: program !== undefined,
   };
@@ -157,6 +160,8 @@ class TraceReader {
     const stack = /^\s*stack depth (\d+(?:\+\d+)*)/.exec(line);
     if (processed !== null) {
       trace.processed = Number(processed[1]);
+      const states = /\btotal_states (\d+)/.exec(line)?.[1];
+      if (states !== undefined) trace.states = Number(states);
       this.finished = true;
     } else if (stack !== null) {
       trace.stack = (stack[1] ?? '').split('+').map(Number);

@@ -8,7 +8,8 @@ import type { MapPanels } from '../maps/mapPanels.ts';
 import type { MapsView } from '../maps/mapsView.ts';
 import { debugCommand } from '../debug/debugging.ts';
 import { attachCommand } from './attach.ts';
-import { compileCommand } from './compile.ts';
+import { compileCommand, showCompileCommand } from './compile.ts';
+import { explainLogCommand } from '../language/explainLog.ts';
 import type { HotReload } from '../../session/attach/hotReload.ts';
 import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
@@ -53,6 +54,8 @@ export function registerCommands(
     ),
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
+    register(commands.explainLog, () => explainLogCommand(services)),
+    register(commands.showCompile, (target) => showCompileCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
     register(commands.detach, (target) => detachCommand(services, target)),
     register(commands.replace, (target) => replaceCommand(services, target)),

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { compileSource } from '../../session/bpfObject.ts';
 import { saveIfDirty, targetFile } from '../build.ts';
 import { showDiagnostics } from '../diagnostics.ts';
+import { chooseHeaders } from '../language/compileView.ts';
 import type { Services } from '../services.ts';
 
 /** Compiles the file to an object beside it; Problems show what clang said. Returns clang's result for callers. */
@@ -15,6 +16,7 @@ export async function compileCommand(services: Services, target: unknown): Promi
     async () => {
       const result = await compileSource(file.fsPath, services.buildOptions(file));
       showDiagnostics(services.diagnostics, file, result.diagnostics);
+      services.compileView.remember(file, result);
       services.log.info(result.command.join(' '));
       const name = path.basename(file.fsPath);
       if (result.ok) {
@@ -29,8 +31,18 @@ export async function compileCommand(services: Services, target: unknown): Promi
             ? vscode.l10n.t('$(error) {0}: 1 error', name)
             : vscode.l10n.t('$(error) {0}: {1} errors', name, errors);
         vscode.window.setStatusBarMessage(found, 5000);
+        // Not awaited: the compile is done, and its answer known.
+        void chooseHeaders(file, result).then((chosen) => (chosen ? compileCommand(services, file) : undefined));
       }
       return result;
     },
   );
+}
+
+/** Shows what the compile of the file found by itself, and why. */
+export async function showCompileCommand(services: Services, target: unknown): Promise<void> {
+  const file = await targetFile(target);
+  if (!file) return;
+  await compileCommand(services, file);
+  await services.compileView.show(file);
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { BpfObject } from '../../session/bpfObject.ts';
+import type { HelperClient } from '../../session/kernelAccess.ts';
 import type { Verdict } from '../../session/verify.ts';
 import { buildFile, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
@@ -29,40 +30,25 @@ function describeAccepted({ name, insnsProcessed }: Verdict): string {
   return vscode.l10n.t('{0} ({1} instructions processed)', name, insnsProcessed);
 }
 
-/** Verifies the object and shows each rejection where it stands, with the steps that led there as related information. */
-export async function showVerdicts(services: Services, file: vscode.Uri, object: BpfObject): Promise<Verdict[]> {
-  const { verifyObject } = await import('../../session/verify.ts');
-  const verdicts = await verifyObject(await services.kernel.own(), object);
-  const byFile = new Map<string, vscode.Diagnostic[]>();
-  for (const { name, failure } of verdicts) {
-    if (!failure) continue;
-    services.log.info(`Verifier log of ${name}:\n${failure.log}`);
-    const place = failure.file === null ? file : vscode.Uri.file(failure.file);
-    const advice = failure.fix === undefined ? '' : `\n${failure.fix}`;
-    const diagnostic = new vscode.Diagnostic(
-      rangeAt(place, failure.line, failure.column),
-      `${name}: ${failure.explanation}${advice}`,
-      vscode.DiagnosticSeverity.Error,
-    );
-    diagnostic.source = 'verifier';
-    diagnostic.code = failure.code;
-    diagnostic.relatedInformation = failure.story.map((step) => {
-      const uri = vscode.Uri.file(step.file);
-      const location = new vscode.Location(uri, rangeAt(uri, step.line, step.column));
-      return new vscode.DiagnosticRelatedInformation(location, step.text);
-    });
-    byFile.set(place.toString(), [...(byFile.get(place.toString()) ?? []), diagnostic]);
-  }
-  services.verdicts.clear();
-  for (const [place, diagnostics] of byFile) services.verdicts.set(vscode.Uri.parse(place), diagnostics);
-  return verdicts;
+export interface VerifyOptions {
+  /** The helper that loads; the session's own when absent, which may ask for a password. */
+  client?: HelperClient;
+  signal?: AbortSignal;
 }
 
-/** The word that the place points at; the whole line when the column is not known. 1-based in, 0-based out. */
-function rangeAt(uri: vscode.Uri, line: number | null, column: number | null): vscode.Range {
-  const start = new vscode.Position(Math.max(0, (line ?? 1) - 1), Math.max(0, (column ?? 1) - 1));
-  const document = vscode.workspace.textDocuments.find((each) => each.uri.toString() === uri.toString());
-  if (!document || start.line >= document.lineCount) return new vscode.Range(start, start);
-  if (column === null) return document.lineAt(start.line).range;
-  return document.getWordRangeAtPosition(start) ?? new vscode.Range(start, start.translate(0, 1));
+/** Verifies the object and shows each rejection where it stands, with the steps that led there as related information. */
+export async function showVerdicts(
+  services: Services,
+  file: vscode.Uri,
+  object: BpfObject,
+  { client, signal }: VerifyOptions = {},
+): Promise<Verdict[]> {
+  const { verifyObject } = await import('../../session/verify.ts');
+  const verdicts = await verifyObject(client ?? (await services.kernel.own()), object);
+  if (signal?.aborted) return verdicts;
+  for (const { name, failure } of verdicts) {
+    if (failure) services.log.info(`Verifier log of ${name}:\n${failure.log}`);
+  }
+  services.verdicts.show(file, verdicts);
+  return verdicts;
 }

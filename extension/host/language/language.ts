@@ -1,0 +1,18 @@
+import * as vscode from 'vscode';
+import type { Services } from '../services.ts';
+import { CodeLenses } from './codeLenses.ts';
+import { QuickFixes } from './quickFixes.ts';
+import { textViewScheme } from './textViews.ts';
+
+const selector: vscode.DocumentSelector = [{ language: 'c', scheme: 'file' }];
+
+/** What the editor offers on BPF sources. Nothing of it is in the way of another C extension: all only adds. */
+export function registerLanguage(services: Services): vscode.Disposable {
+  return vscode.Disposable.from(
+    vscode.languages.registerCodeActionsProvider(selector, new QuickFixes(services), {
+      providedCodeActionKinds: [vscode.CodeActionKind.QuickFix],
+    }),
+    vscode.languages.registerCodeLensProvider(selector, new CodeLenses(services.verdicts)),
+    vscode.workspace.registerTextDocumentContentProvider(textViewScheme, services.textViews),
+  );
+}
