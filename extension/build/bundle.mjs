@@ -25,6 +25,7 @@ const nodeBundles = [
 const browserBundles = [
   { entry: 'webview/maps/main.ts', out: 'webview/maps.js' },
   { entry: 'webview/packet/main.ts', out: 'webview/packet.js' },
+  { entry: 'webview/packetTests/main.ts', out: 'webview/packetTests.js' },
 ];
 
 const copies = [

@@ -9,6 +9,7 @@ import { releaseWhenIdle } from './idle.ts';
 import { registerLanguage } from './language/language.ts';
 import { VerifyOnSave } from './language/verifyOnSave.ts';
 import { PacketPanel } from './panels/packetPanel.ts';
+import { PacketTestEditor } from './panels/packetTestEditor.ts';
 import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
@@ -45,6 +46,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     maps.register(),
     mapPanels.register(),
     packets,
+    new PacketTestEditor(services).register(),
     tests,
     new AttachedView(services).register(),
     createStatusBar(services),

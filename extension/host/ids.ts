@@ -17,6 +17,8 @@ export const commands = {
   stopLab: 'xdp.stopLab',
   runPacket: 'xdp.runPacket',
   debug: 'xdp.debug',
+  openPacketTests: 'xdp.openPacketTests',
+  openPacketTestsAsText: 'xdp.openPacketTestsAsText',
   openMapViewer: 'xdp.openMapViewer',
   openMap: 'xdp.openMap',
   restartHelper: 'xdp.restartHelper',
@@ -28,6 +30,9 @@ export const views = { container: 'xdp', attached: 'xdp.attached', maps: 'xdp.ma
 
 /** Editor tabs. */
 export const panels = { map: 'xdp.map' } as const;
+
+/** The custom editor of `*.xdptest.json`. */
+export const packetTestEditor = 'xdp.packetTests';
 
 export const settings = {
   elevation: 'xdp.elevation',

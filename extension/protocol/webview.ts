@@ -222,6 +222,16 @@ const MapChange = v.object({
   changes: v.array(v.object({ key: bytes, before: v.optional(bytes), after: v.optional(bytes) })),
 });
 
+/** A capture that was opened on this side's request; what is in it is read where it is shown. */
+export const captureMessage = v.object({ kind: v.literal('capture'), name: v.string(), bytes });
+
+/** What the packet builder asks of the host, wherever it stands. */
+export const captureRequests = [
+  v.object({ kind: v.literal('openCapture') }),
+  /** `bytes`: of a pcapng. */
+  v.object({ kind: v.literal('saveCapture'), bytes }),
+] as const;
+
 /** Host → packet panel. */
 export const toPacketPanel = v.variant('kind', [
   v.object({
@@ -231,6 +241,7 @@ export const toPacketPanel = v.variant('kind', [
     interfaces: v.array(v.object({ name: v.string(), ifindex: u32 })),
   }),
   v.object({ kind: v.literal('running'), run: v.number() }),
+  captureMessage,
   v.object({
     kind: v.literal('result'),
     run: v.number(),
@@ -279,6 +290,7 @@ export const fromPacketPanel = v.variant('kind', [
     context: PanelContext,
   }),
   v.object({ kind: v.literal('debug'), program: v.number(), packet: bytes, context: PanelContext }),
+  ...captureRequests,
   ...fromMapsView.options,
 ]);
 export type FromPacketPanel = v.InferOutput<typeof fromPacketPanel>;

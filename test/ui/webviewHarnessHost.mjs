@@ -1,12 +1,17 @@
 /** Stands for the extension host inside the harness page: `acquireVsCodeApi`, and scenes that answer as the host would. */
 
 import { installPacketHost } from './webviewHarnessPacket.mjs';
+import { installPacketTestsHost } from './webviewHarnessPacketTests.mjs';
 
 const scene = new URLSearchParams(location.search).get('scene') ?? 'counter';
 let state = JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
 const sent = [];
 window.harnessMessages = sent;
-const packetHost = scene.startsWith('packet') ? installPacketHost(scene, post) : undefined;
+const packetHost = scene.startsWith('tests')
+  ? installPacketTestsHost(scene, post)
+  : scene.startsWith('packet')
+    ? installPacketHost(scene, post)
+    : undefined;
 
 window.acquireVsCodeApi = () => ({
   getState: () => state,

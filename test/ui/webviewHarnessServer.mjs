@@ -33,7 +33,11 @@ export async function build() {
   };
   await esbuild.build({
     ...common,
-    entryPoints: { maps: 'webview/maps/main.ts', packet: 'webview/packet/main.ts' },
+    entryPoints: {
+      maps: 'webview/maps/main.ts',
+      packet: 'webview/packet/main.ts',
+      packetTests: 'webview/packetTests/main.ts',
+    },
     outdir: out,
     format: 'esm',
     minify: true,
@@ -59,6 +63,8 @@ export async function build() {
   }
 }
 
+const elements = { maps: 'xdp-maps-view', packet: 'xdp-packet-panel', packetTests: 'xdp-test-editor' };
+
 function page(view, query) {
   const theme = themes[query.get('theme') ?? 'dark'];
   const variables = Object.entries(theme.variables).map(([name, value]) => `${name}: ${value};`);
@@ -74,7 +80,7 @@ function page(view, query) {
       <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
       <script nonce="${nonce}" src="host.js"></script>
       <script nonce="${nonce}" type="module" src="${view}.js"></script></head>
-      <body class="${theme.bodyClass}"><xdp-${view === 'maps' ? 'maps-view' : 'packet-panel'}></xdp-${view === 'maps' ? 'maps-view' : 'packet-panel'}></body></html>`,
+      <body class="${theme.bodyClass}"><${elements[view]}></${elements[view]}></body></html>`,
   };
 }
 

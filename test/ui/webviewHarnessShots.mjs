@@ -66,6 +66,50 @@ export const shots = [
     },
     { name: `packet-changed-${theme}`, view: 'packet', scene: 'packetChanged', theme, size: panel, act: run },
   ]),
+  ...['dark', 'light', 'hcDark', 'hcLight'].flatMap((theme) => [
+    { name: `tests-${theme}`, view: 'packetTests', scene: 'tests', theme, size: { width: 1400, height: 900 } },
+    {
+      name: `tests-picture-${theme}`,
+      view: 'packetTests',
+      scene: 'tests',
+      theme,
+      size: { width: 1400, height: 1100 },
+      act: showPicture,
+    },
+  ]),
+  {
+    name: 'tests-sequence',
+    view: 'packetTests',
+    scene: 'tests',
+    size: { width: 1200, height: 700 },
+    act: chooseTest(3),
+  },
+  {
+    name: 'tests-capture',
+    view: 'packetTests',
+    scene: 'tests',
+    size: { width: 1200, height: 500 },
+    act: chooseTest(4),
+  },
+  {
+    name: 'tests-mistake',
+    view: 'packetTests',
+    scene: 'tests',
+    size: { width: 1200, height: 500 },
+    act: chooseTest(5),
+  },
+  { name: 'tests-narrow', view: 'packetTests', scene: 'tests', theme: 'light', size: { width: 700, height: 1100 } },
+  { name: 'tests-empty', view: 'packetTests', scene: 'testsEmpty', size: { width: 1000, height: 400 } },
+  { name: 'tests-damaged', view: 'packetTests', scene: 'testsDamaged', size: { width: 1000, height: 300 } },
+  { name: 'tests-sweep', view: 'packetTests', scene: 'tests', size: { width: 1400, height: 800 }, act: makeSweep },
+  {
+    name: 'tests-paste',
+    view: 'packetTests',
+    scene: 'tests',
+    theme: 'light',
+    size: { width: 1400, height: 800 },
+    act: openPaste,
+  },
   {
     name: 'packet-beside',
     view: 'packet',
@@ -223,4 +267,30 @@ async function allColumns(tab) {
 async function filterWrong(tab) {
   await tab.getByRole('searchbox').fill('packets >');
   await tab.waitForTimeout(700);
+}
+
+async function showPicture(tab) {
+  await tab.getByRole('button', { name: 'Header picture' }).click();
+  await tab.getByRole('button', { name: /^Time to live/ }).click();
+  await tab.waitForTimeout(300);
+}
+
+function chooseTest(at) {
+  return async (tab) => {
+    await tab.locator('xdp-test-list li').nth(at).click();
+    await tab.waitForTimeout(300);
+  };
+}
+
+async function makeSweep(tab) {
+  await tab.getByRole('button', { name: 'Sweep…' }).click();
+  await tab.getByRole('button', { name: /^Make 64/ }).click();
+  await tab.waitForTimeout(300);
+}
+
+async function openPaste(tab) {
+  await tab.getByRole('button', { name: 'Paste…' }).click();
+  await tab.getByRole('textbox', { name: 'Packets as text' }).fill('0000  45 00 zz');
+  await tab.getByRole('button', { name: 'Read' }).click();
+  await tab.waitForTimeout(300);
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { commands, contextKeys, settings, taskType, views } from '../../extension/host/ids.ts';
+import { commands, contextKeys, packetTestEditor, settings, taskType, views } from '../../extension/host/ids.ts';
 
 interface Manifest {
   contributes: {
@@ -10,6 +10,7 @@ interface Manifest {
     configuration: { properties: Record<string, { scope?: string }> };
     menus: Record<string, { command: string; when?: string }[]>;
     taskDefinitions: { type: string }[];
+    customEditors: { viewType: string }[];
     snippets: { path: string }[];
     grammars: { path: string }[];
   };
@@ -31,7 +32,10 @@ test('the manifest has exactly the ids that the code types', () => {
 test('every menu entry names a command that exists, and title buttons use the context key', () => {
   const known = new Set<string>(Object.values(commands));
   for (const entry of Object.values(contributes.menus).flat()) expect(known).toContain(entry.command);
-  for (const entry of contributes.menus['editor/title'] ?? []) expect(entry.when).toContain(contextKeys.isBpfSource);
+  // Shown on BPF sources, or on packet tests.
+  const kinds = new RegExp(`${contextKeys.isBpfSource}|xdptest|${packetTestEditor}`);
+  for (const entry of contributes.menus['editor/title'] ?? []) expect(entry.when).toMatch(kinds);
+  expect(contributes.customEditors.map(({ viewType }) => viewType)).toEqual([packetTestEditor]);
 });
 
 test('settings that could run a program or gain privilege are not for a workspace to set', () => {

@@ -34,7 +34,7 @@ test('every template survives a reload, and every template can be read back from
     if (!result.ok) throw new Error(`${id}: ${result.problem.message}`);
     const { draft } = result;
     const stored: unknown = JSON.parse(
-      JSON.stringify(remembered({ draft, inputs: emptyInputs, folded: new Set(['IP']) })),
+      JSON.stringify(remembered({ draft, inputs: emptyInputs, folded: new Set(['IP']), view: 'picture' as const })),
     );
     const again = restore(stored as ReturnType<typeof remembered>);
     expect([id, toHex(again.draft.built.bytes)]).toEqual([id, toHex(draft.built.bytes)]);
@@ -44,9 +44,9 @@ test('every template survives a reload, and every template can be read back from
 });
 
 test('state that cannot be read starts a fresh packet', () => {
-  const { draft } = restore({ expression: 'Nonsense(', inputs: emptyInputs, folded: [] });
+  const { draft } = restore({ expression: 'Nonsense(', inputs: emptyInputs, folded: [], view: 'fields' });
   expect(draft.layers.length).toBeGreaterThan(0);
-  expect(restore({ expression: '', inputs: emptyInputs, folded: [] }).draft.layers).toEqual([]);
+  expect(restore({ expression: '', inputs: emptyInputs, folded: [], view: 'fields' }).draft.layers).toEqual([]);
 });
 
 test('a layer goes where it belongs', () => {

@@ -24,11 +24,12 @@ export interface HexEdit {
 }
 
 const nibble = /^[0-9a-fA-F]$/;
+const printable = /^[\x20-\x7e]$/;
 
 /**
  * Bytes as hex and ASCII, offsets in front. Says which byte the pointer or the cursor is on (`byte-hover`, detail:
- * ByteHover), shows the range it is given, and where `editable` takes hex digits over the old ones,
- * Delete / Backspace, and text pasted (`hex-paste`, detail: the text) or copied.
+ * ByteHover), shows the range it is given, and where `editable` takes hex digits, in the text column characters, over the
+ * old ones or (after Insert) between them, Delete / Backspace, and text pasted (`hex-paste`, detail: the text) or copied.
  */
 @customElement('xdp-hex-pane')
 export class HexPane extends LitElement {
@@ -39,6 +40,10 @@ export class HexPane extends LitElement {
   @property() label = '';
   @state() private columns = 16;
   @state() private cursor = -1;
+  /** Whether digits or characters are typed. */
+  @state() private side: 'hex' | 'text' = 'hex';
+  /** What is typed goes between the bytes instead of over them. */
+  @state() private inserting = false;
   /** The first digit of a byte that is being typed. */
   @state() private pending = '';
   private readonly resize = new ResizeObserver(() => this.measure());
@@ -49,6 +54,8 @@ export class HexPane extends LitElement {
       :host {
         display: block;
         overflow-x: auto;
+        /* The wavy line under the last row. */
+        padding-bottom: 4px;
       }
       .pane {
         display: inline-block;
@@ -122,6 +129,10 @@ export class HexPane extends LitElement {
         outline: 1px solid var(--vscode-focusBorder);
         outline-offset: -1px;
       }
+      .pane.inserting:focus-visible .cursor {
+        outline: none;
+        box-shadow: -2px 0 0 0 var(--vscode-focusBorder);
+      }
       :host-context(.vscode-high-contrast) .hl {
         outline: 1px solid var(--vscode-contrastActiveBorder, var(--vscode-focusBorder));
         outline-offset: -1px;
@@ -162,7 +173,7 @@ export class HexPane extends LitElement {
     }
     for (let start = 0; start < Math.max(total, 1); start += this.columns) rows.push(this.renderRow(start, marks));
     return html`<div
-      class="pane"
+      class="pane ${this.inserting ? 'inserting' : ''}"
       role="grid"
       tabindex="0"
       aria-label=${this.label}
@@ -189,7 +200,8 @@ export class HexPane extends LitElement {
       const lit =
         this.highlight !== undefined && index >= this.highlight.start && index < this.highlight.end ? ' hl' : '';
       const gap = index > start && (index - start) % 8 === 0 ? ' gap' : '';
-      const cursor = index === this.cursor ? ' cursor' : '';
+      const cursor = index === this.cursor && this.side === 'hex' ? ' cursor' : '';
+      const textCursor = index === this.cursor && this.side === 'text' ? ' cursor' : '';
       const place = byte === undefined && !(this.editable && index === this.bytes.length) ? ' absent' : '';
       const tone = (marks.get(index) ?? '') + lit;
       const text =
@@ -197,7 +209,9 @@ export class HexPane extends LitElement {
       cells.push(
         html`<span id="b${index}" class="b${gap}${cursor}${place}${tone}" role="gridcell" data-offset=${index}>${text}</span>`,
       );
-      ascii.push(html`<span class="a${tone}" data-offset=${index}>${byte === undefined ? ' ' : asciiOf(byte)}</span>`);
+      ascii.push(
+        html`<span class="a${textCursor}${tone}" data-offset=${index}>${byte === undefined ? ' ' : asciiOf(byte)}</span>`,
+      );
     }
     return html`<div class="row" role="row">
       <span class="offset" role="rowheader">${start.toString(16).padStart(4, '0')}</span
@@ -222,7 +236,9 @@ export class HexPane extends LitElement {
 
   private readonly onPress = (event: Event): void => {
     const offset = this.offsetOf(event);
-    if (offset !== undefined) this.moveTo(offset);
+    if (offset === undefined) return;
+    this.side = event.target instanceof HTMLElement && event.target.classList.contains('a') ? 'text' : 'hex';
+    this.moveTo(offset);
   };
 
   private readonly onBlur = (): void => {
@@ -250,7 +266,9 @@ export class HexPane extends LitElement {
     };
     const move = moves[event.key];
     if (move !== undefined) this.moveTo(this.cursor + move);
-    else if (this.editable && nibble.test(event.key)) this.type(event.key);
+    else if (this.editable && event.key === 'Insert') this.inserting = !this.inserting;
+    else if (this.editable && this.side === 'text' && printable.test(event.key)) this.put(event.key.charCodeAt(0));
+    else if (this.editable && this.side === 'hex' && nibble.test(event.key)) this.type(event.key);
     else if (this.editable && event.key === 'Delete') this.removeAt(this.cursor);
     else if (this.editable && event.key === 'Backspace') this.backspace();
     else return;
@@ -262,11 +280,19 @@ export class HexPane extends LitElement {
       this.pending = digit.toLowerCase();
       return;
     }
-    const bytes = new Uint8Array(Math.max(this.bytes.length, this.cursor + 1));
-    bytes.set(this.bytes);
-    bytes[this.cursor] = Number.parseInt(this.pending + digit, 16);
+    this.put(Number.parseInt(this.pending + digit, 16));
+  }
+
+  /** A byte at the cursor: over the one there, or in front of it. */
+  private put(byte: number): void {
+    const { cursor, inserting } = this;
+    const bytes = new Uint8Array(inserting ? this.bytes.length + 1 : Math.max(this.bytes.length, cursor + 1));
+    bytes.set(this.bytes.subarray(0, cursor));
+    bytes[cursor] = byte;
+    const rest = this.bytes.subarray(inserting ? cursor : cursor + 1);
+    bytes.set(rest, cursor + 1);
     this.emit(bytes);
-    this.moveTo(this.cursor + 1);
+    this.moveTo(cursor + 1);
   }
 
   private backspace(): void {

@@ -1,9 +1,9 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { FieldSpec } from '../../extension/core/packet/headers/spec.ts';
 import type { BuiltField, FieldValue } from '../../extension/core/packet/model.ts';
 import { parseHex } from '../../extension/core/packet/hex.ts';
-import { fieldText } from '../../extension/core/packet/value.ts';
+import { equalValue, fieldText } from '../../extension/core/packet/value.ts';
 import { fill } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
 import type { DraftProblem } from './draft.ts';
@@ -168,6 +168,22 @@ export class FieldInput extends LitElement {
     this.addEventListener('focusout', this.unpoint);
   }
 
+  /** The next change of the value is this input's own. */
+  private awaited = false;
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const before = changed.get('built');
+    if (before === undefined || equalValue(before.value, this.built?.value)) return;
+    // It was changed elsewhere (by undoing, for one): what was typed here is over, or leaving would bring it back.
+    if (!this.awaited) this.typed = undefined;
+    this.awaited = false;
+  }
+
+  /** Puts the cursor into the value. */
+  focusControl(): void {
+    this.renderRoot.querySelector<HTMLElement>('input, textarea, .flag')?.focus();
+  }
+
   protected override render(): TemplateResult | typeof nothing {
     const { spec, built } = this;
     if (spec === undefined || built === undefined) return nothing;
@@ -296,6 +312,7 @@ export class FieldInput extends LitElement {
 
   private attempt(value: FieldValue | undefined): string | undefined {
     const problem = this.edit(value);
+    this.awaited = problem === undefined;
     this.problem = undefined;
     return problem === undefined
       ? undefined

@@ -9,6 +9,7 @@ import { baseStyles } from '../common/theme.ts';
 import { byteCount } from './byteCount.ts';
 import { type DraftProblem, specOf } from './draft.ts';
 import './fieldInput.ts';
+import './headerPicture.ts';
 import { isListKind } from './fieldText.ts';
 import { strings } from './strings.ts';
 
@@ -18,6 +19,7 @@ export interface LayerHover {
 }
 
 export type LayerAction = 'up' | 'down' | 'remove' | 'fold';
+export type LayerView = 'fields' | 'picture';
 
 /** One layer: its name, what can be done with it, and its fields. Fires `layer-action` and `layer-hover` (detail: LayerHover). */
 @customElement('xdp-layer-form')
@@ -27,6 +29,7 @@ export class LayerForm extends LitElement {
   @property({ type: Boolean }) folded = false;
   @property({ type: Boolean }) first = false;
   @property({ type: Boolean }) last = false;
+  @property() view: LayerView = 'fields';
   /** Index of the field whose bytes are pointed at. */
   @property({ attribute: false }) lit: number | undefined;
   @property({ attribute: false }) edit: (field: string, value: FieldValue | undefined) => DraftProblem | undefined =
@@ -127,7 +130,9 @@ export class LayerForm extends LitElement {
     if (layer === undefined || built === undefined) return nothing;
     const spec = headers.get(layer.name);
     const label = spec?.label ?? layer.name;
-    const title = [spec?.help, spec?.rfc].filter((part) => part !== undefined && part !== '').join('\n');
+    const title = [spec?.help, spec?.rfc, strings.layerKeys]
+      .filter((part) => part !== undefined && part !== '')
+      .join('\n');
     return html`<header>
         <button
           class="fold"
@@ -135,7 +140,9 @@ export class LayerForm extends LitElement {
           aria-expanded=${this.folded ? 'false' : 'true'}
           aria-label=${fill(this.folded ? strings.expand : strings.collapse, { layer: label })}
           title=${title}
+          aria-keyshortcuts="Alt+ArrowUp Alt+ArrowDown Delete"
           @click=${() => this.act('fold')}
+          @keydown=${this.onKey}
         >
           <vscode-icon name=${this.folded ? 'chevron-right' : 'chevron-down'}></vscode-icon>
           <span class="name">${label}</span>
@@ -146,8 +153,30 @@ export class LayerForm extends LitElement {
         ${this.tool('arrow-down', fill(strings.moveDown, { layer: label }), 'down', this.last)}
         ${this.tool('close', fill(strings.removeLayer, { layer: label }), 'remove', false)}
       </header>
-      ${this.folded ? nothing : html`<div class="fields">${built.fields.map((field, at) => this.renderField(layer, field, at))}</div>`}`;
+      ${this.folded ? nothing : this.renderFields(layer, built)}`;
   }
+
+  private renderFields(layer: Layer, built: BuiltLayer): TemplateResult {
+    // Bytes that no header describes have no picture.
+    if (this.view === 'picture' && headers.get(layer.name)?.role !== 'payload') {
+      return html`<xdp-header-picture
+        .layer=${layer}
+        .built=${built}
+        .lit=${this.lit}
+        .edit=${this.edit}
+        @layer-hover=${(event: CustomEvent<LayerHover>) => this.hover(event.detail.field)}
+      ></xdp-header-picture>`;
+    }
+    return html`<div class="fields">${built.fields.map((field, at) => this.renderField(layer, field, at))}</div>`;
+  }
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.key === 'Delete') this.act('remove');
+    else if (event.altKey && event.key === 'ArrowUp' && !this.first) this.act('up');
+    else if (event.altKey && event.key === 'ArrowDown' && !this.last) this.act('down');
+    else return;
+    event.preventDefault();
+  };
 
   private renderField(layer: Layer, field: BuiltField, at: number): TemplateResult | typeof nothing {
     const spec = specOf(layer.name, field);

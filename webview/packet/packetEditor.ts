@@ -1,24 +1,25 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
-import { looksLikeHex, parseHex } from '../../extension/core/packet/hex.ts';
+import { actionName } from '../../extension/core/xdp.ts';
+import { buildPacket } from '../../extension/core/packet/build.ts';
+import { exactLayers } from '../../extension/core/packet/exact.ts';
 import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { FieldValue, Layer } from '../../extension/core/packet/model.ts';
-import { formatScapy, parseScapy } from '../../extension/core/packet/scapy.ts';
-import { packetTemplates } from '../../extension/core/packet/templates.ts';
+import { readPasted } from '../../extension/core/packet/pasted.ts';
+import { readPcap } from '../../extension/core/packet/pcap.ts';
+import { writePcapng } from '../../extension/core/packet/pcapWrite.ts';
+import { referencesOf } from '../../extension/core/packet/references.ts';
+import { formatScapy } from '../../extension/core/packet/scapy.ts';
+import { fill } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
-import {
-  type Draft,
-  type DraftProblem,
-  draftOf,
-  draftOfBytes,
-  withField,
-  withLayerAdded,
-  withLayerMoved,
-  withoutLayer,
-} from './draft.ts';
-import type { LayerAction, LayerHover } from './layerForm.ts';
+import { type Draft, type DraftProblem, draftOf, specOf, withField, withLayerMoved, withoutLayer } from './draft.ts';
+import type { LayerAction, LayerHover, LayerView } from './layerForm.ts';
 import './layerForm.ts';
+import './packetList.ts';
+import type { ListedPacket } from './packetList.ts';
+import './packetTools.ts';
+import type { ManyPackets } from './packetTools.ts';
 import { strings } from './strings.ts';
 
 export interface FieldPlace {
@@ -30,14 +31,32 @@ export interface FieldPointed {
   place: FieldPlace | undefined;
 }
 
-/** What people build most; the rest stands behind it in the menu. */
-const common = ['Ether', 'Dot1Q', 'ARP', 'IP', 'IPv6', 'TCP', 'UDP', 'ICMP', 'ICMPv6EchoRequest', 'Raw'];
+/** A capture file that was opened. */
+export interface OpenedCapture {
+  name: string;
+  bytes: Uint8Array;
+}
 
-/** The packet as a form: one expression line, and a section per layer. Fires `draft` and `field-pointed`. */
+interface List {
+  title: string;
+  packets: readonly ListedPacket[];
+}
+
+/**
+ * The packet as a form: what can be done to it, one expression line, and a section per layer, as fields or as the RFC's
+ * picture. Fires `draft`, `field-pointed`, `folded`, `view`, `open-capture`, `save-capture` (detail: the bytes of a pcapng) and
+ * `add-tests` (detail: the layers of each).
+ */
 @customElement('xdp-packet-editor')
 export class PacketEditor extends LitElement {
   @property({ attribute: false }) draft: Draft | undefined;
   @property({ attribute: false }) pointed: FieldPlace | undefined;
+  @property({ attribute: false }) capture: OpenedCapture | undefined;
+  @property() view: LayerView = 'fields';
+  /** Whether packets of a list can become tests. */
+  @property({ type: Boolean }) tests = false;
+  @state() private list: List | undefined;
+  @state() private used: number | undefined;
   /** What is being typed into the expression line. */
   @state() private typed: string | undefined;
   @state() private problem: string | undefined;
@@ -51,11 +70,49 @@ export class PacketEditor extends LitElement {
       :host {
         display: block;
       }
-      .line {
+      .views {
         display: flex;
-        flex-wrap: wrap;
+        align-items: center;
         gap: 8px;
-        margin-bottom: 8px;
+        margin: 8px 0 4px;
+      }
+      .views .segment {
+        display: inline-flex;
+        border: 1px solid var(--vscode-widget-border, var(--vscode-contrastBorder, transparent));
+        border-radius: 3px;
+        overflow: hidden;
+      }
+      .views button {
+        font: inherit;
+        font-size: 11px;
+        line-height: 18px;
+        padding: 0 8px;
+        border: 0;
+        background: none;
+        color: var(--vscode-descriptionForeground);
+        cursor: pointer;
+      }
+      .views button[aria-pressed='true'] {
+        background: var(--vscode-inputOption-activeBackground);
+        color: var(--vscode-inputOption-activeForeground);
+        box-shadow: inset 0 -2px 0 0 var(--vscode-inputOption-activeBorder, transparent);
+      }
+      .help {
+        position: sticky;
+        bottom: 0;
+        min-height: 48px;
+        padding: 4px 0 8px;
+        background: var(--vscode-editor-background);
+        border-top: 1px solid var(--vscode-widget-border, var(--vscode-contrastBorder, transparent));
+        font-size: 12px;
+        color: var(--vscode-descriptionForeground);
+      }
+      .help strong {
+        color: var(--vscode-foreground);
+        font-weight: 600;
+      }
+      .help a {
+        color: var(--vscode-textLink-foreground);
       }
       textarea {
         display: block;
@@ -78,17 +135,10 @@ export class PacketEditor extends LitElement {
         overflow-wrap: anywhere;
         white-space: pre-line;
       }
-      .layers {
-        border-bottom: 1px solid var(--vscode-widget-border, var(--vscode-contrastBorder, transparent));
-        margin-bottom: 8px;
-      }
       .empty {
         color: var(--vscode-descriptionForeground);
         padding: 8px 0;
         border-top: 1px solid var(--vscode-widget-border, transparent);
-      }
-      .select select {
-        width: 160px;
       }
     `,
   ];
@@ -99,41 +149,108 @@ export class PacketEditor extends LitElement {
       this.typed = undefined;
       this.problem = undefined;
     }
+    if (changed.has('capture') && this.capture !== undefined) this.readCapture(this.capture);
   }
 
   private ownDraft: Draft | undefined;
+  /** The last field that was pointed at: its help stays, so that its link can be reached. */
+  private explained: FieldPlace | undefined;
 
   protected override render(): TemplateResult | typeof nothing {
     const { draft } = this;
     if (draft === undefined) return nothing;
-    return html`<div class="line">${this.renderTemplates()}${this.renderAdd()}</div>
+    return html`<xdp-packet-tools
+        .draft=${draft}
+        @layers=${(event: CustomEvent<readonly Layer[]>) => this.report(this.take(event.detail))}
+        @many=${(event: CustomEvent<ManyPackets>) => this.listMany(event.detail)}
+        @open-capture=${() => this.dispatchEvent(new CustomEvent('open-capture'))}
+      ></xdp-packet-tools>
+      ${this.renderList()}
       ${this.renderExpression(draft)}
+      <div class="views" role="group" aria-label=${strings.view}>
+        <span class="segment">
+          ${this.renderView('fields', strings.viewFields, strings.viewFieldsTitle)}
+          ${this.renderView('picture', strings.viewPicture, strings.viewPictureTitle)}
+        </span>
+      </div>
       <div class="layers">
         ${draft.layers.length === 0 ? html`<div class="empty">${strings.noLayers}</div>` : nothing}
         ${draft.layers.map((layer, at) => this.renderLayer(draft, layer, at))}
-      </div>`;
+      </div>
+      ${this.renderHelp(draft)}`;
   }
 
-  private renderTemplates(): TemplateResult {
-    return html`<span class="select">
-      <select aria-label=${strings.template} title=${strings.templateTitle} @change=${this.onTemplate}>
-        <option value="" selected>${strings.template}</option>
-        ${packetTemplates.map(({ name }, at) => html`<option value=${at}>${name}</option>`)}
-      </select>
-    </span>`;
+  private renderView(view: LayerView, label: string, title: string): TemplateResult {
+    return html`<button
+      type="button"
+      title=${title}
+      aria-pressed=${this.view === view ? 'true' : 'false'}
+      @click=${() => this.dispatchEvent(new CustomEvent<LayerView>('view', { detail: view }))}
+    >${label}</button>`;
   }
 
-  private renderAdd(): TemplateResult {
-    const others = [...headers.values()].filter(({ name, role }) => role !== 'option' && !common.includes(name));
-    const option = (name: string): TemplateResult =>
-      html`<option value=${name}>${headers.get(name)?.label ?? name}</option>`;
-    return html`<span class="select">
-      <select aria-label=${strings.addLayer} @change=${this.onAdd}>
-        <option value="" selected>${strings.addLayer}</option>
-        <optgroup label=${strings.layersCommon}>${common.map(option)}</optgroup>
-        <optgroup label=${strings.layersMore}>${others.map(({ name }) => option(name))}</optgroup>
-      </select>
-    </span>`;
+  private renderList(): TemplateResult | typeof nothing {
+    const { list } = this;
+    if (list === undefined) return nothing;
+    const chosen = (indices: readonly number[]): Uint8Array[] => indices.flatMap((at) => list.packets[at]?.bytes ?? []);
+    return html`<xdp-packet-list
+      heading=${list.title}
+      .packets=${list.packets}
+      .selected=${this.used}
+      ?tests=${this.tests}
+      @use=${(event: CustomEvent<number>) => this.use(list, event.detail)}
+      @save=${(event: CustomEvent<number[]>) => this.save(chosen(event.detail))}
+      @add-tests=${(event: CustomEvent<number[]>) =>
+        this.dispatchEvent(new CustomEvent('add-tests', { detail: chosen(event.detail).map(exactLayers) }))}
+      @close=${() => (this.list = undefined)}
+    ></xdp-packet-list>`;
+  }
+
+  private listMany({ title, packets, notes }: ManyPackets): void {
+    this.used = undefined;
+    this.list = {
+      title,
+      packets: packets.map((layers, at) => ({ bytes: buildPacket(layers).bytes, note: notes?.[at] ?? '' })),
+    };
+  }
+
+  private readCapture({ name, bytes }: OpenedCapture): void {
+    this.used = undefined;
+    try {
+      const packets = readPcap(bytes).map(({ data, originalLength, xdpAction }): ListedPacket => {
+        const cut = originalLength > data.length ? fill(strings.cutOff, { count: originalLength }) : '';
+        return { bytes: data, note: xdpAction === undefined ? cut : [actionName(xdpAction), cut].join(' ').trim() };
+      });
+      this.list = { title: fill(strings.packetsOf, { name }), packets };
+      this.problem = undefined;
+    } catch (error) {
+      this.problem = describe(toErrorData(error));
+    }
+  }
+
+  private use(list: List, index: number): void {
+    const packet = list.packets[index];
+    if (packet === undefined) return;
+    this.used = index;
+    this.report(this.take(exactLayers(packet.bytes)));
+  }
+
+  private save(packets: readonly Uint8Array[]): void {
+    const detail = writePcapng(packets.map((data) => ({ data })));
+    this.dispatchEvent(new CustomEvent<Uint8Array>('save-capture', { detail }));
+  }
+
+  /** What the pointed field is, and where that is written. */
+  private renderHelp(draft: Draft): TemplateResult {
+    if (this.pointed !== undefined) this.explained = this.pointed;
+    const layer = this.explained === undefined ? undefined : draft.built.layers[this.explained.layer];
+    const field = this.explained === undefined ? undefined : layer?.fields[this.explained.field];
+    const spec = layer === undefined || field === undefined ? undefined : specOf(layer.name, field);
+    if (spec === undefined || layer === undefined) return html`<div class="help">${strings.helpNone}</div>`;
+    return html`<div class="help">
+      <strong>${headers.get(layer.name)?.label ?? layer.name}: ${spec.label}</strong> — ${spec.help}
+      ${referencesOf(spec.rfc).map(({ text, url }) => (url === undefined ? html` <span>${text}</span>` : html` <a href=${url}>${text}</a>`))}
+    </div>`;
   }
 
   private renderExpression(draft: Draft): TemplateResult {
@@ -160,6 +277,7 @@ export class PacketEditor extends LitElement {
       .folded=${this.folded.has(layer.name)}
       .first=${at === 0}
       .last=${at === draft.layers.length - 1}
+      .view=${this.view}
       .lit=${this.pointed?.layer === at ? this.pointed.field : undefined}
       .edit=${(field: string, value: FieldValue | undefined) => this.take(withField(draft.layers, at, field, value))}
       data-layer=${layer.name}
@@ -191,20 +309,6 @@ export class PacketEditor extends LitElement {
     }
   }
 
-  private readonly onAdd = (event: Event): void => {
-    const select = event.target as HTMLSelectElement;
-    const name = select.value;
-    select.value = '';
-    if (name !== '') this.report(this.take(withLayerAdded(this.draft?.layers ?? [], name)));
-  };
-
-  private readonly onTemplate = (event: Event): void => {
-    const select = event.target as HTMLSelectElement;
-    const template = select.value === '' ? undefined : packetTemplates[Number(select.value)];
-    select.value = '';
-    if (template !== undefined) this.report(this.take(template.layers));
-  };
-
   private readonly onExpression = (event: Event): void => {
     this.typed = (event.target as HTMLTextAreaElement).value;
     if (this.parse() === undefined) this.problem = undefined;
@@ -214,7 +318,9 @@ export class PacketEditor extends LitElement {
   private parse(): string | undefined {
     if (this.typed === undefined) return undefined;
     try {
-      const problem = this.take(layersOfText(this.typed.trim()));
+      const packets = packetsOfText(this.typed.trim());
+      if (packets.length > 1) this.listMany({ title: strings.packetsPasted, packets });
+      const problem = this.take(packets[0] ?? []);
       return problem === undefined ? undefined : describe(problem);
     } catch (error) {
       return describe(toErrorData(error));
@@ -256,9 +362,8 @@ export class PacketEditor extends LitElement {
 }
 
 /** People paste bytes wherever a packet is asked for. */
-function layersOfText(text: string): readonly Layer[] {
-  if (text === '') return [];
-  return looksLikeHex(text) ? draftOfBytes(parseHex(text)).layers : parseScapy(text);
+function packetsOfText(text: string): readonly (readonly Layer[])[] {
+  return text === '' ? [[]] : readPasted(text).packets;
 }
 
 function describe({ message, fix }: { message: string; fix?: string | undefined }): string {

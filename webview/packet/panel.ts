@@ -13,7 +13,8 @@ import { type InputProblem, readInputs, type RunInputs } from './context.ts';
 import { bytesOf, type Draft, draftOfBytes, fieldAt, specOf } from './draft.ts';
 import './packetBytes.ts';
 import './packetEditor.ts';
-import type { FieldPlace, FieldPointed } from './packetEditor.ts';
+import type { LayerView } from './layerForm.ts';
+import type { FieldPlace, FieldPointed, OpenedCapture } from './packetEditor.ts';
 import { panelStyles } from './panelStyles.ts';
 import { RememberedPanel, remembered, restore } from './panelState.ts';
 import './runBar.ts';
@@ -39,6 +40,8 @@ export class PacketPanel extends LitElement {
   @state() private draft: Draft = this.start.draft;
   @state() private inputs: RunInputs = this.start.inputs;
   @state() private folded: ReadonlySet<string> = this.start.folded;
+  @state() private view: LayerView = this.start.view;
+  @state() private capture: OpenedCapture | undefined;
   @state() private programs: Programs | undefined;
   @state() private program = 0;
   @state() private run: Run = { kind: 'none' };
@@ -68,6 +71,9 @@ export class PacketPanel extends LitElement {
         this.acceptPrograms(message);
         return;
       case 'running':
+        return;
+      case 'capture':
+        this.capture = message;
         return;
       case 'result':
         if (this.run.kind === 'running' && this.run.run === message.run) {
@@ -117,6 +123,11 @@ export class PacketPanel extends LitElement {
             .draft=${this.draft}
             .pointed=${this.pointed}
             .folded=${this.folded}
+            .view=${this.view}
+            .capture=${this.capture}
+            @view=${(event: CustomEvent<LayerView>) => this.show(event.detail)}
+            @open-capture=${() => channel.post({ kind: 'openCapture' })}
+            @save-capture=${(event: CustomEvent<Uint8Array>) => channel.post({ kind: 'saveCapture', bytes: event.detail })}
             @draft=${(event: CustomEvent<Draft>) => this.change(() => (this.draft = event.detail))}
             @folded=${(event: CustomEvent<ReadonlySet<string>>) => this.fold(event.detail)}
             @field-pointed=${(event: CustomEvent<FieldPointed>) => (this.pointed = event.detail.place)}
@@ -202,8 +213,15 @@ export class PacketPanel extends LitElement {
     this.remember();
   }
 
+  private show(view: LayerView): void {
+    this.view = view;
+    this.remember();
+  }
+
   private remember(): void {
-    channel.saveState({ packet: remembered({ draft: this.draft, inputs: this.inputs, folded: this.folded }) });
+    channel.saveState({
+      packet: remembered({ draft: this.draft, inputs: this.inputs, folded: this.folded, view: this.view }),
+    });
   }
 
   private readonly onByte = ({ detail: { offset } }: CustomEvent<ByteHover>): void => {

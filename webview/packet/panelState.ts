@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { packetTemplates } from '../../extension/core/packet/templates.ts';
 import { formatScapy, parseScapy } from '../../extension/core/packet/scapy.ts';
 import { type Draft, draftOf, draftOfBytes } from './draft.ts';
+import type { LayerView } from './layerForm.ts';
 import { emptyInputs, type RunInputs } from './context.ts';
 
 /** What survives a reload of the window: JSON, under the key `packet` of the webview's state. */
@@ -18,6 +19,8 @@ export const RememberedPanel = v.object({
     }),
     /** Scapy names of folded layers. */
     folded: v.array(v.string()),
+    /** How headers are shown. */
+    view: v.optional(v.picklist(['fields', 'picture']), 'fields'),
   }),
 });
 export type RememberedPanel = v.InferOutput<typeof RememberedPanel>['packet'];
@@ -26,6 +29,7 @@ export interface PanelStart {
   draft: Draft;
   inputs: RunInputs;
   folded: ReadonlySet<string>;
+  view: LayerView;
 }
 
 export function restore(stored: RememberedPanel | undefined): PanelStart {
@@ -33,14 +37,16 @@ export function restore(stored: RememberedPanel | undefined): PanelStart {
     draft: draftFrom(stored?.expression) ?? firstDraft(),
     inputs: stored?.inputs ?? emptyInputs,
     folded: new Set(stored?.folded ?? []),
+    view: stored?.view ?? 'fields',
   };
 }
 
-export function remembered({ draft, inputs, folded }: PanelStart): RememberedPanel {
+export function remembered({ draft, inputs, folded, view }: PanelStart): RememberedPanel {
   return {
     expression: draft.layers.length === 0 ? '' : formatScapy(draft.layers, { keepGiven: true }),
     inputs,
     folded: [...folded],
+    view,
   };
 }
 

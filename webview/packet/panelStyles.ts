@@ -41,6 +41,10 @@ export const panelStyles = [
       overflow-y: auto;
       padding: 8px 16px 24px;
     }
+    /* Its last line is the help, which stays in sight. */
+    .left {
+      padding-bottom: 0;
+    }
     .right {
       border-left: 1px solid var(--vscode-widget-border, var(--vscode-contrastBorder, transparent));
     }

@@ -66,6 +66,11 @@ export function readRoot(text: string): {
   return { root, tests, problem: undefined };
 }
 
+/** Where a test begins, code units from the start of the text; 0 where there is none. */
+export function testOffset(text: string, test: number): number {
+  return readRoot(text).tests?.items[test]?.offset ?? 0;
+}
+
 export function member(node: JsonNode, name: string): JsonNode | undefined {
   return node.kind === 'object' ? node.members.find((each) => each.name === name)?.value : undefined;
 }

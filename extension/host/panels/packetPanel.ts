@@ -7,6 +7,7 @@ import { xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
 import { MapFeed, schemaMessage } from '../maps/mapFeed.ts';
+import { answerCapture } from './captures.ts';
 import { configureWebview } from '../webviewHtml.ts';
 
 interface Choice {
@@ -109,6 +110,9 @@ export class PacketPanel implements vscode.Disposable {
         await this.#sendPrograms();
         this.#feed?.receive(message);
         return;
+      case 'openCapture':
+      case 'saveCapture':
+        return await answerCapture(message, (answer) => this.#post(answer));
       default:
         this.#feed?.receive(message);
         return;
