@@ -1,82 +1,15 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type HelperClient, startHelper } from '../../extension/kernel/client.ts';
-import { openObject } from '../../extension/session/bpfObject.ts';
-import { readMap } from '../../extension/session/maps/maps.ts';
+import { startHelper } from '../../extension/kernel/client.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
+import { mapRows } from './maps.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
 const root = process.cwd();
 const bundledInclude = path.join(root, 'bpf', 'include');
-
-async function mapRows(client: HelperClient): Promise<Row[]> {
-  const object = await openObject(path.join(root, 'test/bench/fill.bpf.c'), { bundledInclude });
-  const loaded = await client.call('object/load', { elf: object.elf, name: object.name });
-  const idOf = (name: string): number => loaded.maps.find((map) => map.name === name)?.id ?? 0;
-  try {
-    const entries = 1_000_000;
-    await client.call('program/testRun', {
-      object: loaded.object,
-      program: 'fill',
-      data: new Uint8Array(64),
-      repeat: entries,
-      capturePrintk: false,
-    });
-    return [await pollRow(client, idOf('small')), await dumpRow(client, idOf('big'), entries)];
-  } finally {
-    await client.call('object/close', { object: loaded.object });
-  }
-}
-
-async function pollRow(client: HelperClient, id: number): Promise<Row> {
-  const polls = await sample(2000, () => client.call('map/read', { map: { id }, limit: 5 }), 200);
-  const dumps = await sample(30, () => execFileSync('bpftool', ['-j', 'map', 'dump', 'id', String(id)]));
-  const ours = median(polls) * 1000;
-  const peer = median(dumps) * 1000;
-  return {
-    name: 'live poll, 5-entry per-CPU array (p50; peer: bpftool -j map dump)',
-    ours,
-    peer,
-    unit: 'µs',
-    ratio: peer / ours,
-    aim: '≤ 200 µs and ≥ 10×',
-    met: ours <= 200 && peer / ours >= 10,
-  };
-}
-
-async function dumpRow(client: HelperClient, id: number, entries: number): Promise<Row> {
-  const reads = await sample(
-    3,
-    async () => {
-      const page = await readMap(client, { id }, { maxEntries: Number.POSITIVE_INFINITY });
-      if (page.count < entries * 0.99) throw new Error(`read ${page.count} of ${entries} entries`);
-    },
-    1,
-  );
-  const dumps = await sample(
-    1,
-    () => {
-      const { stdout } = spawnSync('bpftool', ['-j', 'map', 'dump', 'id', String(id)], { maxBuffer: 2 ** 30 });
-      const parsed = JSON.parse(stdout.toString('latin1')) as unknown[];
-      if (parsed.length < entries * 0.99) throw new Error(`bpftool gave ${parsed.length} entries`);
-    },
-    0,
-  );
-  const ours = median(reads);
-  const peer = median(dumps);
-  return {
-    name: `read ${entries} per-CPU hash entries (peer: bpftool -j map dump + JSON.parse)`,
-    ours,
-    peer,
-    unit: 'ms',
-    ratio: peer / ours,
-    aim: '≥ 20×',
-    met: peer / ours >= 20,
-  };
-}
 
 async function compileRow(): Promise<Row> {
   const file = path.join(root, 'bpf/examples/counter/xdp_counter.bpf.c');
@@ -135,7 +68,7 @@ const client = await startHelper({
   elevation: 'auto',
 });
 try {
-  const rows = [...(await mapRows(client)), await compileRow(), activationRow(), ...vsixRows()];
+  const rows = [...(await mapRows(client, bundledInclude)), await compileRow(), activationRow(), ...vsixRows()];
   const result = {
     date: new Date().toISOString(),
     kernel: os.release(),

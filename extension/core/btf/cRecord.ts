@@ -9,6 +9,8 @@ export interface RecordContext {
   alignments: Map<number, number>;
   /** Declaration of a member, without its semicolon. */
   member(typeId: number, declarator: string): string;
+  /** Throws when that is more work than any real BTF makes. */
+  spend(steps: number): void;
 }
 
 /** `struct name { … }` with every member where BTF says. Without a name: an anonymous record. */
@@ -20,9 +22,11 @@ export function recordText(btf: Btf, type: Record, name: string, context: Record
   let end = 0;
   let most = 1;
   for (const member of type.members) {
+    context.spend(1);
     const align = packed ? 1 : alignOf(btf, member.type, context.alignments);
     most = Math.max(most, align);
     if (type.kind === 'struct') {
+      context.spend(Math.max(0, member.bitOffset - end) / 64);
       for (const filler of padding(naturalOffset(btf, member, end, align, packed), end, member.bitOffset))
         lines.push(tabs + filler);
     }
@@ -35,6 +39,7 @@ export function recordText(btf: Btf, type: Record, name: string, context: Record
   }
   const natural = roundUp(end, 8 * most);
   if (natural < 8 * type.size) {
+    context.spend((8 * type.size - end) / 64);
     if (type.kind === 'struct') for (const filler of padding(natural, end, 8 * type.size)) lines.push(tabs + filler);
     else lines.push(`${tabs}unsigned char __size[${type.size}];`);
   }

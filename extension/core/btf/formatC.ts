@@ -1,3 +1,4 @@
+import { XdpError } from '../errors.ts';
 import { CNames } from './cNames.ts';
 import { enumText, recordText } from './cRecord.ts';
 import { typeAt } from './resolve.ts';
@@ -32,6 +33,12 @@ const tail = `
 /** By-value nesting deeper than this is no real program's. */
 const maxNesting = 400;
 
+/**
+ * Members looked at and lines written, more than ten times what the largest kernel takes. Damaged types contain themselves in
+ * exponentially many ways, or leave holes of gigabytes.
+ */
+const maxSteps = 3_000_000;
+
 type Record = Extract<BtfType, { kind: 'struct' | 'union' }>;
 
 class Writer {
@@ -42,6 +49,8 @@ class Writer {
   private readonly visited = new Set<number>();
   private readonly alignments = new Map<number, number>();
   private nesting = 0;
+  /** Steps that may still be made. */
+  private left = maxSteps;
 
   constructor(btf: Btf) {
     this.btf = btf;
@@ -92,6 +101,7 @@ class Writer {
   private require(id: number, complete: boolean): void {
     const type = typeAt(this.btf, id);
     if (this.nesting > maxNesting) return;
+    this.spend(1);
     this.nesting++;
     switch (type.kind) {
       case 'typedef':
@@ -158,7 +168,13 @@ class Writer {
   private record(type: Record, name: string, indent: number): string {
     if (indent > 40) return `${type.kind} {}`;
     const member = (id: number, declarator: string): string => declare(this.spelling(indent + 1), id, declarator);
-    return recordText(this.btf, type, name, { indent, alignments: this.alignments, member });
+    const spend = (steps: number): void => this.spend(steps);
+    return recordText(this.btf, type, name, { indent, alignments: this.alignments, member, spend });
+  }
+
+  private spend(steps: number): void {
+    this.left -= steps;
+    if (this.left < 0) throw new XdpError('object-damaged', 'The BTF cannot be written as C: its types have no end.');
   }
 }
 

@@ -98,14 +98,18 @@ export class Arrangement {
     const { keySize } = this.#schema;
     const order = this.#orderer.order();
     const keys = new Uint8Array(this.#rows * keySize);
+    const places = mayRepeat(this.#schema.type) ? new KeyPlaces(keys, keySize) : undefined;
+    let rows = 0;
     for (let row = 0; row < this.#rows; row++) {
       const from = (order[row] ?? 0) * keySize;
-      for (let i = 0; i < keySize; i++) keys[row * keySize + i] = this.#keys[from + i] ?? 0;
+      for (let i = 0; i < keySize; i++) keys[rows * keySize + i] = this.#keys[from + i] ?? 0;
+      if (places === undefined || places.add(rows)) rows++;
     }
+    this.#total -= this.#rows - rows;
     this.#keys = new Uint8Array(0);
     this.#before = undefined;
     this.#places = undefined;
-    return { keys, rows: this.#rows };
+    return { keys: keys.subarray(0, rows * keySize), rows };
   }
 
   private sample(): Sample {
@@ -147,6 +151,14 @@ export class Arrangement {
     }
     return this.#places.find(row.key.bytes, row.keyAt);
   }
+}
+
+/**
+ * Iterating by key starts at the first one again when the key that it stands on was deleted: entries come twice. Arrays have no
+ * such keys, and batches of hash tables go by bucket (kernel/bpf/hashtab.c, __htab_map_lookup_and_delete_batch()).
+ */
+function mayRepeat(type: string): boolean {
+  return !type.endsWith('array') && !/^(lru_)?(percpu_)?hash$/.test(type) && type !== 'queue' && type !== 'stack';
 }
 
 function sameKey(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {

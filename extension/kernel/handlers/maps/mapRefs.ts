@@ -28,7 +28,7 @@ export function openMap(context: Context, ref: MapRef): OpenMap {
     if (kept !== undefined) return kept;
   }
   const fd = 'id' in ref ? context.libbpf.openById('map', ref.id) : openPinned(context, ref.pin);
-  if (fd < 0) throw cannotOpen(context, ref, fd);
+  if (fd < 0) throw letGo(context, ref) ?? cannotOpen(context, ref, fd);
   return described(context, fd, () => context.libbpf.close(fd), what, undefined);
 }
 
@@ -54,6 +54,15 @@ function described(context: Context, fd: number, close: () => void, what: string
     throw new XdpError('map-not-found', `${what} is not a BPF map`, { details: { errno: -info } });
   }
   return { fd, info, name: name ?? info.name, own: false, close };
+}
+
+/** A map that was ours: that another one might need CAP_SYS_ADMIN is not what its viewer wants to know. */
+function letGo(context: Context, ref: MapRef): XdpError | undefined {
+  const name = 'id' in ref ? context.objects.closedMap(ref.id) : undefined;
+  if (name === undefined) return undefined;
+  return new XdpError('map-not-found', `The map ${name} is gone: its program was unloaded or replaced`, {
+    fix: 'Attach the program again; a new map of that name starts empty.',
+  });
 }
 
 function openPinned(context: Context, path: string): number {

@@ -61,6 +61,8 @@ export class ObjectStore {
   readonly #libbpf: Libbpf;
   readonly #objects = new Map<number, Entry>();
   #lastHandle = 0;
+  /** Maps of objects that were closed: the kernel gives no id twice. */
+  readonly #closed = new Map<number, string>();
 
   constructor(libbpf: Libbpf) {
     this.#libbpf = libbpf;
@@ -146,6 +148,11 @@ export class ObjectStore {
     return undefined;
   }
 
+  /** The name of a map that this helper had loaded and let go. */
+  closedMap(id: number): string | undefined {
+    return this.#closed.get(id);
+  }
+
   allMaps(): StoredMap[] {
     return [...this.#objects.values()].flatMap(({ stored }) => stored.maps);
   }
@@ -182,6 +189,7 @@ export class ObjectStore {
   close(handle: number): void {
     const entry = this.#entry(handle);
     this.#objects.delete(handle);
+    for (const { id, name } of entry.stored.maps) this.#closed.set(id, name);
     entry.closing = true;
     if (entry.users === 0) this.#free(entry);
   }
