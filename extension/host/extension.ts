@@ -14,8 +14,8 @@ import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
 import { PacketTests } from './testing/packetTests.ts';
-import { AttachedView } from './views/attachedView.ts';
 import { MapPanels } from './maps/mapPanels.ts';
+import { InterfacesView } from './views/interfaces/interfacesView.ts';
 import { MapsView } from './maps/mapsView.ts';
 import { reportLosses } from './losses.ts';
 import { Traces } from './traces.ts';
@@ -25,13 +25,14 @@ let services: Services | undefined;
 /** Wires only: no I/O, no process, no awaiting. */
 export function activate(context: vscode.ExtensionContext): XdpApi {
   services = createServices(context);
+  const interfaces = new InterfacesView(services);
   const mapPanels = new MapPanels(services);
   const maps = new MapsView(services, mapPanels);
   const packets = new PacketPanel(services);
   const tests = new PacketTests(services);
   const reload = startHotReload(services);
   const traces = new Traces(services);
-  const registered = registerCommands(services, maps, mapPanels, packets, reload, traces);
+  const registered = registerCommands(services, interfaces, maps, mapPanels, packets, reload, traces);
   const onSave = new VerifyOnSave(services, () => idle.check());
   const idle = releaseWhenIdle(
     services,
@@ -48,7 +49,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     packets,
     new PacketTestEditor(services).register(),
     tests,
-    new AttachedView(services).register(),
+    interfaces.register(),
     createStatusBar(services),
     registerTasks(context),
     registerDebugging(services),

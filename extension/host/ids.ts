@@ -15,6 +15,10 @@ export const commands = {
   adopt: 'xdp.adopt',
   startLab: 'xdp.startLab',
   stopLab: 'xdp.stopLab',
+  goToSource: 'xdp.goToSource',
+  attachPassToPeer: 'xdp.attachPassToPeer',
+  lookAround: 'xdp.lookAround',
+  refreshInterfaces: 'xdp.refreshInterfaces',
   runPacket: 'xdp.runPacket',
   debug: 'xdp.debug',
   openPacketTests: 'xdp.openPacketTests',
@@ -26,7 +30,7 @@ export const commands = {
   showLog: 'xdp.showLog',
 } as const;
 
-export const views = { container: 'xdp', attached: 'xdp.attached', maps: 'xdp.maps' } as const;
+export const views = { container: 'xdp', interfaces: 'xdp.interfaces', maps: 'xdp.maps' } as const;
 
 /** Editor tabs. */
 export const panels = { map: 'xdp.map' } as const;

@@ -22,6 +22,7 @@ export interface KernelAccessOptions {
 export class KernelAccess {
   readonly #options: KernelAccessOptions;
   readonly #own = new Map<string, Promise<HelperClient>>();
+  readonly #lookouts = new Set<HelperClient>();
   readonly #exitListeners = new Set<(event: { netns: string | undefined; reason: string }) => void>();
   #disposed = false;
   #cannotStartSilently = false;
@@ -105,6 +106,24 @@ export class KernelAccess {
     }
   }
 
+  /**
+   * A helper that only looks, for as long as somebody watches; the caller disposes it. `plain` has no privilege and asks
+   * for none.
+   */
+  async startLookout(kind: 'privileged' | 'plain'): Promise<HelperClient> {
+    const client = await (kind === 'privileged'
+      ? this.#start('system', undefined)
+      : this.#start('own', undefined, 'none'));
+    this.#lookouts.add(client);
+    void client.exited.then(() => this.#lookouts.delete(client));
+    return client;
+  }
+
+  /** Other namespaces where a helper of this session runs. */
+  ownNamespaces(): string[] {
+    return [...this.#own.keys()].filter((netns) => netns !== '');
+  }
+
   /** Ends the helpers; the next use starts one again. For when nothing is attached and nobody looks any more. */
   async release(): Promise<void> {
     const clients = [...this.#own.values()];
@@ -114,6 +133,7 @@ export class KernelAccess {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
+    await Promise.allSettled([...this.#lookouts].map((client) => client.dispose()));
     await this.release();
   }
 

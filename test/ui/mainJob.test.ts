@@ -7,6 +7,7 @@ import { vsixPath } from '../../extension/build/package.mjs';
 import { root } from '../../extension/build/paths.mjs';
 import { type App, launchApp } from './driver.ts';
 import { until } from './driverWaits.ts';
+import { helperProcesses } from './helperProcesses.ts';
 import { createNetwork, packetsByKey, type TestNetwork } from './network.ts';
 
 const vsix = vsixPath(process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64');
@@ -160,7 +161,7 @@ describe('the main job', () => {
     assert.ok(!programs.some(({ id }) => id === program.id));
     const pins = `/sys/fs/bpf/xdp-vscode/${process.getuid?.() ?? 0}`;
     assert.deepEqual(existsSync(pins) ? readdirSync(pins) : [], []);
-    await until('no helper', async () => (helpers(app.home).length === 0 ? true : undefined));
+    await until('no helper', async () => (helperProcesses(app.home, 'own').length === 0 ? true : undefined));
     await app.screenshot('9-detached');
   });
 
@@ -170,12 +171,12 @@ describe('the main job', () => {
     await app.pick(network.near);
     await app.pick('generic');
     await app.statusBarItem(`xdp_counter on ${network.near} (generic)`);
-    for (const pid of helpers(app.home)) process.kill(pid, 'SIGKILL');
+    for (const pid of helperProcesses(app.home, 'own')) process.kill(pid, 'SIGKILL');
     await until('nothing attached', async () => (network.attached() === undefined ? true : undefined));
     await app.notification(/helper/i);
     await app.screenshot('10-helper-killed');
     await app.pressInNotification(/helper/i, 'Restart Helper');
-    await until('a helper', async () => (helpers(app.home).length > 0 ? true : undefined));
+    await until('a helper', async () => (helperProcesses(app.home, 'own').length > 0 ? true : undefined));
     await app.clearNotifications();
   });
 });
@@ -197,28 +198,13 @@ describe('a workspace that is not trusted', () => {
         readdirSync(folder).filter((name) => name.endsWith('.o')),
         [],
       );
-      assert.deepEqual(helpers(app.home), []);
+      for (const profile of ['own', 'system'] as const) assert.deepEqual(helperProcesses(app.home, profile), []);
     } finally {
       await app.close();
       rmSync(folder, { recursive: true, force: true });
     }
   });
 });
-
-/** Process ids of the kernel helpers of the extension installed under a folder. */
-function helpers(home: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return command.some((part) => part.startsWith(home) && part.endsWith('dist/helper.js'));
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
 
 function digits(text: string): number {
   return Number(text.replace(/\D/g, ''));

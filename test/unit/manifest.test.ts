@@ -25,7 +25,7 @@ test('the manifest has exactly the ids that the code types', () => {
   expect(contributes.commands.map(({ command }) => command).sort()).toEqual(Object.values(commands).sort());
   expect(Object.keys(contributes.configuration.properties).sort()).toEqual(Object.values(settings).sort());
   expect(contributes.viewsContainers.activitybar.map(({ id }) => id)).toEqual([views.container]);
-  expect(contributes.views[views.container]?.map(({ id }) => id).sort()).toEqual([views.attached, views.maps].sort());
+  expect(contributes.views[views.container]?.map(({ id }) => id).sort()).toEqual([views.interfaces, views.maps].sort());
   expect(contributes.taskDefinitions.map(({ type }) => type)).toEqual([taskType]);
 });
 

@@ -1,34 +1,40 @@
 import { XdpError } from '../../core/errors.ts';
-import type { Advice } from '../../core/preflight/situation.ts';
-import { describeLifelines } from '../../session/attach/lifelines.ts';
-import {
-  passProgramOf,
-  type SeenInterface,
-  type SeenProgram,
-  warningTexts,
-} from '../../session/interfaces/describe.ts';
-import { namespacesNeedPrivilege, survey, type Survey, surveyOne } from '../../session/interfaces/survey.ts';
+import { passProgramOf, type SeenInterface, warningTexts } from '../../session/interfaces/describe.ts';
+import { programsOf, survey, type Survey, surveyOne } from '../../session/interfaces/survey.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
-import { type Context, parse, type Verb } from '../command.ts';
-import { table } from '../output.ts';
+import { type ProgramRate, RateMeter } from '../../session/interfaces/rates.ts';
+import { type Context, parse, type Verb, wholeNumber } from '../command.ts';
+import { interfacesText, type Rates } from './interfacesText.ts';
 
 export const interfaces: Verb = {
   summary: 'list interfaces, the modes they take, what is attached and what to know before attaching',
-  usage: 'interfaces [--netns NS]',
+  usage: 'interfaces [--netns NS] [--watch MS]',
   async run(args, context) {
-    const { values } = parse(this.usage, args, { netns: { type: 'string' } }, { min: 0, max: 0 });
+    const options = { netns: { type: 'string' }, watch: { type: 'string' } } as const;
+    const { values } = parse(this.usage, args, options, { min: 0, max: 0 });
+    if (values.watch !== undefined) {
+      await watch(context, values.netns, wholeNumber('--watch', values.watch, { min: 100, max: 3_600_000 }));
+      return 0;
+    }
     const seen = await lookAround(context, values.netns);
-    context.output.result(documentOf(seen), () => textOf(seen, values.netns));
+    context.output.result(documentOf(seen), () => interfacesText(seen, values.netns));
     return 0;
   },
 };
 
-async function lookAround({ kernel, output, registry, build }: Context, netns: string | undefined): Promise<Survey> {
+type Looking = (client: HelperClient) => Promise<Survey>;
+
+function lookingFrom({ registry, build }: Context, netns: string | undefined): Looking {
   const look = { registry, passProgram: passProgramOf(build.bundledInclude) };
-  const from = async (client: HelperClient): Promise<Survey> =>
+  return async (client) =>
     netns === undefined
       ? await survey(client, look)
       : { interfaces: await surveyOne(client, look, netns), namespaces: [] };
+}
+
+async function lookAround(context: Context, netns: string | undefined): Promise<Survey> {
+  const { kernel, output } = context;
+  const from = lookingFrom(context, netns);
   // Names of other people's programs and other namespaces need CAP_SYS_ADMIN; the interfaces themselves need nothing.
   return await kernel.withSystem(netns, from).catch((error: unknown) => {
     const lacking = error instanceof XdpError && (error.code === 'privilege' || error.code === 'elevation-refused');
@@ -38,131 +44,62 @@ async function lookAround({ kernel, output, registry, build }: Context, netns: s
   });
 }
 
-function documentOf({ interfaces: list, namespaces }: Survey): unknown {
+/** With run counts, which the kernel keeps only while this goes on. */
+async function watch(context: Context, netns: string | undefined, everyMs: number): Promise<void> {
+  const { kernel, output, signal } = context;
+  const from = lookingFrom(context, netns);
+  await kernel.withSystem(netns, async (client) => {
+    await client.call('stats/hold', {});
+    const meter = new RateMeter(client);
+    while (!signal.aborted) {
+      const seen = await from(client);
+      const rates = await meter.read(programsOf(seen));
+      output.result(documentOf(seen, rates), () => `${interfacesText(seen, netns, rates)}\n`);
+      await pause(everyMs, signal);
+    }
+  });
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
+
+function documentOf({ interfaces: list, namespaces }: Survey, rates: Rates = new Map()): unknown {
+  const all = (members: readonly SeenInterface[]): unknown[] => members.map((each) => interfaceDocument(each, rates));
   return {
-    interfaces: list.map(interfaceDocument),
+    interfaces: all(list),
     namespaces: namespaces.map((each) => ({
       netns: each.netns,
-      ...('problem' in each ? { problem: each.problem } : { interfaces: each.interfaces.map(interfaceDocument) }),
+      ...('problem' in each ? { problem: each.problem } : { interfaces: all(each.interfaces) }),
     })),
   };
 }
 
-function interfaceDocument({ attached, advice, ...iface }: SeenInterface): unknown {
+function interfaceDocument({ attached, advice, ...iface }: SeenInterface, rates: Rates): unknown {
   return {
     ...iface,
     warnings: warningTexts(advice),
     advice,
-    attached: attached.map(({ holder, ...program }) => ({ ...program, owner: holder ?? program.owner })),
+    attached: attached.map(({ holder, ...program }) => ({
+      ...program,
+      owner: holder ?? program.owner,
+      ...rateDocument(rates.get(program.progId)),
+    })),
   };
 }
 
-function textOf({ interfaces: list, namespaces }: Survey, netns: string | undefined): string {
-  const groups = [{ title: netns, list }];
-  const closed: string[] = [];
-  for (const each of namespaces) {
-    if ('problem' in each) closed.push(`${each.label}: ${each.problem}.`);
-    else groups.push({ title: each.label, list: each.interfaces });
-  }
-  const several = groups.length > 1;
-  const rows = groups.flatMap(({ title, list: members }) =>
-    members.map((iface) => [...(several ? [title ?? '(this one)'] : []), ...row(iface)]),
-  );
-  const header = [...(several ? ['NETNS'] : []), ...columns];
-  const all = groups.flatMap((group) => group.list);
-  const sections = [
-    table(header, rows),
-    reasons(all),
-    remarks(all, 'warning'),
-    remarks(all, 'note'),
-    groupClosed(closed),
-  ];
-  return sections.filter((section) => section !== '').join('\n\n');
-}
-
-const columns = [
-  'INTERFACE',
-  'DRIVER',
-  'STATE',
-  'MTU',
-  'QUEUES',
-  'NATIVE',
-  'GENERIC',
-  'OFFLOAD',
-  'ADDRESS',
-  'ATTACHED',
-];
-
-function row(iface: SeenInterface): string[] {
-  const { native, generic, offload } = iface.modes;
-  return [
-    iface.name,
-    iface.driver === '' ? '-' : iface.driver,
-    iface.state,
-    String(iface.mtu),
-    queuesText(iface),
-    ...[native, generic, offload].map(({ ok }) => (ok ? 'yes' : 'no')),
-    iface.addresses.find((address) => !address.startsWith('fe80:')) ?? '-',
-    iface.attached.length === 0 ? '-' : iface.attached.map(programText).join(', '),
-  ];
-}
-
-/** `4` combined, `1rx/2tx` separate. */
-export function queuesText({ channels, rxQueues, txQueues }: SeenInterface): string {
-  if (channels === undefined) return `${rxQueues}rx/${txQueues}tx`;
-  if (channels.rx === 0 && channels.tx === 0) return String(channels.combined);
-  return `${channels.rx + channels.combined}rx/${channels.tx + channels.combined}tx`;
-}
-
-function programText({ program, progId, mode, owner, holder, behind }: SeenProgram): string {
-  const name = program === '' ? `program ${progId}` : program;
-  const inside =
-    behind === undefined || behind.length === 0 ? '' : ` → ${behind.map((each) => each.program).join(' → ')}`;
-  return `${name}${inside} (${mode}; ${holder ?? owner})`;
-}
-
-/** Why native mode is not there: it is what people miss. Offload is nearly never, and says so in --json. */
-function reasons(list: readonly SeenInterface[]): string {
-  const lines = new Map<string, string[]>();
-  for (const { name, modes } of list) {
-    if (modes.native.reason === undefined) continue;
-    lines.set(modes.native.reason, [...(lines.get(modes.native.reason) ?? []), name]);
-  }
-  const carriers = list.filter(({ lifelines }) => lifelines.length > 0);
-  return [
-    ...[...lines].map(([reason, names]) => `no native mode  ${unique(names)}: ${reason}`),
-    ...carriers.map(
-      ({ name, lifelines }) => `careful         ${name}: ${describeLifelines(lifelines)}; attaching there is guarded`,
-    ),
-  ].join('\n');
-}
-
-/** What several interfaces share is said once. */
-function remarks(list: readonly SeenInterface[], level: Advice['level']): string {
-  const lines = new Map<string, { names: string[]; fixes: Set<string> }>();
-  for (const { name, advice } of list) {
-    for (const each of advice.filter((one) => one.level === level)) {
-      const line = lines.get(each.cause) ?? { names: [], fixes: new Set() };
-      line.names.push(name);
-      line.fixes.add(each.fix);
-      lines.set(each.cause, line);
-    }
-  }
-  return [...lines]
-    .map(([cause, { names, fixes }]) => {
-      const steps = [...fixes].slice(0, 3).map((fix) => `                → ${fix}`);
-      return [`${level.padEnd(16)}${unique(names)}: ${cause}`, ...steps].join('\n');
-    })
-    .join('\n');
-}
-
-function groupClosed(closed: readonly string[]): string {
-  if (closed.length === 0) return '';
-  return closed.every((line) => line.endsWith(`${namespacesNeedPrivilege}.`))
-    ? `not shown       ${closed.map((line) => line.split(':')[0]).join(', ')}: ${namespacesNeedPrivilege}.`
-    : closed.join('\n');
-}
-
-function unique(names: readonly string[]): string {
-  return [...new Set(names)].join(', ');
+function rateDocument(rate: ProgramRate | undefined): object {
+  if (rate === undefined) return {};
+  const { runs, perSecond, nsPerRun } = rate;
+  return { runs: String(runs), packetsPerSecond: perSecond, ...(nsPerRun === undefined ? {} : { nsPerRun }) };
 }

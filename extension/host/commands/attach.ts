@@ -13,11 +13,16 @@ import { guardSecondsFor } from '../guards.ts';
 import { views } from '../ids.ts';
 import { type Preflight, preflightFor } from '../preflight.ts';
 import type { Services } from '../services.ts';
+import { isNode } from '../views/interfaces/nodes.ts';
+import { showError } from '../errors.ts';
+import { offerPass } from './passToPeer.ts';
+import { pickNamespace } from './pickNamespace.ts';
 import { showVerdicts } from './verify.ts';
 
 /** Program → interface → mode → attached. Each step that has only one answer is skipped. */
 export async function attachCommand(services: Services, target: unknown): Promise<void> {
-  const file = await targetFile(target);
+  const chosen = isNode(target) && target.kind === 'interface' ? target.iface : undefined;
+  const file = await targetFile(chosen === undefined ? target : undefined);
   if (!file) return;
   const object = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
@@ -27,7 +32,10 @@ export async function attachCommand(services: Services, target: unknown): Promis
   if (!program) return;
   const withTc = await pickTc(object);
   if (withTc === undefined) return;
-  const where = await pickInterface(services, object, program.name);
+  const where =
+    chosen === undefined
+      ? await pickInterface(services, object, program.name)
+      : { iface: chosen, preflight: await preflightFor(services, object, program.name, chosen.netns) };
   if (!where) return;
   const { iface, preflight } = where;
   const { netns } = iface;
@@ -52,7 +60,8 @@ export async function attachCommand(services: Services, target: unknown): Promis
         ...(guardSeconds === undefined ? {} : { guardSeconds }),
       }),
   );
-  for (const advice of preflight.advice(iface, mode)) services.log.warn(`${iface.name}: ${adviceText(advice)}`);
+  const advice = preflight.advice(iface, mode);
+  for (const each of advice) services.log.warn(`${iface.name}: ${adviceText(each)}`);
   services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);
   if (live.modeReason !== undefined) {
     void vscode.window.showInformationMessage(
@@ -60,6 +69,9 @@ export async function attachCommand(services: Services, target: unknown): Promis
     );
   }
   await vscode.commands.executeCommand(`${views.maps}.focus`);
+  const lost = live.mode === 'native' ? advice.find(({ code }) => code === 'peer') : undefined;
+  // Not awaited: the attach is done.
+  if (lost !== undefined) void offerPass(iface, lost.cause).catch((error: unknown) => showError(services, error));
 }
 
 /** A rejected program is shown where it fails, not only in a message. */
@@ -145,27 +157,6 @@ async function interfaceFrom(
   });
   if (picked === undefined || picked.iface === 'elsewhere') return picked && 'elsewhere';
   return { iface: picked.iface, preflight };
-}
-
-async function pickNamespace(): Promise<string | undefined> {
-  const { otherNamespaces, requireNetnsText } = await import('../../session/attach/namespaces.ts');
-  const found = await otherNamespaces();
-  const typed = { label: `$(edit) ${vscode.l10n.t('By the number of a process…')}`, netns: undefined };
-  const items = found.map(({ netns, label, kind }) => ({
-    label,
-    description: kind === 'name' ? 'ip netns' : vscode.l10n.t('process {0}', netns),
-    netns,
-  }));
-  const picked = await vscode.window.showQuickPick([...items, typed], {
-    title: vscode.l10n.t('Attach: network namespace'),
-    matchOnDescription: true,
-  });
-  if (picked === undefined || picked.netns !== undefined) return picked?.netns;
-  const text = await vscode.window.showInputBox({
-    title: vscode.l10n.t('Attach: network namespace'),
-    prompt: vscode.l10n.t('A name of ip netns, the number of a process, or /proc/PID/ns/net'),
-  });
-  return text === undefined ? undefined : requireNetnsText(text.trim());
 }
 
 function interfaceDetail(iface: SeenInterface, advice: readonly Advice[]): string {

@@ -7,12 +7,15 @@ import type { Traces } from '../traces.ts';
 import type { MapPanels } from '../maps/mapPanels.ts';
 import type { MapsView } from '../maps/mapsView.ts';
 import { debugCommand } from '../debug/debugging.ts';
+import type { InterfacesView } from '../views/interfaces/interfacesView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand, showCompileCommand } from './compile.ts';
 import { explainLogCommand } from '../language/explainLog.ts';
 import type { HotReload } from '../../session/attach/hotReload.ts';
 import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
+import { goToSourceCommand, sourceOf } from './goToSource.ts';
+import { passToPeerCommand } from './passToPeer.ts';
 import { adoptCommand, keepCommand, replaceCommand, toggleHotReloadCommand } from './replace.ts';
 import { startLabCommand, stopLabCommand } from './lab.ts';
 import { verifyCommand } from './verify.ts';
@@ -23,6 +26,7 @@ import { verifyCommand } from './verify.ts';
  */
 export function registerCommands(
   services: Services,
+  interfaces: InterfacesView,
   maps: MapsView,
   mapPanels: MapPanels,
   packets: PacketPanel,
@@ -65,8 +69,12 @@ export function registerCommands(
     register(commands.adopt, (target) => adoptCommand(services, target)),
     register(commands.startLab, () => startLabCommand(services)),
     register(commands.stopLab, () => stopLabCommand(services)),
-    register(commands.runPacket, (target) => packets.open(target)),
     register(commands.debug, (target, fn) => debugCommand(target, fn)),
+    register(commands.goToSource, (target) => goToSourceCommand(target)),
+    register(commands.attachPassToPeer, (target) => passToPeerCommand(services, target, interfaces.survey)),
+    register(commands.lookAround, () => interfaces.lookAround()),
+    register(commands.refreshInterfaces, () => interfaces.refresh()),
+    register(commands.runPacket, (target) => packets.open(sourceOf(target) ?? target)),
     register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
     register(commands.openMap, (target) =>
       import('../maps/openMap.ts').then(({ openMapCommand }) => openMapCommand(services, mapPanels, target)),

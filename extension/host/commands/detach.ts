@@ -1,14 +1,15 @@
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { LiveAttachment } from '../../session/attach/attachments.ts';
-import type { KeptProgram } from '../../session/attach/kept.ts';
-import { isAttachment, isKept } from '../views/attachedView.ts';
 import type { Services } from '../services.ts';
+import { attachmentOf, placeOf } from '../views/interfaces/nodes.ts';
 
 /** Detaches what this window holds; without that, offers what else is attached on this machine. */
 export async function detachCommand(services: Services, target: unknown): Promise<void> {
-  if (isAttachment(target)) return await detachLive(services, target);
-  if (isKept(target)) return await detachKept(services, target);
+  const mine = attachmentOf(target);
+  if (mine !== undefined) return await detachLive(services, mine);
+  const place = placeOf(target);
+  if (place !== undefined) return await detachForeign(services, place);
   const { live } = services.attachments;
   const [only] = live;
   if (live.length === 1 && only) return await detachLive(services, only);
@@ -27,11 +28,6 @@ async function detachLive(services: Services, live: LiveAttachment): Promise<voi
   await services.attachments.detach(live);
   services.log.info(`${live.program} detached from ${live.iface}`);
   vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', live.program, live.iface), 5000);
-}
-
-async function detachKept(services: Services, { iface, netns, program }: KeptProgram): Promise<void> {
-  await services.attachments.detachInterface(iface, { force: false, ...(netns === undefined ? {} : { netns }) });
-  vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', program, iface), 5000);
 }
 
 /** Programs that this window does not hold: kept ones, other windows', other tools'. The last need a confirmation. */
@@ -53,15 +49,22 @@ async function detachOther(services: Services): Promise<void> {
     throw new XdpError('nothing-attached', vscode.l10n.t('No XDP program is attached to any interface.'));
   }
   const picked = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Detach from Interface') });
-  if (!picked) return;
+  if (picked) await detachForeign(services, { iface: picked.iface, netns: undefined, program: picked.label });
+}
+
+async function detachForeign(
+  services: Services,
+  { iface, netns, program }: { iface: string; netns: string | undefined; program: string },
+): Promise<void> {
+  const where = netns === undefined ? {} : { netns };
   try {
-    await services.attachments.detachInterface(picked.iface, { force: false });
+    await services.attachments.detachInterface(iface, { ...where, force: false });
   } catch (error) {
     if (!(error instanceof XdpError) || error.code !== 'foreign-attachment') throw error;
     const detach = vscode.l10n.t('Detach Anyway');
     const answer = await vscode.window.showWarningMessage(error.message, { modal: true }, detach);
     if (answer !== detach) return;
-    await services.attachments.detachInterface(picked.iface, { force: true });
+    await services.attachments.detachInterface(iface, { ...where, force: true });
   }
-  vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', picked.label, picked.iface), 5000);
+  vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', program, iface), 5000);
 }

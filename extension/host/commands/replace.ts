@@ -7,7 +7,7 @@ import { buildFile, targetFile } from '../build.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { showReplaced } from '../hotReload.ts';
 import type { Services } from '../services.ts';
-import { isAttachment, isKept } from '../views/attachedView.ts';
+import { attachmentOf, placeOf } from '../views/interfaces/nodes.ts';
 import { pickProgram } from './attach.ts';
 
 /** Another program, or another build, in place of an attached one, in one step: with the contents of its maps or without. */
@@ -15,7 +15,7 @@ export async function replaceCommand(services: Services, target: unknown): Promi
   const live = await pickAttachment(services, target, vscode.l10n.t('Replace: which program'));
   if (!live) return;
   const file =
-    target === live && live.object !== undefined ? vscode.Uri.file(live.object.file) : await targetFile(undefined);
+    target !== undefined && live.object !== undefined ? vscode.Uri.file(live.object.file) : await targetFile(undefined);
   if (!file) return;
   const object = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
@@ -83,8 +83,9 @@ export async function keepCommand(services: Services, target: unknown): Promise<
 
 /** What an earlier session kept: its maps are shown here, and it can be replaced or detached. */
 export async function adoptCommand(services: Services, target: unknown): Promise<void> {
-  if (isKept(target)) {
-    await services.attachments.adopt(target.iface, target.netns);
+  const place = placeOf(target);
+  if (place !== undefined) {
+    await services.attachments.adopt(place.iface, place.netns);
     return;
   }
   const client = await services.kernel.own();
@@ -104,7 +105,10 @@ export async function adoptCommand(services: Services, target: unknown): Promise
 }
 
 async function pickAttachment(services: Services, target: unknown, title: string): Promise<LiveAttachment | undefined> {
-  if (isAttachment(target)) return target;
+  const mine = attachmentOf(target);
+  if (mine !== undefined) return mine;
+  const place = placeOf(target);
+  if (place !== undefined) return await services.attachments.adopt(place.iface, place.netns);
   const { live } = services.attachments;
   const [only] = live;
   if (only === undefined) {

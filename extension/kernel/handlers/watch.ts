@@ -1,10 +1,9 @@
 import type { kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
-import { errno } from '../libbpf/errno.ts';
+import { errno, errnoText } from '../libbpf/errno.ts';
 import { netnsPath } from '../launch/netns.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 import type { Context } from './context.ts';
-import { errnoText } from '../libbpf/errno.ts';
 
 type WatchHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/watch'>;
 
@@ -13,6 +12,9 @@ const settleMs = 30;
 
 /** How often to look for what brings no notification: a link that somebody ended, or gave another program. */
 const lookMs = 1000;
+
+/** The kernel notifies nobody of a program that a link attaches in generic mode: what is there is compared so often. */
+const compareMs = 1000;
 
 /**
  * Netlink notifications become `interfaces/changed`, and `attachment/lost` for what ended without our asking. Namespaces
@@ -28,6 +30,7 @@ export function watchInterfaces(context: Context): { handlers: WatchHandlers; st
   const looking = setInterval(() => context.attachments.changedBehindUs() && look(), lookMs);
   looking.unref();
   const others = new Map<string, { stop(): void }>();
+  const comparison = new Comparison(context, () => others.keys());
   const watch = (netns: string): { netns: string; problem: string } | undefined => {
     const opened = context.system.inNetns(netnsPath(netns), () =>
       watchOne(context, () => context.emit('interfaces/changed', { netns })),
@@ -46,15 +49,56 @@ export function watchInterfaces(context: Context): { handlers: WatchHandlers; st
           each.stop();
           others.delete(netns);
         }
+        comparison.start();
         return { problems: wanted.filter((netns) => !others.has(netns)).flatMap((netns) => watch(netns) ?? []) };
       },
     },
     stop: () => {
       clearInterval(looking);
       own?.stop();
+      comparison.stop();
       for (const each of others.values()) each.stop();
     },
   };
+}
+
+/** Which programs are attached where, compared while somebody looks. */
+class Comparison {
+  readonly #context: Context;
+  readonly #others: () => Iterable<string>;
+  readonly #before = new Map<string | undefined, string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(context: Context, others: () => Iterable<string>) {
+    this.#context = context;
+    this.#others = others;
+  }
+
+  start(): void {
+    this.#compare();
+    this.#timer ??= setInterval(() => this.#compare(), compareMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #compare(): void {
+    const { system, netlink } = this.#context;
+    this.#look(netlink.links(), undefined, () => this.#context.emit('interfaces/changed', {}));
+    for (const netns of this.#others()) {
+      const links = system.inNetns(netnsPath(netns), () => netlink.links());
+      this.#look(links, netns, () => this.#context.emit('interfaces/changed', { netns }));
+    }
+  }
+
+  #look(links: readonly LinkRecord[] | number, netns: string | undefined, changed: () => void): void {
+    if (typeof links === 'number') return;
+    const now = JSON.stringify(links.map(({ ifindex, xdp }) => [ifindex, xdp]));
+    const before = this.#before.get(netns);
+    this.#before.set(netns, now);
+    if (before !== undefined && before !== now) changed();
+  }
 }
 
 function watchOne(context: Context, changed: () => void): { stop(): void } | undefined {

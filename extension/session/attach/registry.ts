@@ -12,6 +12,8 @@ export interface RegisteredAttachment {
   key: { progId: number };
   /** For people: `xdp attach (process 123)`. */
   holder: string;
+  /** This very process. */
+  own: boolean;
   program: string;
   file: string;
   /** Asks a foreground `xdp attach` to end. A VS Code window is never asked: it is told by its lost attachment. */
@@ -127,6 +129,7 @@ export class AttachmentRegistry {
       const { kind, pid } = record;
       found.push({
         key: record,
+        own: pid === process.pid,
         holder: kind === 'cli' ? `xdp attach (process ${pid})` : `another VS Code window (process ${pid})`,
         program: record.program,
         file: record.file,

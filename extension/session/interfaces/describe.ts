@@ -4,11 +4,13 @@ import type { ProgramFacts } from '../../core/preflight/programFacts.ts';
 import type { Advice } from '../../core/preflight/situation.ts';
 import type { XdpModeRequest } from '../../core/xdp.ts';
 import type { AttachedProgram, InterfaceInfo } from '../../protocol/kernel.ts';
-import type { AttachmentRegistry } from '../attach/registry.ts';
+import type { AttachmentRegistry, KeptRecord } from '../attach/registry.ts';
 
 export type SeenProgram = AttachedProgram & {
   /** The session of this user that holds it, in words: `xdp attach (process 12)`. */
   holder?: string;
+  /** The file that a kept one was made from, where that is known. */
+  file?: string;
 };
 
 /** An interface with what is to be known about it before attaching. */
@@ -38,19 +40,31 @@ export async function describeInterfaces(
   netns: string | undefined,
   { registry, cpus, passProgram }: Surroundings,
 ): Promise<SeenInterface[]> {
+  const records = interfaces.some(({ attached }) => attached.length > 0) ? await registry.kept() : [];
   return await Promise.all(
     interfaces.map(async (iface): Promise<SeenInterface> => {
-      const attached = await Promise.all(iface.attached.map((each) => withHolder(each, registry)));
+      const attached = await Promise.all(iface.attached.map((each) => withHolder(each, registry, records)));
       const seen = { ...iface, attached, netns };
       return { ...seen, advice: preflight({ iface: seen, netns, cpus, passProgram }) };
     }),
   );
 }
 
-async function withHolder(program: AttachedProgram, registry: AttachmentRegistry): Promise<SeenProgram> {
-  const registered = program.owner === 'other' ? await registry.find([program]) : undefined;
-  if (registered === undefined) return program;
-  return { ...program, program: program.program || registered.program, holder: registered.holder };
+async function withHolder(
+  program: AttachedProgram,
+  registry: AttachmentRegistry,
+  records: readonly KeptRecord[],
+): Promise<SeenProgram> {
+  if (program.owner === 'this') return program;
+  const record = records.find(({ progId }) => progId === program.progId);
+  const registered = await registry.find([program]);
+  const seen: SeenProgram = {
+    ...program,
+    program: program.program || (registered?.program ?? record?.program ?? ''),
+    ...(record === undefined ? {} : { owner: 'kept', file: record.file }),
+  };
+  if (registered === undefined) return seen;
+  return registered.own ? { ...seen, owner: 'this' } : { ...seen, holder: registered.holder };
 }
 
 /** What to know before this program is attached to one of the interfaces. */

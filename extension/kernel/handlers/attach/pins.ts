@@ -95,12 +95,16 @@ export class PinDirectory {
     }
   }
 
-  /** What is kept in this network namespace. Pins whose interface has gone, in any namespace, are removed on the way. */
+  /**
+   * What is kept in the network namespace that this thread is in now. Pins whose interface has gone, in any namespace, are
+   * removed on the way.
+   */
   kept(): KeptAttachment[] {
+    const here = `n${statSync('/proc/thread-self/ns/net').ino}-`;
     return this.#directories().flatMap((directory) => {
       const kept = this.#read(directory);
       if (kept === 'gone') this.remove(directory);
-      return kept === undefined || kept === 'gone' || !directory.startsWith(`n${this.#netns}-`) ? [] : [kept];
+      return kept === undefined || kept === 'gone' || !directory.startsWith(here) ? [] : [kept];
     });
   }
 
