@@ -113,7 +113,7 @@ export class KernelAccess {
   async startLookout(kind: 'privileged' | 'plain'): Promise<HelperClient> {
     const client = await (kind === 'privileged'
       ? this.#start('system', undefined)
-      : this.#start('own', undefined, 'none'));
+      : this.#start('own', undefined, { elevation: 'none' }));
     this.#lookouts.add(client);
     void client.exited.then(() => this.#lookouts.delete(client));
     return client;

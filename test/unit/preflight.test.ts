@@ -174,7 +174,6 @@ const cases: Case[] = [
         'prog may return XDP_TX',
         'its peer vb has no program',
         'xdp attach /p/pass.c --iface vb --netns blue --mode native --keep',
-        'ethtool -K vb gro on',
       ],
     ],
   },
@@ -193,10 +192,22 @@ const cases: Case[] = [
     says: [],
   },
   {
-    when: 'the kernel says that the peer takes frames (GRO)',
+    when: 'the peer has GRO, which helps redirects and not XDP_TX',
     iface: { ...veth, xdpFeatures: nic.xdpFeatures },
     about: { program: program(['XDP_TX']) },
-    says: [],
+    says: [['warning peer', 'loses such packets']],
+  },
+  {
+    when: 'the kernel says that a peer which is not seen takes frames',
+    iface: { ...veth, xdpFeatures: nic.xdpFeatures, peer: undefined, offloads: { rxVlan: { on: false, fixed: true } } },
+    about: { program: program(['XDP_TX']) },
+    says: [['note vlan']],
+  },
+  {
+    when: 'it redirects to the interface where it runs',
+    iface: veth,
+    about: { program: program(['XDP_REDIRECT'], { calls: new Set(['bpf_redirect']) }), others: [veth] },
+    says: [['warning redirect-target', 'ethtool -K vb gro on']],
   },
   {
     when: 'generic mode sends through the stack',

@@ -86,13 +86,19 @@ function whatToDo(held: AttachedFacts, where: string): string {
 }
 
 /**
- * A veth takes XDP frames only while its receiving end runs NAPI, that is with a native program or with GRO on:
- * drivers/net/veth.c, veth_xdp_xmit(). The frames are dropped without a word otherwise.
+ * A veth drops frames that are redirected to it unless its receiving end runs NAPI, that is with a native program or with
+ * GRO on: drivers/net/veth.c, veth_xdp_xmit().
  */
-export function losesFrames(iface: InterfaceFacts): boolean {
+function losesRedirects(iface: InterfaceFacts): boolean {
   if (iface.kind !== 'veth' || iface.peer?.hasProgram === true) return false;
   // The kernel's own flag says it of both causes, and for a peer that cannot be seen.
   return iface.xdpFeatures !== undefined && !iface.xdpFeatures.includes('ndo-xmit');
+}
+
+/** Frames of XDP_TX wait for ever in an end that has GRO but no program: veth_xdp_flush() wakes it only for a program. */
+function losesTransmitted(iface: InterfaceFacts): boolean {
+  if (iface.kind !== 'veth') return false;
+  return iface.peer === undefined ? losesRedirects(iface) : !iface.peer.hasProgram;
 }
 
 export function peerAdvice(situation: Situation): Advice[] {
@@ -100,27 +106,31 @@ export function peerAdvice(situation: Situation): Advice[] {
   if (expectedMode(situation) !== 'native') return [];
   const found: Advice[] = [];
   const may = (action: 'XDP_TX' | 'XDP_REDIRECT'): boolean => program === undefined || program.actions.has(action);
-  if (losesFrames(iface) && may('XDP_TX')) {
+  const transmits = losesTransmitted(iface) && may('XDP_TX');
+  if (transmits) {
+    const redirects = losesRedirects(iface) ? `, and so is what is redirected to ${iface.name}` : '';
     found.push({
       code: 'peer',
       level: program === undefined ? 'note' : 'warning',
       cause:
         program === undefined
-          ? `what a native program here sends back with XDP_TX is lost, and so is what is redirected to ${iface.name}: ${peerNamed(iface)} has no program`
-          : `${program.name} may return XDP_TX${program.actionsKnown ? '' : ' (its object does not show what it returns)'}, and ${peerNamed(iface)} has no program: a veth drops such packets without a word`,
-      fix: `Attach one that passes everything: ${passCommand(situation)}; or switch its GRO on (ethtool -K ${iface.peer?.name ?? 'PEER'} gro on)`,
+          ? `what a native program here sends back with XDP_TX is lost${redirects}: ${peerNamed(iface)} has no program`
+          : `${program.name} may return XDP_TX${program.actionsKnown ? '' : ' (its object does not show what it returns)'}, and ${peerNamed(iface)} has no program: a veth loses such packets without a word`,
+      fix: `Attach one that passes everything: ${passCommand(situation)}`,
     });
   }
   if (program === undefined || !may('XDP_REDIRECT')) return found;
-  const losing = others.filter((other) => other.name !== iface.name && losesFrames(other));
+  // That this very interface loses packets has just been said.
+  const losing = others.filter((other) => losesRedirects(other) && !(transmits && other.name === iface.name));
   const redirects = program.actionsKnown || [...program.calls].some((name) => name.startsWith('bpf_redirect'));
   if (losing.length > 0 && redirects) {
     const names = losing.map(({ name }) => name).join(', ');
+    const [first = iface] = losing;
     found.push({
       code: 'redirect-target',
       level: 'warning',
       cause: `${program.name} may redirect, and what goes to ${names} is dropped without a word: the other end of ${losing.length === 1 ? 'this veth' : 'these veths'} has no program`,
-      fix: `Attach one that passes everything to the other end of the one that it redirects to: ${passCommand({ ...situation, iface: losing[0] ?? iface })}`,
+      fix: `Attach one that passes everything to the other end of the one that it redirects to: ${passCommand({ ...situation, iface: first })}; or switch GRO on there: ethtool -K ${first.peer?.name ?? 'PEER'} gro on`,
     });
   }
   return found;
