@@ -232,16 +232,54 @@ export const captureRequests = [
   v.object({ kind: v.literal('saveCapture'), bytes }),
 ] as const;
 
-/** Host → packet panel. */
-export const toPacketPanel = v.variant('kind', [
+const runContext = v.object({
+  ingressIfindex: v.optional(u32),
+  rxQueueIndex: v.optional(u32),
+  metadata: v.optional(bytes),
+  cpu: v.optional(u32),
+  /** How many bytes of the packet are in its linear part, the rest in fragments. */
+  linearBytes: v.optional(u32),
+});
+
+/** What the packet panel asks for. `program`: a place in the list of programs; `run`: a number that comes back with the answer. */
+const runRequests = [
   v.object({
-    kind: v.literal('programs'),
-    programs: v.array(ProgramChoice),
-    selected: v.optional(v.number()),
-    interfaces: v.array(v.object({ name: v.string(), ifindex: u32 })),
+    kind: v.literal('run'),
+    run: v.number(),
+    program: v.number(),
+    packet: bytes,
+    /** As a Scapy expression, for a test that is made of it. */
+    expression: v.optional(v.string()),
+    repeat: v.pipe(u32, v.minValue(1), v.maxValue(10_000_000)),
+    context: runContext,
+    /** Runs on the program that is attached, on its own maps, in place of a fresh one. */
+    attachedProgId: v.optional(u32),
   }),
+  v.object({
+    kind: v.literal('live'),
+    run: v.number(),
+    program: v.number(),
+    packet: bytes,
+    frames: v.pipe(u32, v.minValue(1), v.maxValue(100_000_000)),
+    batch: v.optional(v.pipe(u32, v.minValue(1), v.maxValue(256))),
+    context: runContext,
+  }),
+  /** Every packet in turn; of a capture file that the user chooses where none are given. */
+  v.object({
+    kind: v.literal('runAll'),
+    run: v.number(),
+    program: v.number(),
+    packets: v.optional(v.pipe(v.array(bytes), v.maxLength(100_000))),
+    context: runContext,
+  }),
+  /** Keeps a run as a packet test beside the program's source. */
+  v.object({ kind: v.literal('record'), run: v.number() }),
+  /** Opens the test file that a run was kept in. */
+  v.object({ kind: v.literal('openRecorded'), run: v.number() }),
+] as const;
+
+const runAnswers = [
   v.object({ kind: v.literal('running'), run: v.number() }),
-  captureMessage,
   v.object({
     kind: v.literal('result'),
     run: v.number(),
@@ -249,6 +287,7 @@ export const toPacketPanel = v.variant('kind', [
     retval: u32,
     durationNs: v.optional(v.number()),
     repeat: u32,
+    spread: v.optional(v.object({ medianNs: v.number(), minNs: v.number(), maxNs: v.number(), batches: u32 })),
     /** True when a repeated run would not see the same packet again. */
     packetChanges: v.boolean(),
     packetIn: bytes,
@@ -259,7 +298,50 @@ export const toPacketPanel = v.variant('kind', [
     maps: v.array(MapChange),
     printk: v.array(v.string()),
     printkProblem: v.optional(v.string()),
+    events: v.array(
+      v.object({
+        map: v.string(),
+        records: v.array(v.object({ cpu: v.optional(u32), data: bytes })),
+        lost: u32,
+        problem: v.optional(v.string()),
+      }),
+    ),
+    /** Where XDP_REDIRECT goes, in words. */
+    redirect: v.optional(v.string()),
+    /** The interface of the attached program that it ran on, whose counters moved. */
+    attachedTo: v.optional(v.string()),
   }),
+  v.object({
+    kind: v.literal('liveResult'),
+    run: v.number(),
+    frames: u32,
+    batch: u32,
+    iface: v.string(),
+    durationNs: v.number(),
+    packetsPerSecond: v.number(),
+    elapsedMs: v.number(),
+    maps: v.array(MapChange),
+  }),
+  v.object({
+    kind: v.literal('sequence'),
+    run: v.number(),
+    /** Of the capture file; absent for packets that were sent. */
+    name: v.optional(v.string()),
+    rows: v.array(
+      v.object({
+        packetIn: bytes,
+        /** Absent when it was not run; `problem` says why. */
+        action: v.optional(v.string()),
+        packetOut: v.optional(bytes),
+        problem: v.optional(v.string()),
+      }),
+    ),
+    maps: v.array(MapChange),
+  }),
+  /** The user thought better of it. */
+  v.object({ kind: v.literal('cancelled'), run: v.number() }),
+  /** A run was kept: in which file (its name without folder), and as which test. */
+  v.object({ kind: v.literal('recorded'), run: v.number(), file: v.string(), test: v.string() }),
   v.object({
     kind: v.literal('failed'),
     run: v.number(),
@@ -267,29 +349,29 @@ export const toPacketPanel = v.variant('kind', [
     fix: v.optional(v.string()),
     log: v.optional(v.string()),
   }),
+] as const;
+
+/** Host → packet panel. */
+export const toPacketPanel = v.variant('kind', [
+  v.object({
+    kind: v.literal('programs'),
+    programs: v.array(ProgramChoice),
+    selected: v.optional(v.number()),
+    interfaces: v.array(v.object({ name: v.string(), ifindex: u32 })),
+    /** Programs of this window that are attached and can be run where they are. `progId` names one. */
+    attached: v.array(v.object({ progId: u32, program: v.string(), iface: v.string() })),
+  }),
+  captureMessage,
+  ...runAnswers,
   // The live counters of the attached program, in the same panel beside the result.
   ...toMapsView.options,
 ]);
 export type ToPacketPanel = v.InferOutput<typeof toPacketPanel>;
 
 /** Packet panel → host. */
-const PanelContext = v.object({
-  ingressIfindex: v.optional(u32),
-  rxQueueIndex: v.optional(u32),
-  metadata: v.optional(bytes),
-  cpu: v.optional(u32),
-});
-
 export const fromPacketPanel = v.variant('kind', [
-  v.object({
-    kind: v.literal('run'),
-    run: v.number(),
-    program: v.number(),
-    packet: bytes,
-    repeat: v.pipe(u32, v.minValue(1), v.maxValue(10_000_000)),
-    context: PanelContext,
-  }),
-  v.object({ kind: v.literal('debug'), program: v.number(), packet: bytes, context: PanelContext }),
+  ...runRequests,
+  v.object({ kind: v.literal('debug'), program: v.number(), packet: bytes, context: runContext }),
   ...captureRequests,
   ...fromMapsView.options,
 ]);

@@ -14,7 +14,9 @@ const programs = {
   interfaces: [
     { name: 'lo', ifindex: 1 },
     { name: 'veth0', ifindex: 7 },
+    { name: 'xdplab0', ifindex: 9 },
   ],
+  attached: [{ progId: 41, program: 'xdp_counter', iface: 'veth0' }],
 };
 
 const log = `0: R1=ctx(off=0,imm=0) R10=fp0
@@ -50,6 +52,7 @@ function answer(scene, message, tools) {
     retval: 2,
     durationNs: 38,
     repeat,
+    spread: { medianNs: 38, minNs: 36, maxNs: 61, batches: 5 },
     packetChanges: false,
     packetIn: packet,
     packetOut: packet,
@@ -64,7 +67,9 @@ function answer(scene, message, tools) {
     },
     maps: changedCounters(tools),
     printk: [],
+    events: [],
   };
+  if (scene === 'packetAttached') return { ...base, repeat: 1, attachedTo: 'veth0' };
   if (scene === 'packetFailed') {
     return {
       kind: 'failed',
@@ -88,6 +93,14 @@ function answer(scene, message, tools) {
       packetChanges: true,
       printk: ['ttl now 63', 'sent back'],
       metadataOut: bytesOf('01020304'),
+      events: [
+        {
+          map: 'alerts',
+          records: [{ data: bytesOf('0a000042 00350000') }, { data: bytesOf('0a000043 00350000') }],
+          lost: 0,
+        },
+        { map: 'samples', records: [{ cpu: 1, data: packet.subarray(0, 42) }], lost: 3 },
+      ],
     };
   }
   if (scene === 'packetPopped') {
@@ -101,18 +114,67 @@ function answer(scene, message, tools) {
       retval: 4,
       packetOut: out,
       ctxOut: { ...base.ctxOut, egress_ifindex: 1 },
+      redirect: 'veth0 (ifindex 7), by ports[2]',
     };
   }
   return base;
 }
 
+function live({ run, frames, batch }, tools) {
+  return {
+    kind: 'liveResult',
+    run,
+    frames,
+    batch: batch ?? 64,
+    iface: 'xdplab0',
+    durationNs: 401,
+    packetsPerSecond: 2493765,
+    elapsedMs: 169,
+    maps: changedCounters(tools),
+  };
+}
+
+function sequence({ run }, tools) {
+  const udp = bytesOf('ffffffffffff00000000000008004500001c0001000040117cce7f0000017f0000010035003500080172');
+  const other = udp.slice();
+  other[29] = 66;
+  const rows = Array.from({ length: 40 }, (_, index) =>
+    index % 5 === 3
+      ? { packetIn: other, action: 'XDP_DROP', packetOut: other }
+      : index === 10
+        ? {
+            packetIn: udp.subarray(0, 5),
+            problem: 'A packet of 5 bytes cannot be run: the kernel wants a whole Ethernet header',
+          }
+        : index === 11
+          ? { packetIn: udp, action: 'XDP_TX', packetOut: udp.subarray(0, 38) }
+          : { packetIn: udp, action: 'XDP_PASS', packetOut: udp },
+  );
+  return { kind: 'sequence', run, name: 'incident.pcapng', rows, maps: changedCounters(tools) };
+}
+
+function reply(scene, message, tools) {
+  switch (message.kind) {
+    case 'run':
+      return answer(scene, message, tools);
+    case 'live':
+      return live(message, tools);
+    case 'runAll':
+      return sequence(message, tools);
+    case 'record':
+      return { kind: 'recorded', run: message.run, file: 'xdp_counter.xdptest.json', test: 'xdp_counter: XDP_PASS' };
+  }
+}
+
 export function installPacketHost(scene, post) {
   return {
-    ready: () => post(scene === 'packetNoProgram' ? { ...programs, programs: [], interfaces: [] } : programs),
+    ready: () =>
+      post(scene === 'packetNoProgram' ? { ...programs, programs: [], interfaces: [], attached: [] } : programs),
     receive: (message, tools) => {
-      if (message.kind !== 'run') return;
+      const answered = ['run', 'live', 'runAll', 'record'].includes(message.kind);
+      if (!answered) return;
       post({ kind: 'running', run: message.run });
-      if (scene !== 'packetRunning') setTimeout(() => post(answer(scene, message, tools)), 120);
+      if (scene !== 'packetRunning') setTimeout(() => post(reply(scene, message, tools)), 120);
     },
   };
 }

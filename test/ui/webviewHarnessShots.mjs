@@ -139,6 +139,12 @@ export const shots = [
   { name: 'packet-edit', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: editByHand },
   { name: 'packet-ipv6', view: 'packet', scene: 'packetPass', theme: 'light', size: panel, act: ipv6 },
   { name: 'packet-short', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: shorten },
+  ...['dark', 'light'].flatMap((theme) => [
+    { name: `packet-attached-${theme}`, view: 'packet', scene: 'packetAttached', theme, size: panel, act: runAttached },
+    { name: `packet-live-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: runLive },
+    { name: `packet-capture-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: runCapture },
+  ]),
+  { name: 'packet-recorded', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: keepAsTest },
   { name: 'packet-hcdark', view: 'packet', scene: 'packetChanged', theme: 'hcDark', size: panel, act: run },
   { name: 'packet-hclight', view: 'packet', scene: 'packetChanged', theme: 'hcLight', size: panel, act: run },
 ];
@@ -146,6 +152,28 @@ export const shots = [
 async function run(tab) {
   await tab.keyboard.press('Control+Enter');
   await tab.waitForTimeout(700);
+}
+
+async function runAttached(tab) {
+  await tab.locator('[name=mode]').selectOption({ index: 1 });
+  await run(tab);
+}
+
+async function runLive(tab) {
+  await tab.locator('[name=mode]').selectOption('live');
+  await tab.waitForTimeout(200);
+  await run(tab);
+}
+
+async function runCapture(tab) {
+  await tab.getByRole('button', { name: 'Run Capture…' }).click();
+  await tab.waitForTimeout(700);
+}
+
+async function keepAsTest(tab) {
+  await run(tab);
+  await tab.getByRole('button', { name: 'Keep as Test' }).click();
+  await tab.waitForTimeout(400);
 }
 
 async function runAndOpenLog(tab) {

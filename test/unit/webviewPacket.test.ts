@@ -165,7 +165,8 @@ test('what the program did to the bytes', () => {
 });
 
 function problems(change: Partial<RunInputs>, packetBytes = 60, frags = false): string[] {
-  const situation = { packetBytes, frags, interfaces: [{ name: 'veth0', ifindex: 7 }] };
+  const attached = [{ progId: 41, program: 'p', iface: 'veth0' }];
+  const situation = { packetBytes, frags, interfaces: [{ name: 'veth0', ifindex: 7 }], attached };
   return readInputs({ ...emptyInputs, ...change }, situation).problems.map(
     ({ input, message }) => `${input}: ${message}`,
   );
@@ -191,16 +192,43 @@ test('what the kernel would refuse is said before', () => {
   expect(problems({ rxQueue: '0' })).toEqual([]);
   expect(problems({ repeat: '0' })).toEqual(['repeat: Repeat is a whole number, from 1 to 10,000,000.']);
   expect(problems({ cpu: '-1' })[0]).toContain('CPU is a whole number');
+  expect(problems({ linear: '13' })[0]).toContain('from 14 to 3,520');
+  expect(problems({ linear: '61' })[0]).toContain('The packet has 60 bytes');
+  expect(problems({ mode: 'live' })[0]).toContain('choose one, or start the lab');
+  expect(problems({ mode: 'live', ingress: 'veth0', batch: '257' })[0]).toContain(
+    'Batch is a whole number, from 1 to 256',
+  );
+  expect(problems({ mode: 'live', ingress: 'veth0' }, 3401)[0]).toContain('room for 3,400 bytes');
+  expect(problems({ mode: 'live', ingress: 'veth0', repeat: 'x' })).toEqual([]);
 });
 
 test('what a run asks for', () => {
-  const inputs = { repeat: '1,000', ingress: 'veth0', rxQueue: '1', metadata: '01 02 03 04', cpu: '3' };
-  const situation = { packetBytes: 60, frags: false, interfaces: [{ name: 'veth0', ifindex: 7 }] };
-  expect(readInputs(inputs, situation).request).toEqual({
-    repeat: 1000,
-    context: { ingressIfindex: 7, rxQueueIndex: 1, metadata: Uint8Array.from([1, 2, 3, 4]), cpu: 3 },
+  const inputs = { ...emptyInputs, repeat: '1,000', ingress: 'veth0', rxQueue: '1', metadata: '01 02 03 04', cpu: '3' };
+  const attached = [{ progId: 41, program: 'p', iface: 'veth0' }];
+  const interfaces = [
+    { name: 'veth0', ifindex: 7 },
+    { name: 'xdplab0', ifindex: 9 },
+  ];
+  const situation = { packetBytes: 60, frags: false, interfaces, attached };
+  const asks = (change: Partial<RunInputs>): unknown => readInputs({ ...emptyInputs, ...change }, situation).request;
+  const context = { ingressIfindex: 7, rxQueueIndex: 1, metadata: Uint8Array.from([1, 2, 3, 4]), cpu: 3 };
+  expect(asks(inputs)).toEqual({ kind: 'run', repeat: 1000, context });
+  expect(asks({})).toEqual({ kind: 'run', repeat: 1000, context: {} });
+  expect(asks({ linear: '20' })).toEqual({ kind: 'run', repeat: 1000, context: { linearBytes: 20 } });
+  expect(asks({ mode: 'attached 41' })).toEqual({ kind: 'run', repeat: 1, context: {}, attachedProgId: 41 });
+  // It was detached meanwhile.
+  expect(asks({ mode: 'attached 40' })).toEqual({ kind: 'run', repeat: 1000, context: {} });
+  expect(asks({ mode: 'live', batch: '32' })).toEqual({
+    kind: 'live',
+    frames: 100_000,
+    batch: 32,
+    context: { ingressIfindex: 9 },
   });
-  expect(readInputs(emptyInputs, situation).request).toEqual({ repeat: 1000, context: {} });
+  expect(asks({ mode: 'live', ingress: 'veth0' })).toEqual({
+    kind: 'live',
+    frames: 100_000,
+    context: { ingressIfindex: 7 },
+  });
 });
 
 test('changed map entries: sums, CPUs, new and deleted keys', () => {

@@ -2,6 +2,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import { headers } from '../../extension/core/packet/headers/table.ts';
+import { formatScapy } from '../../extension/core/packet/scapy.ts';
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
 import { fill } from '../common/format.ts';
 import type { ByteHover, ByteRange } from '../common/hexPane.ts';
@@ -11,6 +12,8 @@ import '../common/notice.ts';
 import { channel } from './channel.ts';
 import { type InputProblem, readInputs, type RunInputs } from './context.ts';
 import { bytesOf, type Draft, draftOfBytes, fieldAt, specOf } from './draft.ts';
+import './liveResult.ts';
+import type { LiveOutcome } from './liveResult.ts';
 import './packetBytes.ts';
 import './packetEditor.ts';
 import type { LayerView } from './layerForm.ts';
@@ -21,15 +24,19 @@ import './runBar.ts';
 import type { Programs } from './runBar.ts';
 import './runResult.ts';
 import type { RunOutcome } from './runResult.ts';
+import './sequenceResult.ts';
+import type { SequenceOutcome } from './sequenceResult.ts';
 import { strings } from './strings.ts';
 
 type Failure = Extract<ToPacketPanel, { kind: 'failed' }>;
+
+type Outcome = RunOutcome | LiveOutcome | SequenceOutcome;
 
 /** What the last run came to. `of`: the state of the panel that it ran with. */
 type Run =
   | { kind: 'none' }
   | { kind: 'running'; run: number; of: number }
-  | { kind: 'done'; result: RunOutcome; of: number }
+  | { kind: 'done'; result: Outcome; of: number; recorded?: { file: string; test: string } }
   | { kind: 'failed'; failure: Failure };
 
 /** XDP: Run Packet. The packet on the left, its bytes and what a run did on the right, the live counters below. */
@@ -75,7 +82,16 @@ export class PacketPanel extends LitElement {
       case 'capture':
         this.capture = message;
         return;
+      case 'cancelled':
+        if (this.run.kind === 'running' && this.run.run === message.run) this.run = { kind: 'none' };
+        return;
+      case 'recorded':
+        if (this.run.kind === 'done' && this.run.result.run === message.run)
+          this.run = { ...this.run, recorded: message };
+        return;
       case 'result':
+      case 'liveResult':
+      case 'sequence':
         if (this.run.kind === 'running' && this.run.run === message.run) {
           this.run = { kind: 'done', result: message, of: this.run.of };
           this.showResult();
@@ -85,6 +101,9 @@ export class PacketPanel extends LitElement {
         if (this.run.kind === 'running' && this.run.run === message.run) {
           this.run = { kind: 'failed', failure: message };
           this.showResult();
+        } else if (this.run.kind === 'done' && this.run.result.run === message.run) {
+          // Keeping it as a test failed.
+          this.run = { kind: 'failed', failure: message };
         }
         return;
       default:
@@ -113,6 +132,7 @@ export class PacketPanel extends LitElement {
           @inputs=${(event: CustomEvent<RunInputs>) => this.change(() => (this.inputs = event.detail))}
           @run=${this.startRun}
           @debug=${this.startDebugging}
+          @run-capture=${this.startCapture}
         ></xdp-run-bar>
       </div>
       ${this.run.kind === 'running' ? html`<vscode-progress-bar indeterminate></vscode-progress-bar>` : html`<div class="rule"></div>`}
@@ -162,16 +182,33 @@ export class PacketPanel extends LitElement {
       case 'running':
         return html`<p class="muted">${strings.running}</p>`;
       case 'done':
-        return html`<xdp-run-result
-          .result=${run.result}
-          .interfaces=${this.programs?.interfaces ?? []}
-          .stale=${run.of !== this.revision}
-        ></xdp-run-result>`;
+        return this.renderOutcome(run);
       case 'failed': {
         const { message, fix, log } = run.failure;
         return html`<xdp-notice kind="error" flush message=${message} fix=${fix ?? ''}></xdp-notice>
           ${log === undefined ? nothing : html`<details><summary>${strings.verifierLog}</summary><pre>${log}</pre></details>`}`;
       }
+    }
+  }
+
+  private renderOutcome({ result, of, recorded }: Extract<Run, { kind: 'done' }>): TemplateResult {
+    switch (result.kind) {
+      case 'result':
+        return html`<xdp-run-result
+          .result=${result}
+          .interfaces=${this.programs?.interfaces ?? []}
+          .stale=${of !== this.revision}
+          .recorded=${recorded}
+          @record=${() => channel.post({ kind: 'record', run: result.run })}
+          @open-recorded=${() => channel.post({ kind: 'openRecorded', run: result.run })}
+        ></xdp-run-result>`;
+      case 'liveResult':
+        return html`<xdp-live-result .result=${result}></xdp-live-result>`;
+      case 'sequence':
+        return html`<xdp-sequence-result
+          .result=${result}
+          @use=${(event: CustomEvent<Uint8Array>) => this.change(() => (this.draft = draftOfBytes(event.detail)))}
+        ></xdp-sequence-result>`;
     }
   }
 
@@ -181,6 +218,7 @@ export class PacketPanel extends LitElement {
       packetBytes: this.draft.built.bytes.length,
       frags: section.startsWith('xdp.frags'),
       interfaces: this.programs?.interfaces ?? [],
+      attached: this.programs?.attached ?? [],
     });
   }
 
@@ -241,10 +279,25 @@ export class PacketPanel extends LitElement {
     }: { request: ReturnType<typeof readInputs>['request']; problems: readonly InputProblem[] } = this.reading();
     if (problems.length > 0 || this.run.kind === 'running' || this.programs?.programs[this.program] === undefined)
       return;
+    const packet = this.draft.built.bytes;
+    const start = this.begin();
+    if (request.kind === 'live') channel.post({ ...start, packet, ...request });
+    else
+      channel.post({ ...start, packet, expression: formatScapy(this.draft.layers, { quotes: 'single' }), ...request });
+  };
+
+  /** All packets of a file that the host asks for, in the same context. */
+  private readonly startCapture = (): void => {
+    if (this.run.kind === 'running' || this.programs?.programs[this.program] === undefined) return;
+    const { context } = this.reading().request;
+    channel.post({ kind: 'runAll', ...this.begin(), context });
+  };
+
+  private begin(): { run: number; program: number } {
     const run = ++this.runs;
     this.run = { kind: 'running', run, of: this.revision };
-    channel.post({ kind: 'run', run, program: this.program, packet: this.draft.built.bytes, ...request });
-  };
+    return { run, program: this.program };
+  }
 
   private readonly startDebugging = (): void => {
     const { request, problems }: ReturnType<typeof readInputs> = this.reading();

@@ -16,6 +16,10 @@ export const RememberedPanel = v.object({
       rxQueue: v.string(),
       metadata: v.string(),
       cpu: v.string(),
+      linear: v.optional(v.string(), ''),
+      mode: v.optional(v.string(), 'fresh'),
+      frames: v.optional(v.string(), emptyInputs.frames),
+      batch: v.optional(v.string(), ''),
     }),
     /** Scapy names of folded layers. */
     folded: v.array(v.string()),

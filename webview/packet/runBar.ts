@@ -2,13 +2,17 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
+import { fill } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
-import type { InputProblem, RunInputs } from './context.ts';
+import { attachedOf, type InputProblem, labInterface, type RunInputs } from './context.ts';
 import { strings } from './strings.ts';
 
 export type Programs = Extract<ToPacketPanel, { kind: 'programs' }>;
 
-/** What runs, how often, and in which context. Fires `inputs` (detail: RunInputs), `program` (detail: index), `run` and `debug`. */
+/**
+ * What runs, how often, and in which context. Fires `inputs` (detail: RunInputs), `program` (detail: index), `run`,
+ * `debug` and `run-capture`.
+ */
 @customElement('xdp-run-bar')
 export class RunBar extends LitElement {
   @property({ attribute: false }) programs: Programs | undefined;
@@ -52,6 +56,17 @@ export class RunBar extends LitElement {
         text-align: right;
         font-variant-numeric: tabular-nums;
       }
+      .mode {
+        flex: 0 1 150px;
+      }
+      .hint {
+        margin: 4px 0 0;
+        color: var(--vscode-descriptionForeground);
+      }
+      .warning {
+        margin: 4px 0 0;
+        color: var(--vscode-editorWarning-foreground, var(--vscode-foreground));
+      }
       .context {
         display: contents;
       }
@@ -87,9 +102,18 @@ export class RunBar extends LitElement {
   protected override render(): TemplateResult | typeof nothing {
     const { inputs } = this;
     if (inputs === undefined) return nothing;
+    const live = inputs.mode === 'live';
     return html`<div class="line">
         ${this.renderProgram()}
-        <label class="repeat" title=${strings.repeatHelp}>${strings.repeat}${this.input('repeat', inputs, '1')}</label>
+        ${this.renderMode(inputs)}
+        ${
+          live
+            ? html`<label class="repeat" title=${strings.framesHelp}>${strings.frames}${this.input('frames', inputs, '1')}</label>
+                <label class="short" title=${strings.batchHelp}>${strings.batch}${this.input('batch', inputs, '64')}</label>`
+            : attachedOf(inputs, this.programs?.attached ?? []) === undefined
+              ? html`<label class="repeat" title=${strings.repeatHelp}>${strings.repeat}${this.input('repeat', inputs, '1')}</label>`
+              : nothing
+        }
         <vscode-button
           icon=${this.running ? 'loading' : 'play'}
           ?icon-spin=${this.running}
@@ -104,13 +128,26 @@ export class RunBar extends LitElement {
           title=${strings.debugTitle}
           @click=${() => this.dispatchEvent(new CustomEvent('debug'))}
         >${strings.debug}</vscode-button>
+        <vscode-button
+          secondary
+          icon="list-ordered"
+          ?disabled=${this.running || (this.programs?.programs.length ?? 0) === 0}
+          title=${strings.runCaptureTitle}
+          @click=${() => this.dispatchEvent(new CustomEvent('run-capture'))}
+        >${strings.runCapture}</vscode-button>
         <span class="context" role="group" aria-label=${strings.context}>
         <label class="ingress" title=${strings.ingressHelp}>${strings.ingress}${this.renderIngress(inputs)}</label>
         <label class="short" title=${strings.rxQueueHelp}>${strings.rxQueue}${this.input('rxQueue', inputs, '0')}</label>
         <label class="metadata" title=${strings.metadataHelp}>${strings.metadata}${this.input('metadata', inputs, strings.contextNone)}</label>
-        <label class="short" title=${strings.cpuHelp}>${strings.cpu}${this.input('cpu', inputs, strings.cpuAny)}</label>
+        ${
+          live
+            ? nothing
+            : html`<label class="short" title=${strings.cpuHelp}>${strings.cpu}${this.input('cpu', inputs, strings.cpuAny)}</label>
+                <label class="short" title=${strings.linearHelp}>${strings.linear}${this.input('linear', inputs, strings.linearAll)}</label>`
+        }
         </span>
       </div>
+      ${this.renderMark(inputs)}
       ${
         this.problems.length === 0
           ? nothing
@@ -144,11 +181,39 @@ export class RunBar extends LitElement {
     </label>`;
   }
 
+  private renderMode(inputs: RunInputs): TemplateResult {
+    const attached = this.programs?.attached ?? [];
+    const chosen = attachedOf(inputs, attached);
+    return html`<label class="mode" title=${strings.runOnHelp}>${strings.runOn}
+      <span class="select">
+        <select name="mode" @change=${(event: Event) => this.change('mode', (event.target as HTMLSelectElement).value)}>
+          <option value="fresh" .selected=${inputs.mode !== 'live' && chosen === undefined}>${strings.runOnFresh}</option>
+          ${attached.map(
+            ({ progId, program, iface }) =>
+              html`<option value="attached ${progId}" .selected=${progId === chosen?.progId}>${fill(strings.runOnAttached, { program, iface })}</option>`,
+          )}
+          <option value="live" .selected=${inputs.mode === 'live'}>${strings.runOnLive}</option>
+        </select>
+      </span>
+    </label>`;
+  }
+
+  /** What a run does beside giving a result. */
+  private renderMark(inputs: RunInputs): TemplateResult | typeof nothing {
+    if (inputs.mode === 'live') return html`<p class="hint">${strings.liveHint}</p>`;
+    const chosen = attachedOf(inputs, this.programs?.attached ?? []);
+    if (chosen === undefined) return nothing;
+    const { program, iface } = chosen;
+    return html`<p class="warning" role="status">${fill(strings.attachedWarning, { program, iface })}</p>`;
+  }
+
   private renderIngress(inputs: RunInputs): TemplateResult {
     const known = this.programs?.interfaces ?? [];
+    const lab = inputs.mode === 'live' && known.some(({ name }) => name === labInterface);
+    const none = lab ? labInterface : strings.ingressNone;
     return html`<span class="select">
       <select @change=${(event: Event) => this.change('ingress', (event.target as HTMLSelectElement).value)}>
-        <option value="" .selected=${inputs.ingress === ''}>${strings.ingressNone}</option>
+        <option value="" .selected=${inputs.ingress === ''}>${none}</option>
         ${known.map(({ name }) => html`<option value=${name} .selected=${name === inputs.ingress}>${name}</option>`)}
       </select>
     </span>`;

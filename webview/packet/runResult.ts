@@ -27,13 +27,18 @@ interface Analysis {
   bytes: ByteDiff;
 }
 
-/** What one run did: verdict, time, the packet that came out and how it differs, map entries, printk lines. */
+/**
+ * What one run did: verdict, time, the packet that came out and how it differs, map entries, printk lines, events. Fires
+ * `record` and `open-recorded`.
+ */
 @customElement('xdp-run-result')
 export class RunResult extends LitElement {
   @property({ attribute: false }) result: RunOutcome | undefined;
   @property({ attribute: false }) interfaces: readonly { name: string; ifindex: number }[] = [];
   /** The packet or its context was changed since. */
   @property({ type: Boolean }) stale = false;
+  /** Where this run was kept as a test. */
+  @property({ attribute: false }) recorded: { file: string; test: string } | undefined;
   @state() private highlight: ByteRange | undefined;
   private analysis: Analysis | undefined;
 
@@ -53,23 +58,40 @@ export class RunResult extends LitElement {
     if (result === undefined || analysis === undefined) return nothing;
     return html`${this.renderVerdict(result)} ${this.renderPacket(result, analysis)} ${this.renderContext(result)}
       <xdp-map-changes .maps=${result.maps}></xdp-map-changes>
-      ${this.renderPrintk(result)}`;
+      ${this.renderPrintk(result)} ${renderEvents(result.events)}`;
   }
 
   private renderVerdict(result: RunOutcome): TemplateResult {
-    const { action, retval, durationNs, repeat } = result;
-    const runs = repeat === 1 ? strings.oneRun : fill(strings.meanOf, { count: formatInteger(repeat) });
+    const { action, retval, durationNs, redirect } = result;
     return html`<div class="verdict" data-action=${action}>
         <span class="action ${toneOf(action)}" title="retval ${retval}">${action}</span>
+        ${redirect === undefined ? nothing : html`<span class="target">${fill(strings.redirectTo, { target: redirect })}</span>`}
         ${
           durationNs === undefined
             ? nothing
             : html`<span class="time">${fill(strings.perPacket, { time: formatNanoseconds(durationNs) })}</span>
-                <span class="muted">${runs}</span>`
+                <span class="muted">${spreadText(result)}</span>`
         }
+        ${this.renderRecord(result)}
       </div>
+      ${result.attachedTo === undefined ? nothing : html`<p class="moved">${fill(strings.ranAttached, { iface: result.attachedTo })}</p>`}
       ${this.stale ? html`<p class="muted stale">${strings.stale}</p>` : nothing}
-      ${result.packetChanges && repeat > 1 ? html`<p class="muted">${strings.packetChanges}</p>` : nothing}`;
+      ${result.packetChanges && result.repeat > 1 ? html`<p class="muted">${strings.packetChanges}</p>` : nothing}`;
+  }
+
+  private renderRecord({ attachedTo }: RunOutcome): TemplateResult | typeof nothing {
+    if (attachedTo !== undefined) return nothing;
+    const { recorded } = this;
+    if (recorded !== undefined) {
+      return html`<span class="record muted" role="status">${fill(strings.keptAsTest, recorded)}
+        <button class="link" type="button" @click=${() => this.dispatchEvent(new CustomEvent('open-recorded'))}>${strings.openTest}</button></span>`;
+    }
+    return html`<button
+      class="record link"
+      type="button"
+      title=${strings.keepAsTestTitle}
+      @click=${() => this.dispatchEvent(new CustomEvent('record'))}
+    >${strings.keepAsTest}</button>`;
   }
 
   private renderPacket(result: RunOutcome, { input, output, changes, bytes }: Analysis): TemplateResult {
@@ -207,7 +229,32 @@ export class RunResult extends LitElement {
   }
 }
 
-function toneOf(action: string): string {
+function spreadText({ repeat, spread }: RunOutcome): string {
+  const count = formatInteger(repeat);
+  if (repeat === 1) return strings.oneRun;
+  if (spread === undefined || spread.batches === 1) return fill(strings.meanOf, { count });
+  const { minNs, maxNs, batches } = spread;
+  return fill(strings.medianOf, { min: formatNanoseconds(minNs), max: formatNanoseconds(maxNs), batches, count });
+}
+
+/** The records that the run wrote into ring buffers and perf event arrays. */
+function renderEvents(events: RunOutcome['events']): TemplateResult | typeof nothing {
+  if (events.length === 0) return nothing;
+  return html`<h3>${strings.events}</h3>
+    <dl class="loose">
+      ${events.map(
+        ({ map, records, lost, problem }) =>
+          html`${records.map(
+            ({ cpu, data }) =>
+              html`<div><dt>${cpu === undefined ? map : fill(strings.eventOf, { map, cpu })}</dt><dd class="mono">${hexText(data, ' ')}</dd></div>`,
+          )}
+          ${lost === 0 ? nothing : html`<p class="muted">${fill(strings.eventsLost, { count: lost, map })}</p>`}
+          ${problem === undefined ? nothing : html`<p class="muted">${map}: ${problem}</p>`}`,
+      )}
+    </dl>`;
+}
+
+export function toneOf(action: string): string {
   return ['XDP_ABORTED', 'XDP_DROP', 'XDP_PASS', 'XDP_TX', 'XDP_REDIRECT'].includes(action)
     ? action.slice(4).toLowerCase()
     : 'aborted';

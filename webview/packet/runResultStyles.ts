@@ -1,8 +1,11 @@
 import { css } from 'lit';
-import { baseStyles } from '../common/theme.ts';
+import { baseStyles, inputStyles } from '../common/theme.ts';
+import { toneStyles } from './toneStyles.ts';
 
 export const runResultStyles = [
   baseStyles,
+  inputStyles,
+  toneStyles,
   css`
     :host {
       display: block;
@@ -15,7 +18,6 @@ export const runResultStyles = [
       gap: 4px 12px;
     }
     .action {
-      --tone: var(--vscode-charts-foreground);
       padding: 2px 10px;
       border: 1px solid var(--tone);
       border-radius: 4px;
@@ -27,23 +29,14 @@ export const runResultStyles = [
       font-size: 14px;
       line-height: 20px;
     }
-    .pass {
-      --tone: var(--vscode-charts-green);
-    }
-    .drop {
-      --tone: var(--vscode-editorWarning-foreground);
-    }
-    .tx {
-      --tone: var(--vscode-charts-blue);
-    }
-    .redirect {
-      --tone: var(--vscode-charts-purple);
-    }
-    .aborted {
-      --tone: var(--vscode-charts-red);
-    }
     :host-context(.vscode-high-contrast) .action {
       background: transparent;
+    }
+    .record {
+      margin-left: auto;
+    }
+    .moved {
+      color: var(--vscode-editorWarning-foreground, var(--vscode-foreground));
     }
     .time {
       font-variant-numeric: tabular-nums;

@@ -10,16 +10,18 @@ export interface PanelRun {
   rxQueueIndex?: number | undefined;
   metadata?: Uint8Array | undefined;
   cpu?: number | undefined;
+  linearBytes?: number | undefined;
 }
 
 /** Debugs a program on the packet and in the context of the panel; in the context as a packet test has it. */
 export async function debugPacket(file: vscode.Uri, program: string, run: PanelRun): Promise<void> {
-  const { packet, ingressIfindex, rxQueueIndex, metadata, cpu } = run;
+  const { packet, ingressIfindex, rxQueueIndex, metadata, cpu, linearBytes } = run;
   const context = {
     ...(ingressIfindex === undefined ? {} : { ingress_ifindex: ingressIfindex }),
     ...(rxQueueIndex === undefined ? {} : { rx_queue_index: rxQueueIndex }),
     ...(metadata === undefined ? {} : { metadata: toHex(metadata) }),
     ...(cpu === undefined ? {} : { cpu }),
+    ...(linearBytes === undefined ? {} : { linear: linearBytes }),
   };
   await startDebugging(file, {
     ...defaultConfiguration(),

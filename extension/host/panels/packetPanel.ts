@@ -1,32 +1,32 @@
-import path from 'node:path';
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { toErrorData } from '../../core/errors.ts';
 import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../../protocol/webview.ts';
 import { xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
-import { MapFeed, schemaMessage } from '../maps/mapFeed.ts';
+import { MapFeed } from '../maps/mapFeed.ts';
 import { answerCapture } from './captures.ts';
 import { configureWebview } from '../webviewHtml.ts';
-
-interface Choice {
-  file: vscode.Uri;
-  name: string;
-  section: string;
-}
+import { type Choice, PacketRuns } from './packetRuns.ts';
 
 /** One test-run panel per window: packets built by hand, run through a program, beside its live counters. */
 export class PacketPanel implements vscode.Disposable {
   readonly #services: Services;
+  readonly #runs: PacketRuns;
   #panel: vscode.WebviewPanel | undefined;
   #feed: MapFeed | undefined;
   #choices: Choice[] = [];
   #selected = 0;
+  #interfacesKnown = false;
   #closed: () => void = () => undefined;
 
   constructor(services: Services) {
     this.#services = services;
+    this.#runs = new PacketRuns(
+      services,
+      (program) => this.#choices[program],
+      (message) => this.#post(message),
+    );
   }
 
   dispose(): void {
@@ -88,7 +88,11 @@ export class PacketPanel implements vscode.Disposable {
     panel.onDidChangeViewState(() => {
       feed.visible = panel.visible;
     });
+    const attachments = this.#services.attachments.onDidChange(({ kind }) => {
+      if (kind !== 'counting' && kind !== 'confirmed') void this.#sendPrograms();
+    });
     panel.onDidDispose(() => {
+      attachments.dispose();
       feed.dispose();
       this.#panel = undefined;
       this.#feed = undefined;
@@ -103,7 +107,16 @@ export class PacketPanel implements vscode.Disposable {
   async #receive(message: FromPacketPanel): Promise<void> {
     switch (message.kind) {
       case 'run':
-        return await this.#run(message);
+      case 'live':
+      case 'runAll':
+        this.#selected = message.program;
+        await this.#runs.receive(message);
+        // The helper runs by now: it knows the interfaces.
+        if (!this.#interfacesKnown) await this.#sendPrograms();
+        return;
+      case 'record':
+      case 'openRecorded':
+        return await this.#runs.receive(message);
       case 'debug':
         return await this.#debug(message);
       case 'ready':
@@ -119,15 +132,23 @@ export class PacketPanel implements vscode.Disposable {
     }
   }
 
+  /** What this window attached itself: what is kept from before has no program to run without more privilege. */
+  #attached(): { progId: number; program: string; iface: string }[] {
+    const live = this.#services.attachments.live.filter(({ loaded, object }) => loaded && object);
+    return live.map(({ progId, program, iface }) => ({ progId, program, iface }));
+  }
+
   /** Interfaces are named only when a helper runs already: opening the panel asks for no password. */
   async #sendPrograms(): Promise<void> {
     const client = await this.#services.kernel.ownIfRunning()?.catch(() => undefined);
+    this.#interfacesKnown = client !== undefined;
     const list = client ? (await client.call('interfaces/list', {})).interfaces : [];
     this.#post({
       kind: 'programs',
       programs: this.#choices.map(({ file, name, section }) => ({ file: file.fsPath, name, section })),
       selected: this.#selected,
       interfaces: list.map(({ name, ifindex }) => ({ name, ifindex })),
+      attached: this.#attached(),
     });
   }
 
@@ -136,66 +157,5 @@ export class PacketPanel implements vscode.Disposable {
     if (!choice) return;
     const { debugPacket } = await import('../debug/debugPacket.ts');
     await debugPacket(choice.file, choice.name, { packet, ...context });
-  }
-
-  async #run(message: Extract<FromPacketPanel, { kind: 'run' }>): Promise<void> {
-    const { run, packet, repeat, context } = message;
-    const choice = this.#choices[message.program];
-    if (!choice) return;
-    this.#selected = message.program;
-    this.#post({ kind: 'running', run });
-    try {
-      const object = await buildFile(this.#services, choice.file);
-      const client = await this.#services.kernel.own();
-      const { runPacket } = await import('../../session/run/run.ts');
-      const result = await runPacket(client, object, {
-        program: choice.name,
-        packet,
-        repeat,
-        context: {
-          ...(context.ingressIfindex === undefined ? {} : { ingressIfindex: context.ingressIfindex }),
-          ...(context.rxQueueIndex === undefined ? {} : { rxQueueIndex: context.rxQueueIndex }),
-          ...(context.metadata === undefined ? {} : { metadata: context.metadata }),
-          ...(context.cpu === undefined ? {} : { cpu: context.cpu }),
-        },
-      });
-      this.#post({
-        kind: 'result',
-        run,
-        action: result.action,
-        retval: result.retval,
-        durationNs: result.durationNs,
-        repeat,
-        packetChanges: result.packetChanges,
-        packetIn: result.packetIn,
-        packetOut: result.packetOut,
-        metadataOut: result.metadataOut,
-        ctxOut: { ...result.ctxOut },
-        maps: result.maps.map(({ map, changes }) => ({
-          map: map.info.name,
-          mapId: map.info.id,
-          schema: schemaMessage(map),
-          changes: changes.map(({ key, before, after }) => ({
-            key,
-            ...(before ? { before } : {}),
-            ...(after ? { after } : {}),
-          })),
-        })),
-        printk: result.printk,
-        ...(result.printkProblem === undefined ? {} : { printkProblem: result.printkProblem }),
-      });
-      this.#services.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
-    } catch (error) {
-      const data = toErrorData(error);
-      const log = data.details?.['log'];
-      this.#post({
-        kind: 'failed',
-        run,
-        message: data.message,
-        ...(data.fix === undefined ? {} : { fix: data.fix }),
-        ...(typeof log === 'string' ? { log } : {}),
-      });
-      this.#services.log.error(data.message);
-    }
   }
 }

@@ -34,14 +34,14 @@ const measuredMs = 200;
 /**
  * Runs one packet in the built-in machine, on fresh maps, without any kernel. The result has the form of a kernel's run;
  * `durationNs` is the machine's own time. A program that faults, or calls what the machine does not have, is an XdpError:
- * there is no verdict then. Interfaces are this machine's, unless given by name.
+ * there is no verdict then.
  */
 export async function runPacketVm(
   object: BpfObject,
   request: RunRequest,
   possibleCpus: readonly number[],
 ): Promise<RunResult> {
-  const { machine, xdpRequest } = await startMachine(object, request, possibleCpus);
+  const { machine, xdpRequest } = await startWithMaps(object, request, possibleCpus);
   const maps = machine.maps.map((map) => openVmMap(object, map, possibleCpus));
   const before = machine.maps.map((map) => map.read());
   const run = machine.runXdp(xdpRequest);
@@ -56,7 +56,7 @@ export async function runPacketVm(
   return {
     action: actionName(run.retval),
     retval: run.retval,
-    durationNs: measure((await startMachine(object, request, possibleCpus)).machine, xdpRequest, request.repeat),
+    durationNs: measure((await startWithMaps(object, request, possibleCpus)).machine, xdpRequest, request.repeat),
     packetIn: request.packet,
     packetOut: run.packetOut,
     metadataOut: run.metadataOut,
@@ -77,15 +77,30 @@ export interface StartedMachine {
   drainRings(): number;
 }
 
-/** A machine with the request's setup in its maps, as it is before the packet. `interfaces`: names by ifindex. */
-export async function startMachine(
+/** A machine with fresh maps, as it is before the packet. */
+export function startMachine(
+  object: BpfObject,
+  request: Pick<RunRequest, 'program' | 'packet' | 'context'>,
+  possibleCpus: readonly number[],
+): StartedMachine {
+  const inputs = { ...inputsOf(request.context, possibleCpus), perfReaders: true };
+  const machine = new Machine(linkForVm(object, possibleCpus), { cpuCount: possibleCpus.length, inputs });
+  const rings = machine.maps.filter((map) => map instanceof RingBuffer);
+  return {
+    machine,
+    xdpRequest: requestOf(request.program, request.packet, request.context),
+    drainRings: () => rings.reduce((sum, ring) => sum + ring.drain().length, 0),
+  };
+}
+
+/** The same with the request's setup in its maps. */
+export async function startWithMaps(
   object: BpfObject,
   request: Pick<RunRequest, 'program' | 'packet' | 'context' | 'setups'>,
   possibleCpus: readonly number[],
-  interfaces?: ReadonlyMap<number, string>,
 ): Promise<StartedMachine> {
-  const inputs = { ...inputsOf(request.context, possibleCpus), perfReaders: true };
-  const machine = new Machine(linkForVm(object, possibleCpus), { cpuCount: possibleCpus.length, inputs });
+  const started = startMachine(object, request, possibleCpus);
+  const { machine } = started;
   const schemas = new Map(
     machine.maps.map((map) => [map.definition.name, openVmMap(object, map, possibleCpus).schema]),
   );
@@ -93,20 +108,12 @@ export async function startMachine(
     const schema = schemas.get(name);
     return schema === undefined ? undefined : valueIn(machine, schema, key);
   };
-  const known = interfaces && new Map([...interfaces].map(([index, name]) => [name, index]));
-  const interfaceIndex = async (name: string): Promise<number> =>
-    known?.get(name) ?? (await systemInterfaceIndex(name));
-  const setting = { object, instance: { schemas, initialValue }, engine: { interfaceIndex } };
+  const setting = { object, instance: { schemas, initialValue }, engine: { interfaceIndex: systemInterfaceIndex } };
   for (const { name, entries } of request.setups ?? []) {
     const { schema } = openVmMap(object, mapNamed(machine, name), possibleCpus);
     for (const entry of entries) setUp(object, machine, await encodeSetup(entry, schema, setting));
   }
-  const rings = machine.maps.filter((map) => map instanceof RingBuffer);
-  return {
-    machine,
-    xdpRequest: requestOf(request.program, request.packet, request.context),
-    drainRings: () => rings.reduce((sum, ring) => sum + ring.drain().length, 0),
-  };
+  return started;
 }
 
 /** Names by ifindex, where there is a Linux. */

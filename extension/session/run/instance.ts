@@ -15,12 +15,21 @@ import { writesOf } from './writes.ts';
 /** More entries than this are not compared: a test run touches few, and reading costs. */
 const comparedEntries = 100_000;
 
+/** What an attachment of this session is known by. */
+export interface LiveProgram {
+  client: HelperClient;
+  loaded: LoadedObject;
+  object: BpfObject;
+  program: string;
+}
+
 /** A loaded program that packets are run on, with its maps. */
 export class RunInstance {
   readonly client: HelperClient;
   readonly maps: readonly OpenMap[];
   readonly #loaded: LoadedObject;
   readonly #program: string;
+  #borrowed = false;
 
   private constructor(client: HelperClient, loaded: LoadedObject, program: string, maps: readonly OpenMap[]) {
     this.client = client;
@@ -47,6 +56,14 @@ export class RunInstance {
       await instance.close();
       throw error;
     }
+  }
+
+  /** A program that this session loaded and attached: its maps are those that live traffic counts in. close() leaves it. */
+  static live({ client, loaded, object, program }: LiveProgram): RunInstance {
+    const maps = loaded.maps.map((map) => openLoadedMap(client, object, map));
+    const instance = new RunInstance(client, loaded, program, maps);
+    instance.#borrowed = true;
+    return instance;
   }
 
   /** The program with this id itself, whoever loaded it: its maps are those that live traffic counts in. Needs the system profile. */
@@ -189,6 +206,7 @@ export class RunInstance {
   }
 
   async close(): Promise<void> {
+    if (this.#borrowed) return;
     await this.client.call('object/close', { object: this.#loaded.object });
   }
 }

@@ -91,25 +91,21 @@ export async function runPacket(client: HelperClient, object: BpfObject, request
 
 /**
  * Runs one packet through a program that is attached: its own maps count it, and what live traffic does to them meanwhile is
- * among the changes. `repeat` runs more only when it is more than 1. `client`: of the system profile.
+ * among the changes. `repeat` runs more only when it is more than 1. `object`: what it was loaded from, where that is known.
  */
 export async function runAttached(
-  client: HelperClient,
-  programId: number,
+  opening: Promise<RunInstance>,
   request: Omit<RunRequest, 'program' | 'setups'>,
+  object?: BpfObject,
 ): Promise<RunResult & { program: string }> {
-  return await onInstance(RunInstance.attached(client, programId), async (instance) => {
-    const ran = await runSingle(instance, request, { capturePrintk: true });
+  return await onInstance(opening, async (instance) => {
+    const { program } = instance;
+    const prints = object === undefined || callsHelper(object.elf, printkHelpers);
+    const ran = await runSingle(instance, request, { capturePrintk: prints });
+    const redirect = await redirectOf(instance, object, { ...request, program }, ran);
     const spread = request.repeat > 1 ? await timeRuns(instance, request) : undefined;
-    const redirect: Redirect | undefined =
-      ran.reply.retval === xdpRedirect
-        ? {
-            kind: 'unknown',
-            reason: 'a test run does not tell, and the source of the attached program is not known here',
-          }
-        : undefined;
     return {
-      program: instance.program,
+      program,
       ...resultOf(request, ran),
       durationNs: spread?.medianNs ?? ran.reply.durationNs,
       ...(spread === undefined ? {} : { spread }),
@@ -134,6 +130,7 @@ interface SingleRun {
   reply: TestRunReply;
   changes: MapChanges[];
   events: EventsOfRun[];
+  before: ReadonlyMap<string, RawPage>;
   after: ReadonlyMap<string, RawPage>;
 }
 
@@ -145,7 +142,7 @@ async function runSingle(
   const before = await instance.snapshot();
   const reply = await instance.run(packet, context, how);
   const after = await instance.snapshot();
-  return { reply, changes: instance.changes(before, after), events: instance.eventsOf(reply), after };
+  return { reply, changes: instance.changes(before, after), events: instance.eventsOf(reply), before, after };
 }
 
 function resultOf(
@@ -207,17 +204,20 @@ function goesAnotherWay(
   );
 }
 
-/** BPF_PROG_TEST_RUN does not tell where a redirect goes: the built-in machine runs the same packet and does. */
+/** BPF_PROG_TEST_RUN does not tell where a redirect goes: the built-in machine runs the same packet on the same maps and does. */
 async function redirectOf(
   instance: RunInstance,
-  object: BpfObject,
-  request: RunRequest,
-  { reply, after }: SingleRun,
+  object: BpfObject | undefined,
+  request: Omit<RunRequest, 'repeat'>,
+  { reply, before, after }: SingleRun,
 ): Promise<Redirect | undefined> {
   if (reply.retval !== xdpRedirect) return undefined;
+  if (object === undefined) {
+    return { kind: 'unknown', reason: 'a test run does not tell, and the source of the program is not known here' };
+  }
   const { client, maps } = instance;
   const interfaces = await interfaceNames(client);
   const { packetOut } = splitOutput(reply);
-  const possibleCpus = client.hello.possibleCpus;
-  return await traceRedirect(object, request, { packetOut, possibleCpus, maps, pages: after, interfaces });
+  const { possibleCpus } = client.hello;
+  return traceRedirect(object, request, { packetOut, possibleCpus, maps, before, pages: after, interfaces });
 }

@@ -4,7 +4,7 @@ import { toHex } from '../../core/packet/hex.ts';
 import { actionName } from '../../core/xdp.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { BpfObject } from '../bpfObject.ts';
-import { openVmMap, faultError, startMachine } from '../engine/vm.ts';
+import { openVmMap, faultError, startWithMaps } from '../engine/vm.ts';
 import { isListable, type OpenMap } from '../maps/maps.ts';
 import { diffPages } from '../../core/maps/entries.ts';
 import type { EngineDifference } from '../packetTest/engine.ts';
@@ -81,7 +81,7 @@ export async function runSequenceVm(
   { packets, ...request }: SequenceRequest,
   possibleCpus: readonly number[],
 ): Promise<SequenceResult> {
-  const started = await startMachine(object, { ...request, packet: new Uint8Array(0) }, possibleCpus);
+  const started = await startWithMaps(object, { ...request, packet: new Uint8Array(0) }, possibleCpus);
   const { machine, xdpRequest } = started;
   const maps = machine.maps.filter(({ definition }) => isListable(definition.type));
   const before = maps.map((map): RawPage => map.read());

@@ -1,5 +1,6 @@
 import { XdpError } from '../../../core/errors.ts';
 import { parseContext } from '../../../session/run/context.ts';
+import { RunInstance } from '../../../session/run/instance.ts';
 import { interfaceIndexes } from '../../../session/run/interfaces.ts';
 import { runJson } from '../../../session/run/json.ts';
 import { runAttached } from '../../../session/run/run.ts';
@@ -29,7 +30,11 @@ export async function runOnAttached(values: RunValues, packetText: string, conte
     }
     output.note(`The program attached to ${iface} runs on its own maps: its counters move.`);
     const runContext = await parseContext(values.ctx, interfaceIndexes(client));
-    const result = await runAttached(client, attached.progId, { packet, context: runContext, repeat });
+    const result = await runAttached(RunInstance.attached(client, attached.progId), {
+      packet,
+      context: runContext,
+      repeat,
+    });
     if (result.printkProblem !== undefined) output.note(result.printkProblem);
     const { program, mode } = { program: result.program, mode: attached.mode };
     output.result(

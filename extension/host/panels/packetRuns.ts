@@ -1,0 +1,277 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { toErrorData, XdpError } from '../../core/errors.ts';
+import { editTests } from '../../core/packetTest/edit.ts';
+import type { RecordedRun } from '../../core/packetTest/record.ts';
+import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
+import type { RunContext } from '../../session/run/input.ts';
+import type { MapChanges, RunResult } from '../../session/run/run.ts';
+import { buildFile } from '../build.ts';
+import { schemaMessage } from '../maps/mapFeed.ts';
+import type { Services } from '../services.ts';
+
+/** A program of a file, as the panel offers it. */
+export interface Choice {
+  file: vscode.Uri;
+  name: string;
+  section: string;
+}
+
+type Message<K extends FromPacketPanel['kind']> = Extract<FromPacketPanel, { kind: K }>;
+export type RunMessage = Message<'run' | 'live' | 'runAll' | 'record' | 'openRecorded'>;
+type Answer = Extract<ToPacketPanel, { run: number }>;
+
+/** Runs that can still be kept as a test. */
+const maxKept = 20;
+
+interface KeptRun {
+  source: vscode.Uri;
+  recorded: RecordedRun;
+  /** Where it was kept. */
+  file?: vscode.Uri;
+}
+
+/** What the packet panel runs: one packet, many, live frames; and what becomes a test of it. */
+export class PacketRuns {
+  readonly #services: Services;
+  readonly #post: (message: Answer) => void;
+  readonly #choice: (program: number) => Choice | undefined;
+  readonly #kept = new Map<number, KeptRun>();
+
+  constructor(services: Services, choice: (program: number) => Choice | undefined, post: (message: Answer) => void) {
+    this.#services = services;
+    this.#choice = choice;
+    this.#post = post;
+  }
+
+  async receive(message: RunMessage): Promise<void> {
+    try {
+      switch (message.kind) {
+        case 'run':
+          return await this.#run(message);
+        case 'live':
+          return await this.#live(message);
+        case 'runAll':
+          return await this.#runAll(message);
+        case 'record':
+          return await this.#record(message.run);
+        case 'openRecorded':
+          return await this.#openRecorded(message.run);
+      }
+    } catch (error) {
+      const data = toErrorData(error);
+      const log = data.details?.['log'];
+      this.#post({
+        kind: 'failed',
+        run: message.run,
+        message: data.message,
+        ...(data.fix === undefined ? {} : { fix: data.fix }),
+        ...(typeof log === 'string' ? { log } : {}),
+      });
+      this.#services.log.error(data.message);
+    }
+  }
+
+  #chosen(message: Message<'run' | 'live' | 'runAll'>): Choice {
+    const choice = this.#choice(message.program);
+    if (choice === undefined) throw new XdpError('program-not-found', vscode.l10n.t('The program is gone.'));
+    this.#post({ kind: 'running', run: message.run });
+    return choice;
+  }
+
+  async #run(message: Message<'run'>): Promise<void> {
+    const choice = this.#chosen(message);
+    const { run, packet, repeat, expression, attachedProgId } = message;
+    const context = contextOf(message.context);
+    const result =
+      attachedProgId === undefined
+        ? await this.#runFresh(choice, { packet, repeat, context })
+        : await this.#runAttached(attachedProgId, { packet, repeat, context });
+    const { redirectText } = await import('../../session/run/redirect.ts');
+    this.#post({
+      kind: 'result',
+      run,
+      action: result.action,
+      retval: result.retval,
+      durationNs: result.durationNs,
+      repeat,
+      ...(result.spread === undefined ? {} : { spread: result.spread }),
+      packetChanges: result.packetChanges,
+      packetIn: result.packetIn,
+      packetOut: result.packetOut,
+      metadataOut: result.metadataOut,
+      ctxOut: { ...result.ctxOut },
+      maps: changesOf(result.maps),
+      printk: result.printk,
+      ...(result.printkProblem === undefined ? {} : { printkProblem: result.printkProblem }),
+      events: result.events.map(({ map, records, lost, problem }) => ({
+        map,
+        records,
+        lost,
+        ...(problem === undefined ? {} : { problem }),
+      })),
+      ...(result.redirect === undefined ? {} : { redirect: redirectText(result.redirect) }),
+      ...(result.attachedTo === undefined ? {} : { attachedTo: result.attachedTo }),
+    });
+    if (result.attachedTo === undefined) await this.#keep(run, choice, { result, context, expression });
+    this.#services.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
+  }
+
+  async #runFresh(
+    { file, name }: Choice,
+    request: { packet: Uint8Array; repeat: number; context: RunContext },
+  ): Promise<RunResult & { attachedTo?: string }> {
+    const object = await buildFile(this.#services, file);
+    const client = await this.#services.kernel.own();
+    const { runPacket } = await import('../../session/run/run.ts');
+    return await runPacket(client, object, { program: name, ...request });
+  }
+
+  async #runAttached(
+    progId: number,
+    request: { packet: Uint8Array; repeat: number; context: RunContext },
+  ): Promise<RunResult & { attachedTo?: string }> {
+    const live = this.#services.attachments.live.find((each) => each.progId === progId);
+    if (live?.loaded === undefined || live.object === undefined) {
+      throw new XdpError('nothing-attached', vscode.l10n.t('That program is not attached any more.'));
+    }
+    const { client, loaded, object, program, iface } = live;
+    const { RunInstance } = await import('../../session/run/instance.ts');
+    const { runAttached } = await import('../../session/run/run.ts');
+    const opening = Promise.resolve(RunInstance.live({ client, loaded, object, program }));
+    return { ...(await runAttached(opening, request, object)), attachedTo: iface };
+  }
+
+  async #live(message: Message<'live'>): Promise<void> {
+    const { file, name } = this.#chosen(message);
+    const { run, packet, frames, batch } = message;
+    const object = await buildFile(this.#services, file);
+    const client = await this.#services.kernel.own();
+    const { runLive } = await import('../../session/run/live.ts');
+    const { interfaceNames } = await import('../../session/run/interfaces.ts');
+    const context = contextOf(message.context);
+    const names = await interfaceNames(client);
+    const request = { program: name, packet, context, frames, ...(batch === undefined ? {} : { batch }) };
+    const { maps, ...result } = await runLive(client, object, request);
+    const iface = names.get(context.ingressIfindex ?? 0) ?? String(context.ingressIfindex);
+    this.#post({ kind: 'liveResult', run, ...result, iface, maps: changesOf(maps) });
+  }
+
+  async #runAll(message: Message<'runAll'>): Promise<void> {
+    const { run } = message;
+    const { file, name } = this.#chosen(message);
+    const chosen = message.packets === undefined ? await chooseCapture() : undefined;
+    const packets = message.packets ?? chosen?.packets;
+    if (packets === undefined) return this.#post({ kind: 'cancelled', run });
+    const object = await buildFile(this.#services, file);
+    const client = await this.#services.kernel.own();
+    const { runSequence } = await import('../../session/run/sequence.ts');
+    const context = contextOf(message.context);
+    const { rows, maps } = await runSequence(client, object, { program: name, packets, context });
+    this.#post({
+      kind: 'sequence',
+      run,
+      ...(chosen === undefined ? {} : { name: chosen.name }),
+      rows: rows.map(({ packetIn, outcome }) =>
+        outcome.kind === 'refused'
+          ? { packetIn, problem: outcome.error.message }
+          : { packetIn, action: outcome.action, packetOut: outcome.packetOut },
+      ),
+      maps: changesOf(maps),
+    });
+  }
+
+  async #keep(
+    run: number,
+    { file, name: program }: Choice,
+    { result, context, expression }: { result: RunResult; context: RunContext; expression: string | undefined },
+  ): Promise<void> {
+    const { recordRun } = await import('../../session/run/record.ts');
+    const name = `${program}: ${result.action}`;
+    const recorded = recordRun({ program, context }, result, { name, packetText: expression });
+    this.#kept.set(run, { source: file, recorded });
+    for (const old of [...this.#kept.keys()].slice(0, -maxKept)) this.#kept.delete(old);
+  }
+
+  /** Into the test file beside the source; what is in an editor counts more than what is on disk. */
+  async #record(run: number): Promise<void> {
+    const kept = this.#kept.get(run);
+    if (kept === undefined) throw new XdpError('usage', vscode.l10n.t('That run is too long ago: run it again.'));
+    const { newTestFile, testOfRun } = await import('../../core/packetTest/record.ts');
+    const file = testFileOf(kept.source);
+    const test = testOfRun(kept.recorded);
+    const edit = new vscode.WorkspaceEdit();
+    const exists = await vscode.workspace.fs.stat(file).then(
+      () => true,
+      () => false,
+    );
+    if (exists) {
+      const document = await vscode.workspace.openTextDocument(file);
+      const text = document.getText();
+      for (const { offset, length, text: by } of editTests(text, { kind: 'append', value: test })) {
+        edit.replace(file, new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)), by);
+      }
+    } else {
+      const text = newTestFile(path.basename(kept.source.fsPath), kept.recorded.program, test);
+      edit.createFile(file, { contents: Buffer.from(text) });
+    }
+    if (!(await vscode.workspace.applyEdit(edit))) {
+      throw new XdpError('test-file-invalid', vscode.l10n.t('{0} could not be changed.', path.basename(file.fsPath)));
+    }
+    await (await vscode.workspace.openTextDocument(file)).save();
+    kept.file = file;
+    this.#post({ kind: 'recorded', run, file: path.basename(file.fsPath), test: test.name });
+  }
+
+  async #openRecorded(run: number): Promise<void> {
+    const file = this.#kept.get(run)?.file;
+    if (file !== undefined) await vscode.commands.executeCommand('vscode.open', file);
+  }
+}
+
+/** `xdp_firewall.bpf.c` → `xdp_firewall.xdptest.json`, beside it. */
+function testFileOf(source: vscode.Uri): vscode.Uri {
+  const base = path.posix.basename(source.path).replace(/(\.bpf)?\.(c|o)$/i, '');
+  return vscode.Uri.joinPath(source, '..', `${base}.xdptest.json`);
+}
+
+async function chooseCapture(): Promise<{ name: string; packets: Uint8Array[] } | undefined> {
+  const [file] =
+    (await vscode.window.showOpenDialog({
+      title: vscode.l10n.t('Run Every Packet of a Capture'),
+      filters: { [vscode.l10n.t('Capture files')]: ['pcap', 'pcapng', 'cap'] },
+    })) ?? [];
+  if (file === undefined) return undefined;
+  const { readCapture } = await import('../../session/run/packetArgument.ts');
+  const packets = (await readCapture(file.fsPath)).map(({ data }) => new Uint8Array(data));
+  return { name: path.basename(file.fsPath), packets };
+}
+
+function contextOf({
+  ingressIfindex,
+  rxQueueIndex,
+  metadata,
+  cpu,
+  linearBytes,
+}: Message<'run'>['context']): RunContext {
+  return {
+    ...(ingressIfindex === undefined ? {} : { ingressIfindex }),
+    ...(rxQueueIndex === undefined ? {} : { rxQueueIndex }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(linearBytes === undefined ? {} : { linearBytes }),
+  };
+}
+
+function changesOf(maps: readonly MapChanges[]): Extract<ToPacketPanel, { kind: 'result' }>['maps'] {
+  return maps.map(({ map, changes }) => ({
+    map: map.info.name,
+    mapId: map.info.id,
+    schema: schemaMessage(map),
+    changes: changes.map(({ key, before, after }) => ({
+      key,
+      ...(before ? { before } : {}),
+      ...(after ? { after } : {}),
+    })),
+  }));
+}
