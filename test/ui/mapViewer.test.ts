@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root } from '../../extension/build/paths.mjs';
@@ -20,6 +20,41 @@ function entries(): Map<number, number> {
   return new Map(dump.map(({ key, value }) => [number(key), number(value)]));
 }
 
+/** What else maps can be: a stream of events, global data, maps in a map. */
+const source = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct seen { __u32 length; __u32 queue; };
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 4096);
+} events SEC(".maps");
+
+/* A type that only local variables have is not in the BTF. */
+struct seen *unused __attribute__((unused));
+
+__u64 packets = 0;
+__u32 limit = 1000000;
+
+SEC("xdp")
+int xdp_events(struct xdp_md *ctx)
+{
+  if (packets >= limit)
+    return XDP_DROP;
+  packets++;
+  struct seen *seen = bpf_ringbuf_reserve(&events, sizeof(*seen), 0);
+  if (!seen)
+    return XDP_PASS;
+  seen->length = ctx->data_end - ctx->data;
+  seen->queue = ctx->rx_queue_index;
+  bpf_ringbuf_submit(seen, 0);
+  return XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";
+`;
+
 /** The map viewer in a real VS Code, held against what bpftool says. */
 describe('the map viewer', () => {
   let app: App;
@@ -29,6 +64,7 @@ describe('the map viewer', () => {
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'xdp-maps-'));
     cpSync(path.join(root, 'bpf/examples/counter'), folder, { recursive: true });
+    writeFileSync(path.join(folder, 'xdp_events.bpf.c'), source);
     network = createNetwork('xmv');
     bpftool('map', 'create', otherPin, 'type', 'hash', 'key', '4', 'value', '8', 'entries', '3', 'name', otherName);
     bpftool(
@@ -105,6 +141,23 @@ describe('the map viewer', () => {
     await app.theme('dark');
   });
 
+  it('compares two snapshots', async () => {
+    const view = await app.webview('xdp_stats_map');
+    const take = async (): Promise<void> => {
+      await view.getByRole('button', { name: 'More…' }).click();
+      await view.getByRole('menuitem', { name: 'Take Snapshot' }).click();
+    };
+    await take();
+    await view.getByText('Take another snapshot').waitFor();
+    network.sendUdp(9, 12);
+    await view.getByRole('button', { name: 'Take Snapshot' }).click();
+    const changed = view.locator('tr[data-change=changed][data-key="1"]').filter({ hasText: 'rx_packets' });
+    assert.match(await changed.innerText(), /25\s+37\s+\+12/);
+    await view.getByRole('button', { name: 'Copy as Packet Test Expectation' }).click();
+    await app.screenshot('maps-9-snapshots');
+    await view.getByRole('button', { name: 'Close Snapshots' }).click();
+  });
+
   it("opens another tool's map by name, adds, deletes and undoes, and says when it is full", async () => {
     await app.command('XDP: Open Map…');
     await until('every map', async () =>
@@ -147,7 +200,43 @@ describe('the map viewer', () => {
     await view.getByRole('menuitem', { name: 'Clear Map…' }).click();
     await app.pressInDialog('Clear');
     await until('nothing', async () => (entries().size === 0 ? true : undefined));
-    await view.getByText('3 entries cleared.').waitFor();
+    await view.getByText('Cleared: 3 entries.').waitFor();
     await app.screenshot('maps-6-cleared');
   });
+
+  it('shows events as they come, and global data as variables that can be set', async () => {
+    await app.command('View: Close All Editors');
+    await app.command('XDP: Detach from Interface');
+    await until('nothing attached', async () => (network.attached() === undefined ? true : undefined));
+    await app.openFile('xdp_events.bpf.c');
+    await app.command('XDP: Attach to Interface');
+    await app.pick(network.near);
+    await app.pick('generic');
+    await app.statusBarItem(`xdp_events on ${network.near} (generic)`);
+    await app.command('XDP: Open Map…');
+    await app.pick('events');
+    const events = await app.webview('events');
+    await events.getByText('No events yet').waitFor();
+    network.sendUdp(9, 30);
+    await events.getByText('length=46 queue=0').first().waitFor();
+    await until('every event', async () => {
+      const status = await events.locator('.status').innerText();
+      return digits(status) >= 30 ? true : undefined;
+    });
+    await app.screenshot('maps-7-events');
+
+    await app.command('XDP: Open Map…');
+    await app.pick('.data');
+    const data = await app.webview('.data');
+    const limit = data.locator('tr[data-variable=limit] button');
+    await limit.click();
+    await data.getByRole('textbox', { name: 'limit' }).fill('0');
+    await data.getByRole('textbox', { name: 'limit' }).press('Enter');
+    await until('the limit', async () => ((await limit.innerText()) === '0' ? true : undefined));
+    await app.screenshot('maps-8-variables');
+  });
 });
+
+function digits(text: string): number {
+  return Number(/\d+/.exec(text)?.[0] ?? 0);
+}

@@ -28,23 +28,32 @@ export function renderBar({ store, maps, heading, filter, setFilter, actions }: 
     ${heading}
     <span class="select map">${renderMaps(store, maps)}</span>
     <span class="tools">
-      ${toolButton(store.paused ? 'play' : 'debug-pause', store.paused ? strings.resume : strings.pause, () => store.setPaused(!store.paused))}
-      <span class="select interval">
-        <select
-          aria-label=${strings.interval}
-          title=${strings.interval}
-          @change=${(event: Event) => store.setInterval(Number((event.target as HTMLSelectElement).value))}
-        >
-          ${pollIntervals.map(
-            (ms) => html`<option value=${ms} .selected=${ms === store.intervalMs}>${formatPeriod(ms)}</option>`,
-          )}
-        </select>
-      </span>
-      ${reader === undefined ? nothing : html`<xdp-menu-button icon="list-selection" label=${strings.showColumns} .items=${columnItems(store)}></xdp-menu-button>`}
+      ${store.selected?.shows === 'events' ? nothing : renderPace(store)}
       <xdp-menu-button icon="ellipsis" label=${strings.more} .items=${actions}></xdp-menu-button>
     </span>
     ${filtered ? renderFilter(store, filter, setFilter) : nothing}
   </div>`;
+}
+
+/** Whether, how often and what is read. Events come by themselves. */
+function renderPace(store: MapsStore): TemplateResult {
+  return html`${toolButton(store.paused ? 'play' : 'debug-pause', store.paused ? strings.resume : strings.pause, () => store.setPaused(!store.paused))}
+    <span class="select interval">
+      <select
+        aria-label=${strings.interval}
+        title=${strings.interval}
+        @change=${(event: Event) => store.setInterval(Number((event.target as HTMLSelectElement).value))}
+      >
+        ${pollIntervals.map(
+          (ms) => html`<option value=${ms} .selected=${ms === store.intervalMs}>${formatPeriod(ms)}</option>`,
+        )}
+      </select>
+    </span>
+    ${
+      store.reader === undefined
+        ? nothing
+        : html`<xdp-menu-button icon="list-selection" label=${strings.showColumns} .items=${columnItems(store)}></xdp-menu-button>`
+    }`;
 }
 
 /** Columns that this map can have. */

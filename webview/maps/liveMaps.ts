@@ -8,6 +8,8 @@ import { editableCell } from './edit/editableCell.ts';
 import './edit/cellInput.ts';
 import type { CellEdit } from './edit/cellInput.ts';
 import './edit/entryForm.ts';
+import './events/eventStream.ts';
+import { holdsVariables } from './variables.ts';
 import type { SetRequest } from './data/mapEditor.ts';
 import type { MapsStore } from './data/mapsStore.ts';
 import type { Order, Reader } from './data/reader.ts';
@@ -18,6 +20,7 @@ import { PlotData } from './plot/plotData.ts';
 import './plot/plotPane.ts';
 import type { PlotPane } from './plot/plotPane.ts';
 import { contentsNotice, renderOutcome, renderProblem } from './notices.ts';
+import './snapshots/snapshotPane.ts';
 import { renderStatus } from './status.ts';
 import { strings } from './strings.ts';
 import './table/mapTable.ts';
@@ -61,6 +64,8 @@ export class LiveMaps extends LitElement {
     }
     this.requestUpdate();
     this.table?.refresh();
+    // The log is the same object with more in it.
+    this.renderRoot.querySelector<LitElement>('xdp-event-stream')?.requestUpdate();
   }
 
   private get table(): MapTable | null {
@@ -127,8 +132,15 @@ export class LiveMaps extends LitElement {
 
   private renderMap(store: MapsStore): TemplateResult {
     const { reader } = store;
+    if (store.events !== undefined && store.gone === undefined) {
+      return html`<xdp-event-stream .log=${store.events} map=${store.selected?.name ?? ''}></xdp-event-stream>`;
+    }
     const notice = contentsNotice(store);
-    if (notice !== undefined || reader === undefined) return html`${notice}${this.renderEditing(store)}`;
+    if (notice !== undefined || reader === undefined) {
+      const status = reader?.arranged === undefined ? nothing : renderStatus(store, reader);
+      return html`${notice}${this.renderEditing(store)}${status}`;
+    }
+    if (holdsVariables(reader.rows.model)) return this.renderVariables(store, reader);
     return html`<xdp-map-table
         .reader=${reader}
         .show=${store.columns}
@@ -147,7 +159,23 @@ export class LiveMaps extends LitElement {
           : html`<xdp-plot-pane .data=${this.plot} .ids=${[...this.plot.ids]} .model=${reader.rows.model}
         @remove=${({ detail: id }: CustomEvent<string>) => this.unplot(id)}></xdp-plot-pane>`
       }
-      ${this.renderEditing(store)}${renderStatus(store, reader)}`;
+      ${this.renderSnapshots(store)}${this.renderEditing(store)}${renderStatus(store, reader)}`;
+  }
+
+  private renderSnapshots(store: MapsStore): TemplateResult | typeof nothing {
+    const { snapshots } = store;
+    if (snapshots?.shown === undefined) return nothing;
+    return html`<xdp-snapshot-pane .snapshots=${snapshots} .shown=${snapshots.shown}
+      @save=${({ detail }: CustomEvent<{ name: string; text: string }>) => store.save(detail.name, detail.text)}
+      @copy=${({ detail }: CustomEvent<{ text: string }>) => store.copy(detail.text)}></xdp-snapshot-pane>`;
+  }
+
+  private renderVariables(store: MapsStore, reader: Reader): TemplateResult {
+    const { model } = reader.rows;
+    return html`<xdp-variables .model=${model} .row=${reader.rows.at(0)} .frozen=${store.selected?.frozen === true}
+        label=${fill(strings.tableLabel, { map: model.schema.name })}
+        @edit=${({ detail: edit }: CustomEvent<CellEdit>) => (this.editing = { kind: 'cell', edit })}></xdp-variables>
+      ${this.renderSnapshots(store)}${this.renderEditing(store)}${renderStatus(store, reader)}`;
   }
 
   private renderEditing(store: MapsStore): TemplateResult | typeof nothing {

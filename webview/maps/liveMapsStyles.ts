@@ -66,9 +66,16 @@ export const liveMapsStyles = css`
       order: 2;
     }
   }
+  xdp-event-stream {
+    flex: 1 1 auto;
+    min-height: 120px;
+  }
   xdp-map-table {
     flex: 0 1 auto;
     min-height: 0;
+  }
+  .outcome:empty {
+    display: none;
   }
   .status {
     display: flex;

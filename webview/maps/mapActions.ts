@@ -53,6 +53,7 @@ export function mapActions(request: ActionRequest): MenuItem[] {
     },
     { label: strings.clear, disabled: readOnly, act: () => void editor?.whole('clear') },
     { label: strings.import, disabled: readOnly, act: () => void editor?.whole('import') },
+    { label: strings.takeSnapshot, disabled: editor === undefined, act: () => void store.snapshots?.take() },
     { label: strings.export, disabled: editor === undefined, act: () => store.export() },
   ];
   return [

@@ -23,10 +23,11 @@ export function renderProblem(store: MapsStore): TemplateResult | typeof nothing
 /** What the last edit of the whole map came to. */
 export function renderOutcome({ editor }: MapsStore): TemplateResult | typeof nothing {
   const outcome = editor?.outcome;
-  if (outcome === undefined) return nothing;
+  // What went well is said in the status line.
+  if (outcome?.kind !== 'failed') return nothing;
   return html`<xdp-notice
     compact
-    kind=${outcome.kind === 'failed' ? 'error' : 'info'}
+    kind="error"
     message=${outcome.text}
     button=${strings.dismiss}
     @action=${() => editor?.forget()}

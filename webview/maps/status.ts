@@ -21,8 +21,11 @@ export function renderStatus(store: MapsStore, reader: Reader): TemplateResult {
     store.selected?.frozen === true ? strings.frozen : undefined,
     store.paused ? strings.paused : rates,
     reader.isStale ? strings.ordering : undefined,
+    store.snapshots?.failure === '' ? undefined : store.snapshots?.failure,
   ].filter((part) => part !== undefined);
+  const { outcome } = store.editor ?? {};
   return html`<div class="status">
+    <span role="status" class="outcome">${outcome?.kind === 'done' ? outcome.text : ''}</span>
     ${parts.map((part) => html`<span>${part}</span>`)}
     ${model.schema.value === undefined && model.schema.key === undefined ? html`<span>${strings.noTypes}</span>` : nothing}
   </div>`;

@@ -1,13 +1,15 @@
 import type { ToMapsView } from '../../protocol/webview.ts';
+import { followEvents } from '../../session/maps/events.ts';
 import { type MapAnswers, milliseconds } from './mapAnswers.ts';
 
 type EventsMessage = Extract<ToMapsView, { kind: 'events' }>;
 
-/** The event stream of one map, while a view follows it. */
+/** The event stream of one map: read while a view follows it and somebody looks. */
 export class MapEvents {
   readonly #answers: MapAnswers;
   readonly #post: (message: EventsMessage) => void;
-  #stream: { id: number; stop(): void } | undefined;
+  #followed: { force: boolean } | undefined;
+  #stop: (() => Promise<void>) | undefined;
 
   constructor(answers: MapAnswers, post: (message: EventsMessage) => void) {
     this.#answers = answers;
@@ -18,22 +20,26 @@ export class MapEvents {
   async follow(options: { force: boolean }): Promise<void> {
     this.stop();
     const { client, map } = this.#answers;
-    const { stream: id } = await client.call('events/follow', { map: map.ref, force: options.force });
-    const subscription = client.on('map/events', ({ stream, records, lost, left, atNs }) => {
-      if (stream !== id) return;
-      this.#post({ kind: 'events', mapId: map.info.id, records, lost, left, atMs: milliseconds(atNs) });
-    });
-    this.#stream = {
-      id,
-      stop: () => {
-        subscription.dispose();
-        void client.call('events/stop', { stream: id }).catch(() => undefined);
-      },
-    };
+    const { stop } = await followEvents(client, map, options, ({ records, lost, left, atNs }) =>
+      this.#post({ kind: 'events', mapId: map.info.id, records, lost, left, atMs: milliseconds(atNs) }),
+    );
+    this.#followed = options;
+    this.#stop = stop;
+  }
+
+  /** Nobody looks: what is sent meanwhile waits in the buffer, as long as there is room. */
+  pause(): void {
+    const stop = this.#stop;
+    this.#stop = undefined;
+    void stop?.().catch(() => undefined);
+  }
+
+  async resume(): Promise<void> {
+    if (this.#followed !== undefined && this.#stop === undefined) await this.follow(this.#followed);
   }
 
   stop(): void {
-    this.#stream?.stop();
-    this.#stream = undefined;
+    this.pause();
+    this.#followed = undefined;
   }
 }

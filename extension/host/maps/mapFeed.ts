@@ -7,7 +7,7 @@ import { showError } from '../errors.ts';
 import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { saveText } from './mapFiles.ts';
-import { type MapRequest, MapSession } from './mapSession.ts';
+import { isStream, type MapRequest, MapSession } from './mapSession.ts';
 
 /** A view asks one thing after the other; more than this at once is no view of ours. */
 const maxParked = 16;
@@ -72,6 +72,7 @@ export class MapFeed {
 
   set visible(visible: boolean) {
     this.#visible = visible;
+    if (this.#session !== undefined) this.#session.visible = visible;
     if (!visible) return;
     const parked = this.#parked;
     this.#parked = [];
@@ -146,7 +147,7 @@ export class MapFeed {
         maxEntries: map.info.maxEntries,
         frozen: map.info.frozen,
         group,
-        shows: map.info.type === 'ringbuf' || map.info.type === 'perf_event_array' ? 'events' : 'entries',
+        shows: isStream(map) ? 'events' : 'entries',
         borrowed,
       })),
       ...(this.#selected === undefined ? {} : { selected: this.#selected }),
@@ -164,8 +165,8 @@ export class MapFeed {
   }
 
   #sendSchema(): void {
-    const map = this.#open()?.map;
-    if (map !== undefined) this.#post(schemaMessage(map));
+    const session = this.#open();
+    if (session !== undefined) void session.schema().then((schema) => this.#post(schema));
   }
 
   /** The chosen map. Another object of the same map is another helper's, or has other types. */
@@ -193,22 +194,4 @@ export class MapFeed {
     this.sendMaps();
     await borrowed.release();
   }
-}
-
-/** What a view needs to decode pages by itself. */
-export function schemaMessage(map: OpenMap): Extract<ToMapsView, { kind: 'schema' }> {
-  const { id, name, type, keySize, valueSize, maxEntries, btfKeyTypeId, btfValueTypeId } = map.info;
-  return {
-    kind: 'schema',
-    mapId: id,
-    type,
-    name,
-    keySize,
-    valueSize,
-    maxEntries,
-    ...(map.btf ? { btf: map.btf } : {}),
-    keyTypeId: btfKeyTypeId,
-    valueTypeId: btfValueTypeId,
-    possibleCpus: [...map.schema.possibleCpus],
-  };
 }

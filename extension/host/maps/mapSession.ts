@@ -1,6 +1,7 @@
 import { XdpError } from '../../core/errors.ts';
 import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
+import { typesOfEvents } from '../../session/maps/events.ts';
 import { type OpenMap, readMap } from '../../session/maps/maps.ts';
 import { MapAnswers, type Question, refusal } from './mapAnswers.ts';
 import { type Edit, MapEdits } from './mapEdits.ts';
@@ -32,6 +33,20 @@ export class MapSession {
 
   get map(): OpenMap {
     return this.#answers.map;
+  }
+
+  /** Records of a stream are of types that its map does not name: those of a program that uses it. */
+  async schema(): Promise<Extract<ToMapsView, { kind: 'schema' }>> {
+    const { client, map } = this.#answers;
+    if (!isStream(map)) return schemaMessage(map);
+    const btf = await typesOfEvents(client, map).catch(() => undefined);
+    return schemaMessage({ ...map, btf });
+  }
+
+  /** Nobody looks, or somebody does again. */
+  set visible(visible: boolean) {
+    if (!visible) this.#events.pause();
+    else void this.#events.resume().catch(() => undefined);
   }
 
   close(): void {
@@ -97,4 +112,27 @@ export class MapSession {
     const { count, keys, values, truncated } = page;
     this.#post({ kind: 'snapshot', mapId, request, count, keys, values, truncated, takenAtMs: Date.now() });
   }
+}
+
+/** Is it looked at as a stream of events? */
+export function isStream({ info }: OpenMap): boolean {
+  return info.type === 'ringbuf' || info.type === 'perf_event_array';
+}
+
+/** What a view needs to decode pages by itself. */
+export function schemaMessage(map: OpenMap): Extract<ToMapsView, { kind: 'schema' }> {
+  const { id, name, type, keySize, valueSize, maxEntries, btfKeyTypeId, btfValueTypeId } = map.info;
+  return {
+    kind: 'schema',
+    mapId: id,
+    type,
+    name,
+    keySize,
+    valueSize,
+    maxEntries,
+    ...(map.btf ? { btf: map.btf } : {}),
+    keyTypeId: btfKeyTypeId,
+    valueTypeId: btfValueTypeId,
+    possibleCpus: [...map.schema.possibleCpus],
+  };
 }

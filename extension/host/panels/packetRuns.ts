@@ -7,7 +7,7 @@ import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
 import type { RunContext } from '../../session/run/input.ts';
 import type { MapChanges, RunResult } from '../../session/run/run.ts';
 import { buildFile } from '../build.ts';
-import { schemaMessage } from '../maps/mapFeed.ts';
+import { schemaMessage } from '../maps/mapSession.ts';
 import type { Services } from '../services.ts';
 
 /** A program of a file, as the panel offers it. */

@@ -43,9 +43,9 @@ export class MapEditor {
     const failed = failureOf(answer);
     if (failed !== undefined) this.outcome = { kind: 'failed', text: failed };
     else if (answer.kind === 'edited' && answer.done > 0) {
-      const count = formatInteger(answer.done);
-      const text = { clear: strings.cleared, import: strings.imported, undo: strings.undone }[kind];
-      this.outcome = { kind: 'done', text: fill(text, { count }) };
+      const said = { clear: strings.cleared, import: strings.imported, undo: strings.undone }[kind];
+      const entries = answer.done === 1 ? strings.entry : fill(strings.entries, { count: formatInteger(answer.done) });
+      this.outcome = { kind: 'done', text: fill(said, { entries }) };
     }
     this.changed();
   }

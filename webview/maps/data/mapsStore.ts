@@ -2,9 +2,11 @@ import * as v from 'valibot';
 import type { FromMapsView, MapSummary, ToMapsView } from '../../../extension/protocol/webview.ts';
 import type { Channel } from '../../common/channel.ts';
 import { Conversation } from './conversation.ts';
+import { EventLog } from './eventLog.ts';
 import { MapEditor } from './mapEditor.ts';
 import { MapModel, type MapSchemaMessage } from './mapModel.ts';
 import { Reader } from './reader.ts';
+import { Snapshots } from './snapshots.ts';
 
 export type MapProblem = Extract<ToMapsView, { kind: 'problem' }>;
 
@@ -61,6 +63,9 @@ export class MapsStore {
   schema: MapSchemaMessage | undefined;
   /** Reads the selected map; a new one for each map and each new shape of it. */
   reader: Reader | undefined;
+  /** In place of the reader, for maps that are streams. */
+  events: EventLog | undefined;
+  snapshots: Snapshots | undefined;
   /** Changes the selected map. */
   editor: MapEditor | undefined;
   /** About the selected map; undefined until its types are known. */
@@ -129,6 +134,7 @@ export class MapsStore {
         this.editor.undoable = message.undoable;
         break;
       case 'events':
+        if (message.mapId === this.schema?.mapId) this.events?.accept(message);
         return;
       case 'gone':
         if (message.mapId !== this.selected?.id) return;
@@ -224,7 +230,14 @@ export class MapsStore {
       this.reader?.refresh();
       this.changed();
     });
-    this.reader = new Reader(new MapModel(message), this.conversation, () => this.changed());
+    if (this.selected.shows === 'events') {
+      this.events = new EventLog(message, this.conversation, () => this.changed());
+      void this.events.follow({ force: false });
+      return;
+    }
+    const model = new MapModel(message);
+    this.reader = new Reader(model, this.conversation, () => this.changed());
+    this.snapshots = new Snapshots(model, this.conversation, () => this.changed());
     this.pace();
   }
 
@@ -238,12 +251,17 @@ export class MapsStore {
   }
 
   private forget(): void {
+    if (this.events !== undefined && this.schema !== undefined) {
+      this.channel.post({ kind: 'unfollow', mapId: this.schema.mapId });
+    }
+    this.events = undefined;
     this.schema = undefined;
     this.reader?.close();
     this.reader = undefined;
     this.conversation?.close();
     this.conversation = undefined;
     this.editor = undefined;
+    this.snapshots = undefined;
   }
 
   private controlsChanged(): void {
