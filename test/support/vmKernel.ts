@@ -15,7 +15,7 @@ import {
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject, MapInfo } from '../../extension/protocol/kernel.ts';
 
-/** One object, loaded in the kernel and in the built-in machine, whose runs are compared one by one. */
+/** One object, loaded in the kernel and in the built-in machine, whose runs are compared one by one; both engines run each. */
 export interface Pair {
   machine: Machine;
   /** Runs on both. Returns what differs, in words; empty when nothing does. */
@@ -40,11 +40,16 @@ export async function loadPair(
   });
   const cpuCount = client.hello.possibleCpus.length;
   const settings = { cpuCount, ...options };
-  const machine = new Machine(linkObject(machineElf, linkOptions(settings)), settings);
+  const linked = linkObject(machineElf, linkOptions(settings));
+  const machine = new Machine(linked, settings);
+  const compiled = new Machine(linked, { ...settings, engine: 'wasm' });
   return {
     machine,
-    run: (request) => compareRun(client, loaded, machine, request),
-    maps: () => compareMaps(client, loaded, machine),
+    run: (request) => compareRun(client, loaded, [machine, compiled], request),
+    maps: async () => [
+      ...(await compareMaps(client, loaded, machine)),
+      ...(await compareMaps(client, loaded, compiled)).map((difference) => `compiled: ${difference}`),
+    ],
     close: async () => {
       await client.call('object/close', { object: loaded.object });
     },
@@ -70,7 +75,7 @@ export function compileFixture(name: string, flags: readonly string[], compiler 
 async function compareRun(
   client: HelperClient,
   loaded: LoadedObject,
-  machine: Machine,
+  machines: readonly [Machine, Machine],
   request: XdpRequest,
 ): Promise<string[]> {
   const { packet, program, metadata = new Uint8Array(0) } = request;
@@ -87,7 +92,8 @@ async function compareRun(
     capturePrintk: false,
     ...(given ? { ctx: contextBytes(request, data.length) } : {}),
   });
-  const vm = machine.runXdp(request);
+  const vm = machines[0].runXdp(request);
+  const compiled = machines[1].runXdp(request);
   const differences: string[] = [];
   const compare = (what: string, a: string, b: string): void => {
     if (a !== b) differences.push(`${what}: kernel ${a}, machine ${b}`);
@@ -100,6 +106,8 @@ async function compareRun(
   compare('bytes', hex(kernel.dataOut), hex(bytesOut));
   const context = new Uint8Array(Uint32Array.from(Object.values(vm.ctxOut)).buffer);
   compare('context', hex(kernel.ctxOut), hex(context));
+  const [own, other] = [vm, compiled].map((run) => JSON.stringify(run));
+  if (own !== other) differences.push(`interpreter ${own}, compiled ${other}`);
   return differences.map((difference) => `${program} on ${hex(data)}: ${difference}`);
 }
 

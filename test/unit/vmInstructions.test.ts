@@ -5,8 +5,10 @@ import { assemble } from '../support/vmAssembler.ts';
 /** Result in r0 of a program on the memory at r1. Expectations follow RFC 9669, section by section. */
 function check(name: string, source: string, expected: bigint | number, memory: readonly number[] = []): void {
   test(name, () => {
-    const result = runBytecode(assemble(source), Uint8Array.from(memory));
-    expect(`0x${result.toString(16)}`).toBe(`0x${BigInt.asUintN(64, BigInt(expected)).toString(16)}`);
+    for (const engine of ['interpreter', 'wasm'] as const) {
+      const result = runBytecode(assemble(source), Uint8Array.from(memory), undefined, engine);
+      expect(`0x${result.toString(16)}`, engine).toBe(`0x${BigInt.asUintN(64, BigInt(expected)).toString(16)}`);
+    }
   });
 }
 

@@ -3,7 +3,7 @@ import { sourceOf } from '../object/programs.ts';
 import type { Btf } from '../btf/types.ts';
 import type { MapSpec, ObjectSpec, SourcePlace } from '../object/spec.ts';
 import { testRunLimits, type XdpMd } from '../xdp.ts';
-import { Cpu, type CpuOptions } from './engine/cpu.ts';
+import { Cpu, type CpuOptions, kernelFrames, kernelStackBytes } from './engine/cpu.ts';
 import { Environment, keyScratch, type Program } from './engine/environment.ts';
 import { interpret } from './engine/interpreter.ts';
 import { helperName } from './helpers/names.ts';
@@ -19,9 +19,10 @@ import { ArrayMap } from './maps/arrayMap.ts';
 import { createMap } from './maps/createMap.ts';
 import type { VmMap } from './maps/map.ts';
 import { Frame } from './memory/frame.ts';
-import { Memory } from './memory/memory.ts';
+import { initialBytes, Memory } from './memory/memory.ts';
 import { Fault, type FaultReason, tag } from './memory/regions.ts';
 import { defaultFuel } from './rawProgram.ts';
+import { type BlockCount, WasmBacking, WasmCpu, WasmEngine } from './wasm/wasmEngine.ts';
 
 export interface MachineOptions
   extends Partial<Pick<LinkOptions, 'kernelBtf' | 'kconfig' | 'kernelVersion' | 'cpuCount'>>,
@@ -31,6 +32,13 @@ export interface MachineOptions
   fuel?: number;
   /** Bytes of memory for maps and everything else: 256 MiB. */
   memoryLimit?: number;
+  /**
+   * What runs programs: `interpreter` can stop anywhere, `wasm` compiles them and is many times faster. Both give the same
+   * results, in the same words.
+   */
+  engine?: 'interpreter' | 'wasm';
+  /** Counts how often each block of code runs; only `wasm` does. */
+  coverage?: boolean;
 }
 
 export interface XdpRequest {
@@ -104,12 +112,15 @@ export class Machine {
   private readonly codes = new Map<string, Code>();
   private readonly owners = new Map<Code, LinkedProgram>();
   private request: XdpRequest | undefined;
+  private readonly compiled: WasmEngine | undefined;
 
   constructor(linked: LinkedObject, options: MachineOptions = {}) {
     this.linked = linked;
     this.options = options;
-    this.memory = new Memory(options.memoryLimit);
-    this.cpu = new Cpu(this.memory, options);
+    const backing = options.engine === 'wasm' ? new WasmBacking(initialBytes, options.memoryLimit) : undefined;
+    this.memory = new Memory(options.memoryLimit, backing);
+    const cpu = backing === undefined ? new Cpu(this.memory, options) : new WasmCpu(this.memory, options);
+    this.cpu = cpu;
     this.programNames = [...linked.programs.keys()];
     const { memory } = this;
     const cpuCount = options.cpuCount ?? 1;
@@ -134,7 +145,16 @@ export class Machine {
       lock: undefined,
       program: (reference) => this.codeAt(reference),
     };
-    this.environment = new Environment(this.cpu, this.world, (cpu) => this.programOf(cpu.code));
+    this.environment = new Environment(cpu, this.world, ({ code }) => this.programOf(code));
+    if (backing !== undefined && cpu instanceof WasmCpu) {
+      const outside = this.environment;
+      const coverage = options.coverage === true;
+      const limits = {
+        stackBytes: options.stackBytes ?? kernelStackBytes,
+        maxFrames: options.maxFrames ?? kernelFrames,
+      };
+      this.compiled = new WasmEngine({ memory, backing, cpu, outside, limits, coverage });
+    }
     asLoadError(() => this.fillMaps());
   }
 
@@ -163,6 +183,8 @@ export class Machine {
   runXdp(request: XdpRequest): XdpRun {
     this.begin(request);
     const fuel = this.options.fuel ?? defaultFuel;
+    const { compiled } = this;
+    if (compiled?.canRun(this.cpu.code) === true) return this.outcome(this.runCompiled(compiled, fuel));
     const state = this.advance(fuel);
     if (state !== 'running') return this.outcome(state);
     return this.outcome(this.locate(new Fault('fuel', `the program did not end after ${fuel} instructions`)));
@@ -185,6 +207,22 @@ export class Machine {
       if (!(error instanceof Fault)) throw error;
       return this.locate(error);
     }
+  }
+
+  private runCompiled(compiled: WasmEngine, fuel: number): 'ended' | ProgramFault {
+    try {
+      compiled.run(fuel);
+      return 'ended';
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return this.locate(error);
+    }
+  }
+
+  /** How often each block of a program has run, with `coverage`; empty for a program that did not run. */
+  blockCounts(program: string): BlockCount[] {
+    const code = this.codes.get(program);
+    return code === undefined ? [] : (this.compiled?.blockCounts(code) ?? []);
   }
 
   /** What the run came to. */

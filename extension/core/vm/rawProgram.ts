@@ -1,4 +1,4 @@
-import { Cpu } from './engine/cpu.ts';
+import { Cpu, kernelFrames, kernelStackBytes } from './engine/cpu.ts';
 import { Environment, keyScratch } from './engine/environment.ts';
 import { interpret } from './engine/interpreter.ts';
 import { helpers, unknownHelper } from './helpers/table.ts';
@@ -7,8 +7,9 @@ import { InvalidInstruction } from './isa/code.ts';
 import { decode } from './isa/decode.ts';
 import { callKind, imm64Kind, opcode } from './isa/opcodes.ts';
 import { Frame } from './memory/frame.ts';
-import { Memory } from './memory/memory.ts';
+import { initialBytes, Memory } from './memory/memory.ts';
 import { Fault, right, tag } from './memory/regions.ts';
+import { WasmBacking, WasmCpu, WasmEngine } from './wasm/wasmEngine.ts';
 
 export const defaultFuel = 64 * 1024 * 1024;
 
@@ -16,7 +17,12 @@ export const defaultFuel = 64 * 1024 * 1024;
  * Runs bytecode that belongs to no object: r1 points to `input`, r2 is its length. Returns r0. Throws InvalidInstruction
  * for what is no program, Fault for what goes wrong while it runs.
  */
-export function runBytecode(bytes: Uint8Array, input: Uint8Array, fuel: number = defaultFuel): bigint {
+export function runBytecode(
+  bytes: Uint8Array,
+  input: Uint8Array,
+  fuel: number = defaultFuel,
+  engine: 'interpreter' | 'wasm' = 'interpreter',
+): bigint {
   const code = decode(bytes);
   for (let slot = 0; slot < code.length; slot++) {
     const kind = code.src[slot]!;
@@ -32,9 +38,15 @@ export function runBytecode(bytes: Uint8Array, input: Uint8Array, fuel: number =
       if (!known) throw new InvalidInstruction(slot, unknownHelper(code.imm[slot]!).message);
     }
   }
-  const memory = new Memory();
-  const cpu = new Cpu(memory);
+  const backing = engine === 'wasm' ? new WasmBacking(initialBytes) : undefined;
+  const memory = new Memory(undefined, backing);
+  const cpu = backing === undefined ? new Cpu(memory) : new WasmCpu(memory);
   const environment = new Environment(cpu, emptyWorld(memory), () => undefined);
+  const limits = { stackBytes: kernelStackBytes, maxFrames: kernelFrames };
+  const compiled =
+    backing !== undefined && cpu instanceof WasmCpu
+      ? new WasmEngine({ memory, backing, cpu, outside: environment, limits, coverage: false })
+      : undefined;
   cpu.start(code);
   if (input.length > 0) {
     const region = memory.allocateRegion(input.length, right.both, { kind: 'memory', name: '' });
@@ -44,7 +56,8 @@ export function runBytecode(bytes: Uint8Array, input: Uint8Array, fuel: number =
   }
   cpu.lo[2] = input.length;
   try {
-    if (!interpret(cpu, environment, fuel))
+    if (compiled?.canRun(code) === true) compiled.run(fuel);
+    else if (!interpret(cpu, environment, fuel))
       throw new Fault('fuel', `the program did not end after ${fuel} instructions`);
   } catch (error) {
     if (error instanceof Fault)

@@ -28,7 +28,7 @@ import { describeTarget } from '../run/redirect.ts';
 import type { MapChanges, RunRequest, RunResult } from '../run/run.ts';
 import { eventsOf, mapNamed, setUp, systemInterfaceIndex, valueIn } from './vmMaps.ts';
 
-/** The time is measured for at most this long: an interpreter is slow, and nobody waits for its mean. */
+/** The time is measured for at most this long: nobody waits for a mean. */
 const measuredMs = 200;
 
 /**

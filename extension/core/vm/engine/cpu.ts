@@ -4,9 +4,9 @@ import type { Memory } from '../memory/memory.ts';
 import { Fault, right } from '../memory/regions.ts';
 
 /** MAX_CALL_FRAMES of include/linux/bpf_verifier.h, the program itself included. */
-const kernelFrames = 8;
+export const kernelFrames = 8;
 /** MAX_BPF_STACK of include/linux/filter.h. */
-const kernelStackBytes = 512;
+export const kernelStackBytes = 512;
 /** BPF_MAX_LOOPS of include/linux/bpf.h: the count that may_goto starts from in each frame. */
 export const maxLoops = 8 * 1024 * 1024;
 
@@ -193,14 +193,26 @@ export class Cpu {
   private useStack(fresh = true): void {
     let region = this.stacks[this.depth];
     if (region === undefined) {
-      const name = this.depth === 0 ? 'the program' : `call ${this.depth}`;
-      region = this.memory.allocateRegion(this.stackBytes, right.both, { kind: 'stack', name });
-      this.stacks.push(region);
+      region = this.addStack();
     } else if (fresh) {
       this.clearStack();
     }
     this.hi[framePointer] = region;
     this.lo[framePointer] = this.memory.ends[region]!;
+  }
+
+  /** Regions of the stacks of all frames that there may be. */
+  allStacks(): readonly number[] {
+    while (this.stacks.length < this.maxFrames) this.addStack();
+    return this.stacks;
+  }
+
+  private addStack(): number {
+    const depth = this.stacks.length;
+    const name = depth === 0 ? 'the program' : `call ${depth}`;
+    const region = this.memory.allocateRegion(this.stackBytes, right.both, { kind: 'stack', name });
+    this.stacks.push(region);
+    return region;
   }
 
   private clearStack(): void {

@@ -76,7 +76,8 @@ export class ArrayMap extends VmMap {
 
   /** Bytes of the first value, for global data: `.rodata` and the like have one entry. */
   fill(bytes: Uint8Array): void {
-    this.memory.bytes.set(bytes, this.slab.valueAddress(0, 0));
+    const at = this.slab.valueAddress(0, 0);
+    this.memory.bytes.set(bytes, at);
   }
 
   private checkUpdate(index: number, flags: number): number {

@@ -161,9 +161,10 @@ export class HashMap extends VmMap {
 
   /** Key and value of an entry that is in no list yet. Other CPUs' copies of a fresh one are zeros. */
   private fill(entry: number, key: number, value: number, cpu: number): void {
-    const { bytes } = this.memory;
     const { keySize, valueSize } = this.definition;
+    // The entry may be the first of its chunk, and making room for that may put the memory elsewhere.
     const keyAt = this.slab.keyAddress(entry);
+    const { bytes } = this.memory;
     bytes.copyWithin(keyAt, key, key + keySize);
     const { kept = [] } = this.definition;
     if (this.copies > 1 || kept.length > 0) {

@@ -58,8 +58,10 @@ export class LpmTrie extends VmMap {
     if (problem !== 0) return problem;
     if (old === undefined && this.count >= this.definition.maxEntries) return errno.noSpace;
     const entry = this.pool.take();
+    // The entry may be the first of its chunk, and making room for that may put the memory elsewhere.
+    const keyAt = this.slab.keyAddress(entry);
     const { bytes } = this.memory;
-    bytes.copyWithin(this.slab.keyAddress(entry), key, key + this.definition.keySize);
+    bytes.copyWithin(keyAt, key, key + this.definition.keySize);
     bytes.copyWithin(this.slab.valueAddress(entry, 0), value, value + this.definition.valueSize);
     this.tableOf(prefix).set(text, entry);
     if (old === undefined) this.count++;

@@ -52,7 +52,7 @@ export class Frame {
   }
 
   metadata(): Uint8Array {
-    return this.memory.bytes.slice(this.dataMeta, this.data);
+    return this.dataMeta === this.data ? new Uint8Array(0) : this.memory.bytes.slice(this.dataMeta, this.data);
   }
 
   /** The whole packet from `data` on. */

@@ -2,8 +2,15 @@ import { Fault, type Region, right, tag } from './regions.ts';
 
 /** Addresses below this are never given out: what lands here came from a null pointer. */
 const nullGuard = 0x1_0000;
-const initialBytes = 0x4_0000;
+export const initialBytes = 0x4_0000;
 export const defaultMemoryLimit = 256 * 1024 * 1024;
+
+/** Where the bytes are, when not in a buffer of the memory's own. */
+export interface MemoryBacking {
+  readonly bytes: Uint8Array;
+  /** Makes room for at least `size` bytes, with what is there kept. */
+  grow(size: number): Uint8Array;
+}
 
 /** A stretch of addresses and how to find the region of each. */
 interface Area {
@@ -17,8 +24,10 @@ interface Area {
  * byte-exact against the region that its pointer came from. Little-endian, as the kernels it stands for.
  */
 export class Memory {
-  bytes: Uint8Array = new Uint8Array(initialBytes);
-  view: DataView = new DataView(this.bytes.buffer);
+  bytes: Uint8Array;
+  view: DataView;
+  /** Is told of every region that is made or moved. */
+  onPlace: ((number: number) => void) | undefined;
   /** By region number: first address, address after the last, rights. */
   starts = new Int32Array(256);
   ends = new Int32Array(256);
@@ -27,9 +36,13 @@ export class Memory {
   private readonly areas: Area[] = [];
   private next = nullGuard;
   private readonly limit: number;
+  private readonly backing: MemoryBacking | undefined;
 
-  constructor(limit: number = defaultMemoryLimit) {
+  constructor(limit: number = defaultMemoryLimit, backing?: MemoryBacking) {
     this.limit = limit;
+    this.backing = backing;
+    this.bytes = backing?.bytes ?? new Uint8Array(initialBytes);
+    this.view = new DataView(this.bytes.buffer);
     // Numbers 0 to 2 are fixed: nothing, the context (which has no bytes), the packet (which the frame moves).
     for (let number = 0; number <= tag.packet; number++)
       this.createRegion(1, 0, right.none, { kind: 'memory', name: '' });
@@ -72,6 +85,11 @@ export class Memory {
     this.starts[number] = start;
     this.ends[number] = end;
     this.rights[number] = rights;
+    this.onPlace?.(number);
+  }
+
+  get regionCount(): number {
+    return this.infos.length;
   }
 
   info(number: number): Region | undefined {
@@ -141,10 +159,12 @@ export class Memory {
   private grow(needed: number): void {
     let size = this.bytes.length;
     while (size < needed) size *= 2;
-    const bytes = new Uint8Array(size);
-    bytes.set(this.bytes);
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer);
+    if (this.backing === undefined) {
+      const bytes = new Uint8Array(size);
+      bytes.set(this.bytes);
+      this.bytes = bytes;
+    } else this.bytes = this.backing.grow(Math.min(size, Math.max(needed, this.limit)));
+    this.view = new DataView(this.bytes.buffer);
   }
 
   private growTables(): void {

@@ -1,0 +1,127 @@
+import type { Code } from '../isa/code.ts';
+import { opcode } from '../isa/opcodes.ts';
+import { type CodeFunction, functionsOfCode } from './blocks.ts';
+import { emitEnter, emitFunction, emitLeave, type FunctionOptions } from './emitFunction.ts';
+import { cell, counterBytes, importedFunctions } from './layout.ts';
+import { valueType, wasm, WasmWriter } from './writer.ts';
+
+export interface CompileOptions extends Pick<FunctionOptions, 'stackBytes' | 'maxFrames' | 'maxLoops'> {
+  /** Address of the counters of all blocks, function by function; undefined without coverage. */
+  counters: number | undefined;
+}
+
+export interface CompiledCode {
+  /** A WebAssembly module. It exports `call0`, `call1`, …: one for each function. */
+  module: Uint8Array;
+  functions: readonly CodeFunction[];
+}
+
+/** Can this be compiled? Jumps to addresses in registers (gotox) are left to the interpreter. */
+export function isCompilable(code: Code): boolean {
+  for (let slot = 0; slot < code.length; slot++) {
+    if (code.opcode[slot] === opcode.jaRegister) return false;
+    if (code.opcode[slot] === opcode.loadImm64) slot++;
+  }
+  return true;
+}
+
+/** BPF to WebAssembly. `code` is as placeCode() gives it: its immediates are this machine's addresses. */
+export function compileCode(
+  code: Code,
+  options: CompileOptions,
+  functions: readonly CodeFunction[] = functionsOfCode(code),
+): CompiledCode {
+  const indexes = new Map(functions.map(({ entry }, index) => [entry, index]));
+  const bodies: WasmWriter[] = [];
+  let counters = options.counters;
+  for (const fn of functions) {
+    bodies.push(emitFunction(code, fn, { ...options, counters, indexOf: (entry) => indexes.get(entry) ?? 0 }));
+    if (counters !== undefined) counters += counterBytes * fn.blocks.length;
+  }
+  for (const [index, { entry }] of functions.entries()) bodies.push(emitWrapper(index, entry, options));
+  return { module: assemble(bodies, functions.length), functions };
+}
+
+/** (halves of r1 … r5) → low half of r0, the high one in its cell: what JavaScript calls, without 64-bit numbers. */
+function emitWrapper(index: number, entry: number, options: CompileOptions): WasmWriter {
+  const parameters = 10;
+  // The locals that emitEnter() uses have the same numbers as in functions, so that the types must stand there.
+  const out = new WasmWriter().unsigned(2).unsigned(4).byte(valueType.i64).unsigned(1).byte(valueType.i32);
+  emitEnter(out, entry, options);
+  for (let register = 0; register < parameters / 2; register++) {
+    out.get(2 * register).op(wasm.i64ExtendI32U);
+    out
+      .get(2 * register + 1)
+      .op(wasm.i64ExtendI32U)
+      .i64(32n)
+      .op(wasm.i64Shl, wasm.i64Or);
+  }
+  out
+    .get(11)
+    .call(importedFunctions + index)
+    .set(11);
+  emitLeave(out);
+  out.i32(0).get(11).i64(32n).op(wasm.i64ShrU, wasm.i32WrapI64).memory(wasm.i32Store, cell.high);
+  out.get(11).op(wasm.i32WrapI64, wasm.end);
+  return out;
+}
+
+const { i32, i64 } = valueType;
+const halves = (count: number): number[] => Array.from({ length: 2 * count }, () => i32);
+
+/** Signatures: parameters and results. The imports come first, in their order. */
+const signatures: readonly [parameters: readonly number[], results: readonly number[]][] = [
+  [[i32, i32, ...halves(5)], [i32]], // helper(slot, id, r1 …)
+  [[i32, ...halves(5)], [i32]], // kfunc(slot, r1 …)
+  [[i32, i32, i32, ...halves(5)], [i32]], // callx(slot, target, r1 …)
+  [[i32, i32, i32, i32, i32], [i32]], // slow(slot, high, low, offset, size and need)
+  [[i32, i32], [i32]], // context(slot, offset)
+  [[i32, i32], []], // fault(slot, kind)
+  [[i64, i64, i64, i64, i64, i64], [i64]],
+  [halves(5), [i32]],
+];
+const functionSignature = importedFunctions;
+const wrapperSignature = importedFunctions + 1;
+const importNames = ['helper', 'kfunc', 'callx', 'slow', 'context', 'fault'];
+const globalNames = ['depth', 'fuel', 'regions', 'regionCount'];
+const sectionId = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const externKind = { func: 0, memory: 2, global: 3 } as const;
+
+function assemble(bodies: readonly WasmWriter[], functions: number): Uint8Array {
+  const out = new WasmWriter().op(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const section = (id: number, count: number, fill: (part: WasmWriter) => void): void => {
+    const part = new WasmWriter().unsigned(count);
+    fill(part);
+    out.byte(id).sized(part);
+  };
+  section(sectionId.type, signatures.length, (part) => {
+    for (const [parameters, results] of signatures) {
+      part
+        .byte(0x60)
+        .unsigned(parameters.length)
+        .op(...parameters)
+        .unsigned(results.length)
+        .op(...results);
+    }
+  });
+  section(sectionId.import, importNames.length + globalNames.length + 1, (part) => {
+    importNames.forEach((name, type) => part.text('m').text(name).byte(externKind.func).unsigned(type));
+    for (const name of globalNames) part.text('m').text(name).byte(externKind.global).op(i32, 1);
+    part.text('m').text('memory').byte(externKind.memory).byte(0).unsigned(1);
+  });
+  section(sectionId.function, bodies.length, (part) => {
+    bodies.forEach((_, index) => part.unsigned(index < functions ? functionSignature : wrapperSignature));
+  });
+  section(sectionId.export, functions, (part) => {
+    for (let index = 0; index < functions; index++) {
+      part
+        .text(`call${index}`)
+        .byte(externKind.func)
+        .unsigned(importedFunctions + functions + index);
+    }
+  });
+  section(sectionId.code, bodies.length, (part) => {
+    for (const body of bodies) part.sized(body);
+  });
+  return out.bytes.slice();
+}
