@@ -18,6 +18,8 @@ export const MapInfo = v.object({
   btfId: u32,
   btfKeyTypeId: u32,
   btfValueTypeId: u32,
+  /** Of struct_ops: the type of its value in the kernel's own BTF. */
+  vmlinuxValueTypeId: v.optional(u32),
   /** Bytes of kernel memory that the map is charged for; absent where the kernel does not tell. */
   memoryBytes: v.optional(v.number()),
 });

@@ -164,6 +164,7 @@ export function fakeMapInfo(changed: Partial<BpfMapInfo>): BpfMapInfo {
     btfId: 0,
     btfKeyTypeId: 0,
     btfValueTypeId: 0,
+    vmlinuxValueTypeId: 0,
     ...changed,
   };
 }

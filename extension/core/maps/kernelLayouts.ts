@@ -29,6 +29,8 @@ export function kernelLayouts(
     case 'reuseport_sockarray':
       // Socket cookies, where the value has room for them.
       return { key, value: valueSize === 8 ? u64 : undefined };
+    case 'struct_ops':
+      return { key, value: undefined };
     case 'sockhash':
       return { key: undefined, value: valueSize === 8 ? u64 : undefined };
     default:

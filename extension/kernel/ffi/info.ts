@@ -22,6 +22,7 @@ export function decodeMapInfo(bytes: Buffer): BpfMapInfo {
     btfId: bytes.readUInt32LE(64),
     btfKeyTypeId: bytes.readUInt32LE(68),
     btfValueTypeId: bytes.readUInt32LE(72),
+    vmlinuxValueTypeId: bytes.readUInt32LE(44),
   };
 }
 

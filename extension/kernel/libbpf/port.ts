@@ -153,6 +153,8 @@ export interface BpfMapInfo {
   btfId: number;
   btfKeyTypeId: number;
   btfValueTypeId: number;
+  /** Of struct_ops: its type in the kernel's own BTF; 0 for all others. */
+  vmlinuxValueTypeId: number;
 }
 
 export interface BpfMapFacts {

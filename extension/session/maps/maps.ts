@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readBtf } from '../../core/btf/readBtf.ts';
 import type { Btf } from '../../core/btf/types.ts';
@@ -34,6 +35,7 @@ export function openLoadedMap(client: HelperClient, object: BpfObject, info: Map
 /** Any map of the system, or a pin: its BTF is asked from the kernel. */
 export async function openMap(client: HelperClient, ref: MapRef): Promise<OpenMap> {
   const info = await client.call('map/info', { map: ref });
+  if (info.vmlinuxValueTypeId !== undefined) return await openStructOps(client, ref, info, info.vmlinuxValueTypeId);
   const { btf, bytes } = await btfOf(client, info);
   return {
     ref,
@@ -41,6 +43,14 @@ export async function openMap(client: HelperClient, ref: MapRef): Promise<OpenMa
     schema: mapSchema(info, btf, info.btfKeyTypeId, info.btfValueTypeId, client.hello.possibleCpus),
     btf: bytes,
   };
+}
+
+/** A table of a kernel's operations is of a type that only the kernel itself has; functions in it are shown as ids of programs. */
+async function openStructOps(client: HelperClient, ref: MapRef, info: MapInfo, valueTypeId: number): Promise<OpenMap> {
+  const bytes = await readFile('/sys/kernel/btf/vmlinux').catch(() => undefined);
+  const btf = bytes === undefined ? undefined : readBtf(bytes);
+  const schema = mapSchema(info, btf, 0, valueTypeId, client.hello.possibleCpus);
+  return { ref, info: { ...info, btfValueTypeId: valueTypeId }, schema, btf: bytes };
 }
 
 async function btfOf(

@@ -35,12 +35,15 @@ export async function read(args: readonly string[], context: Context): Promise<E
   await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
     const source = await sourceOf(opened, selection, intervalMs === undefined);
     for (;;) {
+      const startedMs = Date.now();
       const page = await source();
       const names = await namesFor(opened, page);
       if (context.output.json) await context.output.pieces(documentPieces(opened, page, names));
       else context.output.result(undefined, () => describe(opened, page, names));
       if (intervalMs === undefined || context.signal.aborted) return;
-      await sleep(intervalMs, undefined, { signal: context.signal }).catch(() => undefined);
+      // A large map takes long to read: half of the time at least is left to the program.
+      const restMs = Math.max(intervalMs, Date.now() - startedMs);
+      await sleep(restMs, undefined, { signal: context.signal }).catch(() => undefined);
       if (context.signal.aborted) return;
     }
   });

@@ -28,8 +28,6 @@ export function readingOf({ type: number, valueSize }: BpfMapInfo): Reading {
       return none('it holds cgroups, which the kernel does not show to user space');
     case 'bloom_filter':
       return none('a Bloom filter keeps no values: it can only be asked whether a value may be in it');
-    case 'struct_ops':
-      return none('it holds a kernel operations table, whose fields are functions');
     case 'arena':
       return none('it is memory shared with the program, not a table');
     case 'insn_array':

@@ -242,6 +242,7 @@ export function toMapInfo(libbpf: Libbpf, fd: number, info: BpfMapInfo, name = i
     btfId: info.btfId,
     btfKeyTypeId: info.btfKeyTypeId,
     btfValueTypeId: info.btfValueTypeId,
+    ...(info.vmlinuxValueTypeId === 0 ? {} : { vmlinuxValueTypeId: info.vmlinuxValueTypeId }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   };
 }
