@@ -32,7 +32,7 @@ export async function mapRows(client: HelperClient, bundledInclude: string): Pro
       if (rows.length === 0) rows.push(await pollRow(client, open('small').info.id));
       rows.push(...(await readRows(client, open('big').info.id, entries, batch)));
       if (entries === 1_000_000)
-        rows.push(await tableRow(client, open('big'), entries), await screenRow(client, open('big')));
+        rows.push(await tableRow(client, open('big'), entries, batch), await screenRow(client, open('big')));
     } finally {
       await client.call('object/close', { object: loaded.object });
     }
@@ -125,20 +125,28 @@ function batchMs(batch: string, id: number, entries: number): number {
   return Number(ns) / 1e6;
 }
 
-async function tableRow(client: HelperClient, map: OpenMap, entries: number): Promise<Row> {
+async function tableRow(client: HelperClient, map: OpenMap, entries: number, batch: string): Promise<Row> {
   const table = await MapTable.open(client, map);
   const request = { filter: 'packets > 10 && bytes < 60M', sort: { by: 'rate(packets)', descending: true } };
-  const times = await sample(3, () => table.arrange(request), 2);
+  const times: number[] = [];
+  const limit: number[] = [];
+  // The first two readings are what rates are between.
+  await table.arrange(request);
+  for (let round = 0; round < rounds; round++) {
+    times.push(...(await sample(1, () => table.arrange(request), 1)));
+    limit.push(batchMs(batch, map.info.id, entries));
+  }
   await table.close();
   const ours = median(times);
+  const peer = median(limit);
   return {
-    name: `filter ${entries} per-CPU entries by two fields and sort them by a rate, in the helper`,
+    name: `filter ${entries} per-CPU entries by two fields and sort by a rate (peer: the C program only reads them; ratio: ours/peer)`,
     ours,
-    peer: undefined,
+    peer,
     unit: 'ms',
-    ratio: undefined,
-    aim: '≤ 1500 ms',
-    met: ours <= 1500,
+    ratio: ours / peer,
+    aim: '≤ 3×',
+    met: ours / peer <= 3,
   };
 }
 

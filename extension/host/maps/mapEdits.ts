@@ -68,10 +68,10 @@ export class MapEdits {
   }
 }
 
-function messageOf(keys: readonly Uint8Array[], { changes, failures, left }: Edited): EditedMessage {
+function messageOf(keys: readonly Uint8Array[], { done, failures, left }: Edited): EditedMessage {
   return {
     kind: 'edited',
-    done: changes.length,
+    done,
     left,
     failures: failures.map(({ index, error }) => ({
       key: keys[index] ?? new Uint8Array(0),

@@ -1,12 +1,15 @@
-import { type XdpError, type XdpErrorData, fromErrorData } from '../../core/errors.ts';
+import { XdpError, type XdpErrorData, fromErrorData } from '../../core/errors.ts';
 import { type EntryChange, encodeEntryValue, encodeKey, entryValueBytes, keyAt } from '../../core/maps/entries.ts';
 import type { Value } from '../../core/maps/value.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { MapWrite } from '../../protocol/kernel.ts';
 import { type OpenMap, readMap } from './maps.ts';
 
-/** What an edit did, as the kernel says it afterwards. `changes` is all that undoing it needs. */
+/** What an edit did, as the kernel says it afterwards. */
 export interface Edited {
+  /** Entries that were written. */
+  done: number;
+  /** All that undoing it needs; empty when that were more than anybody should hold, and it cannot be undone. */
   changes: EntryChange[];
   /** Why an entry was not written; `index` in the list that was given. */
   failures: { index: number; error: XdpError }[];
@@ -33,19 +36,45 @@ export async function setEntries(
   edits: readonly EntryEdit[],
   options: EditOptions = {},
 ): Promise<Edited> {
-  const { schema, ref } = map;
-  const entries: { key: Uint8Array; value: Uint8Array }[] = [];
-  for (const edit of edits) {
-    const key = encodeKey(schema, edit.key);
-    const partial = !(edit.value instanceof Uint8Array) && typeof edit.value === 'object' && schema.keySize > 0;
-    const before = partial ? (await client.call('map/lookup', { map: ref, key })).value : undefined;
-    entries.push({ key, value: encodeEntryValue(schema, edit.value, before) });
-  }
+  const { schema } = map;
+  const keys = edits.map(({ key }) => encodeKey(schema, key));
+  // Bytes say all, and so do scalars; a struct may leave fields out.
+  const partial =
+    schema.keySize > 0 && edits.some(({ value }) => typeof value === 'object' && !(value instanceof Uint8Array));
+  const before = partial ? await valuesNow(client, map, keys) : [];
+  const entries = edits.map(({ value }, index) => ({
+    key: keys[index] ?? new Uint8Array(0),
+    value: encodeEntryValue(schema, value, before[index]),
+  }));
   const slots = options.cpus?.map((cpu) => schema.possibleCpus.indexOf(cpu));
   return await writeAll(client, map, 'set', entries, {
     ...(options.expect === undefined ? {} : { expect: options.expect }),
     ...(slots === undefined ? {} : { slots }),
   });
+}
+
+/** What is there, undefined where nothing is; nothing at all of a map that cannot be read. */
+async function valuesNow(
+  client: HelperClient,
+  { ref, schema }: OpenMap,
+  keys: readonly Uint8Array[],
+): Promise<(Uint8Array | undefined)[]> {
+  const size = entryValueBytes(schema);
+  const found: (Uint8Array | undefined)[] = [];
+  for (let from = 0; from < keys.length; from += batchEntries) {
+    const batch = keys.slice(from, from + batchEntries);
+    try {
+      const { values, gone } = await client.call('map/values', { map: ref, keys: joined(batch) });
+      const missing = new Set(gone);
+      batch.forEach((_, index) =>
+        found.push(missing.has(index) ? undefined : values.subarray(index * size, (index + 1) * size)),
+      );
+    } catch (error) {
+      if (error instanceof XdpError && error.code === 'map-unreadable') return [];
+      throw error;
+    }
+  }
+  return found;
 }
 
 export async function deleteEntries(
@@ -79,6 +108,7 @@ export async function undo(client: HelperClient, map: OpenMap, { changes }: Pick
     {},
   );
   return {
+    done: restored.done + removed.done,
     changes: [...restored.changes, ...removed.changes],
     failures: [...restored.failures, ...removed.failures],
     left: restored.left + removed.left,
@@ -102,6 +132,8 @@ export async function clearMap(client: HelperClient, map: OpenMap): Promise<Edit
 /** One message's worth of entries. */
 const batchBytes = 1 << 20;
 const batchEntries = 4096;
+/** Clearing a million entries must not fill the editor's memory. */
+const maxUndoBytes = 32 << 20;
 
 type Entry = { key: Uint8Array; value: Uint8Array | undefined };
 
@@ -114,7 +146,8 @@ async function writeAll(
 ): Promise<Edited> {
   const valueSize = entryValueBytes(map.schema);
   const perBatch = Math.max(1, Math.min(batchEntries, Math.floor(batchBytes / (map.schema.keySize + valueSize))));
-  const edited: Edited = { changes: [], failures: [], left: 0 };
+  const edited: Edited = { done: 0, changes: [], failures: [], left: 0 };
+  let undoBytes = 0;
   for (let from = 0; from < entries.length; from += perBatch) {
     const batch = entries.slice(from, from + perBatch);
     const written = await client.call('map/write', {
@@ -128,6 +161,9 @@ async function writeAll(
     const failed = new Set(written.failures.map(({ index }) => index));
     for (let index = 0; index < written.tried; index++) {
       if (failed.has(index)) continue;
+      edited.done++;
+      undoBytes += map.schema.keySize + 2 * valueSize;
+      if (undoBytes > maxUndoBytes) continue;
       const at = (all: Uint8Array): Uint8Array => all.subarray(index * valueSize, (index + 1) * valueSize);
       edited.changes.push({
         key: batch[index]?.key ?? new Uint8Array(0),
@@ -143,6 +179,7 @@ async function writeAll(
       break;
     }
   }
+  if (undoBytes > maxUndoBytes) edited.changes = [];
   return edited;
 }
 

@@ -93,10 +93,10 @@ export async function clear(args: readonly string[], context: Context): Promise<
   const { values, positionals } = parse(usages.clear, args, netnsOption, { min: 1, max: 1 });
   return await withMap<ExitCode>(context, positionals[0] ?? '', values.netns, async (opened) => {
     const { id, name } = opened.map.info;
-    const { changes, failures, left } = await clearMap(opened.client, opened.map);
+    const { done: cleared, failures, left } = await clearMap(opened.client, opened.map);
     const [failure] = failures;
-    if (failure !== undefined && changes.length === 0) throw failure.error;
-    const cleared = changes.length;
+    if (failure !== undefined && cleared === 0) throw failure.error;
+
     const failed = failures.length + left;
     context.output.result({ id, name, cleared, failed }, () =>
       failed === 0

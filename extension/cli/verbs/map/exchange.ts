@@ -91,17 +91,17 @@ export async function importMap(args: readonly string[], context: Context): Prom
     const { client, map } = opened;
     const edits = format === 'csv' ? fromCsv(map.schema, text) : fromJson(text, file);
     if (values.clear === true) await clearMap(client, map);
-    const { changes, failures, left } = await setEntries(client, map, edits);
+    const { done, failures, left } = await setEntries(client, map, edits);
     const document = {
       id: map.info.id,
       name: map.info.name,
-      written: changes.length,
+      written: done,
       left,
       failures: failures.map(({ index, error }) => ({ key: keyOf(edits[index]), message: error.message })),
     };
     context.output.result(document, () =>
       [
-        `${changes.length} entries written.`,
+        `${done} entries written.`,
         ...failures.slice(0, 10).map(({ index, error }) => `${JSON.stringify(keyOf(edits[index]))}: ${error.message}`),
         ...(failures.length > 10 ? [`… and ${failures.length - 10} more failures.`] : []),
         ...(left > 0 ? [`${left} entries were not tried any more.`] : []),
