@@ -38,12 +38,16 @@ export async function saveIfDirty(file: vscode.Uri): Promise<void> {
   }
 }
 
-/** The file a command is about: its argument, else the active editor, else one the user picks. */
+/** The file a command is about: its argument, else the active editor, else the only one in sight, else one the user picks. */
 export async function targetFile(argument: unknown): Promise<vscode.Uri | undefined> {
   requireTrust();
   if (argument instanceof vscode.Uri) return argument;
   const active = vscode.window.activeTextEditor?.document;
   if (active && /\.(c|o)$/.test(active.uri.path)) return active.uri;
+  // A view or the walkthrough is active, and the program stands beside it.
+  const inSight = vscode.window.visibleTextEditors.filter(({ document }) => document.uri.path.endsWith('.c'));
+  const [only] = inSight;
+  if (only !== undefined && inSight.length === 1) return only.document.uri;
   const found = await vscode.workspace.findFiles('**/*.{bpf.c,kern.c,_kern.c,bpf.o}', '**/node_modules/**', 200);
   const sources = found.sort((left, right) => left.path.localeCompare(right.path));
   if (sources.length === 0) {

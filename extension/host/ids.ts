@@ -1,5 +1,7 @@
 /** Every id that package.json and the code share, typed once; test/unit/manifest.test.ts holds the manifest to it. */
 export const commands = {
+  getStarted: 'xdp.getStarted',
+  openPractice: 'xdp.openPractice',
   newProject: 'xdp.newProject',
   exportBpfman: 'xdp.exportBpfman',
   compile: 'xdp.compile',
@@ -55,3 +57,22 @@ export const taskType = 'xdp';
 
 /** `type` of launch configurations. */
 export const debugType = 'xdp';
+
+/** As `workbench.action.openWalkthrough` takes it: the extension's id, and the walkthrough's in package.json. */
+export const walkthroughId = 'vscode-xdp.vscode-xdp#xdp.firstSteps';
+
+/** What a newcomer has really done; each checks off a step of the walkthrough (package.json: `onContext:xdp.done.…`). */
+export const milestones = [
+  'practice',
+  'compiled',
+  'proven',
+  'lab',
+  'attached',
+  'mapWritten',
+  'packetRun',
+  'debugged',
+  'tested',
+  'detached',
+] as const;
+
+export type Milestone = (typeof milestones)[number];

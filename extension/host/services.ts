@@ -10,6 +10,7 @@ import { settings } from './ids.ts';
 import { CompileView } from './language/compileView.ts';
 import { TextViews } from './language/textViews.ts';
 import { VerdictStore } from './language/verdictStore.ts';
+import { Milestones } from './walkthrough/milestones.ts';
 
 /** What commands, views and panels share. Made at activation; nothing in it does any work before it is asked to. */
 export interface Services {
@@ -26,7 +27,11 @@ export interface Services {
   attachments: Attachments;
   /** What looking at interfaces needs beside a helper. */
   look: Look;
+  /** What a newcomer has done, for the walkthrough. */
+  milestones: Milestones;
   extensionUri: vscode.Uri;
+  /** Where this extension may keep files, for all workspaces. */
+  storageUri: vscode.Uri;
   buildOptions(file: vscode.Uri): BuildOptions;
 }
 
@@ -44,7 +49,8 @@ export function createServices(context: vscode.ExtensionContext): Services {
   });
   const registry = new AttachmentRegistry('vscode');
   const attachments = new Attachments(kernel, registry);
-  context.subscriptions.push(log, diagnostics, verdicts);
+  const milestones = new Milestones();
+  context.subscriptions.push(milestones.follow(attachments), log, diagnostics, verdicts);
   return {
     log,
     diagnostics,
@@ -54,7 +60,9 @@ export function createServices(context: vscode.ExtensionContext): Services {
     kernel,
     attachments,
     look: { registry, passProgram: passProgramOf(context.asAbsolutePath(path.join('bpf', 'include'))) },
+    milestones,
     extensionUri: context.extensionUri,
+    storageUri: context.globalStorageUri,
     buildOptions: (file) => buildOptions(context, file),
   };
 }

@@ -1,6 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { commands, contextKeys, packetTestEditor, settings, taskType, views } from '../../extension/host/ids.ts';
+import {
+  commands,
+  contextKeys,
+  milestones,
+  packetTestEditor,
+  settings,
+  taskType,
+  views,
+  walkthroughId,
+} from '../../extension/host/ids.ts';
 
 interface Manifest {
   contributes: {
@@ -13,6 +22,10 @@ interface Manifest {
     customEditors: { viewType: string }[];
     snippets: { path: string }[];
     grammars: { path: string }[];
+    walkthroughs: {
+      id: string;
+      steps: { title: string; description: string; media: { markdown: string }; completionEvents: string[] }[];
+    }[];
   };
   capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
 }
@@ -55,5 +68,25 @@ test('every text of the manifest exists in English and in Chinese', () => {
     const texts = read(file) as Record<string, string>;
     expect(Object.keys(texts).sort()).toEqual([...used].map(String).sort());
     for (const [key, text] of Object.entries(texts)) expect(text, key).not.toBe('');
+  }
+});
+
+test('every step of the walkthrough has its text, and buttons for commands that exist', () => {
+  const known = new Set<string>(Object.values(commands));
+  for (const file of ['package.nls.json', 'package.nls.zh-cn.json']) {
+    const texts = read(file) as Record<string, string>;
+    for (const { id, steps } of contributes.walkthroughs) {
+      expect(walkthroughId).toBe(`vscode-xdp.vscode-xdp#${id}`);
+      for (const { title, description, media, completionEvents } of steps) {
+        const text = (key: string): string => texts[key.slice(1, -1)] ?? '';
+        expect(text(title), title).not.toBe('');
+        expect(existsSync(text(media.markdown)), media.markdown).toBe(true);
+        const buttons = [...text(description).matchAll(/\]\(command:([\w.]+)/g)].map(([, command]) => command ?? '');
+        expect(buttons.length, description).toBeGreaterThan(0);
+        for (const command of buttons.filter((each) => each.startsWith('xdp.'))) expect(known).toContain(command);
+        const done = completionEvents[0]?.replace('onContext:xdp.done.', '');
+        expect([...milestones, 'onView:xdp.maps']).toContain(done);
+      }
+    }
   }
 });

@@ -50,6 +50,12 @@ export function registerCommands(
       }
     });
   const registered = vscode.Disposable.from(
+    register(commands.getStarted, () =>
+      import('../walkthrough/practice.ts').then(({ openWalkthroughCommand }) => openWalkthroughCommand()),
+    ),
+    register(commands.openPractice, (asked) =>
+      import('../walkthrough/practice.ts').then(({ openPracticeCommand }) => openPracticeCommand(services, asked)),
+    ),
     register(commands.newProject, (asked) =>
       import('./newProject.ts').then(({ newProjectCommand }) => newProjectCommand(services, asked)),
     ),

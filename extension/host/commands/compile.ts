@@ -20,6 +20,7 @@ export async function compileCommand(services: Services, target: unknown): Promi
       services.log.info(result.command.join(' '));
       const name = path.basename(file.fsPath);
       if (result.ok) {
+        services.milestones.reach('compiled');
         vscode.window.setStatusBarMessage(
           vscode.l10n.t('$(check) {0} compiled in {1} ms', name, Math.round(result.durationMs)),
           5000,

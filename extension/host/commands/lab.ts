@@ -53,6 +53,7 @@ export async function stopLabCommand(services: Services): Promise<void> {
 }
 
 async function tellUp(services: Services, { attach, warnings, traffic }: LabStatus): Promise<void> {
+  services.milestones.reach('lab');
   for (const warning of warnings) services.log.warn(warning);
   const where =
     attach === undefined ? '' : attach.netns === undefined ? attach.iface : `${attach.iface} @ ${attach.netns}`;

@@ -22,6 +22,7 @@ export async function verifyCommand(services: Services, target: unknown): Promis
         : vscode.l10n.t('$(check) The verifier accepts {0}', accepted.map(describeAccepted).join(', ')),
       8000,
     );
+    services.milestones.verified(rejected.length > 0 ? 'rejected' : 'accepted');
     if (rejected.length > 0) await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
   });
 }

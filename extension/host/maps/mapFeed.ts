@@ -43,7 +43,10 @@ export class MapFeed {
 
   constructor(services: Services, post: (message: ToMapsView) => void, options: FeedOptions = {}) {
     this.#services = services;
-    this.#post = post;
+    this.#post = (message) => {
+      if (message.kind === 'edited' && message.done > 0) services.milestones.reach('mapWritten');
+      post(message);
+    };
     this.#selected = options.selected;
     this.#borrowed = options.borrowed ?? [];
     this.#subscription = services.attachments.onDidChange((event) => {

@@ -114,6 +114,7 @@ export class PacketRuns {
       ...(result.attachedTo === undefined ? {} : { attachedTo: result.attachedTo }),
     });
     if (result.attachedTo === undefined) await this.#keep(run, choice, { result, context, expression });
+    this.#services.milestones.reach('packetRun');
     this.#services.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
   }
 

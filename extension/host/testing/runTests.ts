@@ -171,6 +171,7 @@ class FileReporter {
       case 'passed':
         this.#say(`  \u2713 ${name}`, packets, item);
         this.#run.passed(item, durationMs);
+        this.#services.milestones.reach('tested');
         break;
       case 'failed': {
         const messages = failures.map((failure) => failureMessage(this.uri, failure));
