@@ -198,7 +198,7 @@ async function editByHand(tab) {
 
 async function ipv6(tab) {
   await tab.getByLabel('Templates').selectOption({ label: 'IPv6: TCP SYN to port 80' });
-  await tab.getByRole('button', { name: 'Fold Ethernet', exact: true }).click();
+  await tab.getByRole('button', { name: /^Ethernet/ }).click();
   await tab.waitForTimeout(300);
 }
 

@@ -75,7 +75,7 @@ export class HexPane extends LitElement {
         white-space: pre;
       }
       .offset {
-        color: var(--vscode-editorLineNumber-foreground);
+        color: var(--vscode-descriptionForeground);
         width: 5ch;
         flex: none;
         user-select: none;

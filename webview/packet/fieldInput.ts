@@ -110,11 +110,12 @@ export class FieldInput extends LitElement {
       .note {
         font-size: 11px;
         line-height: 16px;
-        color: var(--vscode-editorWarning-foreground);
+        padding-left: 4px;
+        border-left: 2px solid var(--vscode-editorWarning-foreground);
         overflow-wrap: anywhere;
       }
       .note.error {
-        color: var(--vscode-errorForeground);
+        border-left-color: var(--vscode-errorForeground);
       }
       .flags {
         display: flex;
@@ -213,7 +214,7 @@ export class FieldInput extends LitElement {
     return html`<button
       class="toggle"
       type="button"
-      aria-label="${spec.label}: ${strings.makeManual}"
+      aria-label="${strings.auto}: ${spec.label}. ${strings.makeManual}"
       title=${strings.makeManual}
       @click=${() => this.attempt(built.value)}
     >${strings.auto}</button>`;

@@ -193,7 +193,7 @@ export class HeaderPicture extends LitElement {
       tabindex=${first ? 0 : -1}
       aria-hidden=${first ? nothing : 'true'}
       aria-expanded=${this.open === name ? 'true' : 'false'}
-      aria-label="${spec.label}: ${value === '' ? strings.empty : value} (${how})"
+      aria-label="${spec.label} ${value === '' ? strings.empty : value}, ${how}"
       title="${spec.label}: ${value} (${how})\n${spec.help}\n${spec.rfc}"
       @click=${() => this.toggle(name)}
       @pointerenter=${() => this.hover(index)}
@@ -201,7 +201,7 @@ export class HeaderPicture extends LitElement {
       @focus=${() => this.hover(index)}
     >${
       first
-        ? html`<span class="name">${spec.label}</span><span class="value">${value}</span>`
+        ? html`<span class="name">${spec.label}</span> <span class="value">${value}</span>`
         : cut
           ? html`<span class="name">${fill(strings.moreBytes, { count: byteCount(field.bitLength / 8 - maxBytes) })}</span>`
           : nothing

@@ -138,7 +138,6 @@ export class LayerForm extends LitElement {
           class="fold"
           type="button"
           aria-expanded=${this.folded ? 'false' : 'true'}
-          aria-label=${fill(this.folded ? strings.expand : strings.collapse, { layer: label })}
           title=${title}
           aria-keyshortcuts="Alt+ArrowUp Alt+ArrowDown Delete"
           @click=${() => this.act('fold')}

@@ -61,15 +61,20 @@ export class PacketBytes extends LitElement {
         font-size: 12px;
       }
       .error {
-        color: var(--vscode-errorForeground);
+        padding-left: 6px;
+        border-left: 2px solid var(--vscode-errorForeground);
         overflow-wrap: anywhere;
       }
       .warnings {
         margin: 4px 0 0;
         padding: 0;
         list-style: none;
-        color: var(--vscode-editorWarning-foreground);
         overflow-wrap: anywhere;
+      }
+      .warnings li {
+        margin-bottom: 2px;
+        padding-left: 6px;
+        border-left: 2px solid var(--vscode-editorWarning-foreground);
       }
     `,
   ];

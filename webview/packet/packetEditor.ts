@@ -130,7 +130,8 @@ export class PacketEditor extends LitElement {
         margin-bottom: 8px;
       }
       .error {
-        color: var(--vscode-errorForeground);
+        padding-left: 6px;
+        border-left: 2px solid var(--vscode-errorForeground);
         margin-top: 4px;
         overflow-wrap: anywhere;
         white-space: pre-line;

@@ -161,7 +161,7 @@ export class PacketList extends LitElement {
         <table>
           <thead><tr>
             <th class="num" scope="col">${strings.columnNumber}</th><th scope="col">${strings.columnSource}</th><th scope="col">${strings.columnDestination}</th>
-            <th scope="col">${strings.columnProtocol}</th><th class="num" scope="col">${strings.columnLength}</th><th scope="col">${strings.columnInfo}</th>${notes ? html`<th scope="col"></th>` : nothing}
+            <th scope="col">${strings.columnProtocol}</th><th class="num" scope="col">${strings.columnLength}</th><th scope="col">${strings.columnInfo}</th>${notes ? html`<th scope="col">${strings.columnNote}</th>` : nothing}
           </tr></thead>
           <tbody>${shown.slice(0, maxRows).map((row) => this.renderRow(row, notes))}</tbody>
         </table>

@@ -83,7 +83,8 @@ export class PacketTools extends LitElement {
         font-size: 13px;
       }
       .error {
-        color: var(--vscode-errorForeground);
+        padding-left: 6px;
+    border-left: 2px solid var(--vscode-errorForeground);
         margin-bottom: 8px;
         overflow-wrap: anywhere;
       }

@@ -15,7 +15,8 @@ export const paneStyles = css`
     margin: 0;
   }
   .error {
-    color: var(--vscode-errorForeground);
+    padding-left: 6px;
+    border-left: 2px solid var(--vscode-errorForeground);
     overflow-wrap: anywhere;
     margin-top: 4px;
   }

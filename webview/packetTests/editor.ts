@@ -1,6 +1,7 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-button/index.js';
+import '@vscode-elements/elements/dist/vscode-icon/index.js';
 import { toErrorData } from '../../extension/core/errors.ts';
 import type { TestEdit } from '../../extension/core/packetTest/edit.ts';
 import {
@@ -171,9 +172,25 @@ export class TestEditor extends LitElement {
           ${xdpActions.map((action) => html`<option value=${action} .selected=${action === test.action}>${action}</option>`)}
           ${known ? nothing : html`<option value=${test.action ?? ''} selected>${test.action}</option>`}
         </select></span></label>
+        ${this.renderTools(test.name, outline.tests.length)}
       </div>
       ${test.packets.length < 2 ? nothing : this.renderSteps(test.packets.length)}
       ${this.renderPacket()}`;
+  }
+
+  private renderTools(name: string, count: number): TemplateResult {
+    const tool = (icon: string, kind: TestAction['kind'], label: string, disabled = false): TemplateResult =>
+      html`<button
+        type="button"
+        aria-label=${fill(label, { name })}
+        title=${fill(label, { name })}
+        ?disabled=${disabled}
+        @click=${() => this.act({ kind, test: this.selected })}
+      ><vscode-icon name=${icon}></vscode-icon></button>`;
+    return html`<span class="tools">
+      ${tool('arrow-up', 'up', strings.up, this.selected === 0)}${tool('arrow-down', 'down', strings.down, this.selected === count - 1)}
+      ${tool('copy', 'duplicate', strings.duplicate)}${tool('trash', 'remove', strings.remove)}
+    </span>`;
   }
 
   private renderSteps(count: number): TemplateResult {

@@ -83,6 +83,27 @@ export const editorStyles = [
     .test .select select {
       width: 140px;
     }
+    .tools {
+      display: flex;
+      height: 24px;
+      align-items: center;
+    }
+    .tools button {
+      display: flex;
+      padding: 3px;
+      border: 0;
+      border-radius: 5px;
+      background: none;
+      color: var(--vscode-icon-foreground);
+      cursor: pointer;
+    }
+    .tools button:hover:not(:disabled) {
+      background: var(--vscode-toolbar-hoverBackground);
+    }
+    .tools button:disabled {
+      opacity: 0.3;
+      cursor: default;
+    }
     .steps {
       display: flex;
       flex-wrap: wrap;
@@ -108,8 +129,9 @@ export const editorStyles = [
       color: var(--vscode-descriptionForeground);
     }
     .problem {
-      color: var(--vscode-errorForeground);
-      padding: 8px 16px;
+      margin: 8px 16px;
+      padding-left: 6px;
+      border-left: 2px solid var(--vscode-errorForeground);
       overflow-wrap: anywhere;
     }
     pre {

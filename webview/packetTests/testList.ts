@@ -1,10 +1,8 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, LitElement, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import '@vscode-elements/elements/dist/vscode-icon/index.js';
 import type { OutlinedTest } from '../../extension/core/packetTest/outline.ts';
 import { buildPacket } from '../../extension/core/packet/build.ts';
 import { summarize } from '../../extension/core/packet/summary.ts';
-import { fill } from '../common/format.ts';
 import { baseStyles } from '../common/theme.ts';
 import { strings } from './strings.ts';
 
@@ -70,32 +68,9 @@ export class TestList extends LitElement {
         text-overflow: ellipsis;
         white-space: nowrap;
       }
-      .tools {
-        position: absolute;
-        right: 4px;
-        top: 3px;
-        display: none;
-        background: var(--vscode-editorWidget-background);
-        border-radius: 4px;
-      }
-      li:hover .tools,
-      li:focus-within .tools {
-        display: flex;
-      }
-      .tools button {
-        display: flex;
-        padding: 3px;
-        border: 0;
-        border-radius: 5px;
-        background: none;
-        color: var(--vscode-icon-foreground);
-        cursor: pointer;
-      }
-      .tools button:hover:not(:disabled) {
-        background: var(--vscode-toolbar-hoverBackground);
-      }
-      .tools button:disabled {
-        opacity: 0.3;
+      li[aria-selected='true'] .action,
+      li[aria-selected='true'] .packet {
+        color: var(--vscode-foreground);
       }
     `,
   ];
@@ -120,27 +95,7 @@ export class TestList extends LitElement {
           <span class="action">${(test.action ?? '').replace('XDP_', '')}</span>
         </div>
         <div class="packet">${packetLine(test)}</div>
-        ${selected ? this.renderTools(name, at) : nothing}
       </li>`;
-  }
-
-  private renderTools(name: string, at: number): TemplateResult {
-    const tool = (icon: string, kind: TestAction['kind'], label: string, disabled = false): TemplateResult =>
-      html`<button
-        type="button"
-        tabindex="-1"
-        aria-label=${fill(label, { name })}
-        title=${fill(label, { name })}
-        ?disabled=${disabled}
-        @click=${(event: Event) => {
-          event.stopPropagation();
-          this.act(kind, at);
-        }}
-      ><vscode-icon name=${icon}></vscode-icon></button>`;
-    return html`<span class="tools" role="presentation">
-      ${tool('arrow-up', 'up', strings.up, at === 0)}${tool('arrow-down', 'down', strings.down, at === this.tests.length - 1)}
-      ${tool('copy', 'duplicate', strings.duplicate)}${tool('trash', 'remove', strings.remove)}
-    </span>`;
   }
 
   private onKey(event: KeyboardEvent, at: number): void {
