@@ -124,9 +124,9 @@ describe('the verifier as a linter', () => {
     assert.match(readFileSync(file, 'utf8'), /ktime/);
   });
 
-  it('offers Verify, Attach and Run Packet over a program, and its map', async () => {
+  it('offers Verify, Attach, Run Packet and Debug over a program, and its map', async () => {
     const titles = await textsOf(app.page.locator('.codelens-decoration a'));
-    for (const title of ['Verify', 'Attach', 'Run Packet', 'Open map'])
+    for (const title of ['Verify', 'Attach', 'Run Packet', 'Debug', 'Open map'])
       assert.ok(titles.includes(title), titles.join('; '));
   });
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { scanSource } from '../../core/c/source.ts';
 import { parseTestFile } from '../../core/packetTest/parseTestFile.ts';
 import { debugType } from '../ids.ts';
-import { programsIn } from './programs.ts';
 
 /** What a new launch.json starts with, and what is asked for without one. */
 export function defaultConfiguration(): vscode.DebugConfiguration {
@@ -58,7 +58,7 @@ export async function chooseConfiguration(
 /** The program to debug; empty where there is no choice. */
 async function chooseFunction(file: vscode.Uri): Promise<string | undefined> {
   if (!file.path.endsWith('.c')) return '';
-  const programs = programsIn(await textOf(file));
+  const programs = scanSource(await textOf(file)).functions.filter(({ section }) => /^\??xdp/.test(section ?? ''));
   if (programs.length < 2) return programs[0]?.name ?? '';
   return await vscode.window.showQuickPick(
     programs.map(({ name }) => name),

@@ -2,10 +2,9 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { saveIfDirty, targetFile } from '../build.ts';
 import { showError } from '../errors.ts';
-import { commands, debugType } from '../ids.ts';
+import { debugType } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { requireTrust } from '../trust.ts';
-import { programsIn } from './programs.ts';
 
 /**
  * What VS Code has to know to debug XDP programs: configurations are completed here, and the adapter, a process of its own,
@@ -18,10 +17,7 @@ export function registerDebugging(services: Services): vscode.Disposable {
     resolveDebugConfigurationWithSubstitutedVariables: (_, configuration) =>
       guarded(services, () => complete(services, configuration)),
   };
-  return vscode.Disposable.from(
-    vscode.debug.registerDebugConfigurationProvider(debugType, provider),
-    vscode.languages.registerCodeLensProvider({ language: 'c', scheme: 'file' }, { provideCodeLenses }),
-  );
+  return vscode.debug.registerDebugConfigurationProvider(debugType, provider);
 }
 
 /** The command: asks for a packet, and starts. `fn`: the program, where the caller knows it. */
@@ -72,16 +68,4 @@ async function guarded(
     void showError(services, error);
     return undefined;
   }
-}
-
-function provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
-  return programsIn(document.getText()).map(({ name, offset }) => {
-    const at = document.positionAt(offset);
-    return new vscode.CodeLens(new vscode.Range(at, at), {
-      title: `$(debug-alt) ${vscode.l10n.t('Debug')}`,
-      tooltip: vscode.l10n.t('Step through {0} on one packet, in the built-in machine', name),
-      command: commands.debug,
-      arguments: [document.uri, name],
-    });
-  });
 }

@@ -24,12 +24,13 @@ export class CodeLenses implements vscode.CodeLensProvider {
       if (section === undefined) continue;
       const range = rangeOf(document, nameSpan);
       const add = (title: string, command: string, tooltip: string): void => {
-        lenses.push(new vscode.CodeLens(range, { title, command, tooltip, arguments: [file] }));
+        lenses.push(new vscode.CodeLens(range, { title, command, tooltip, arguments: [file, name] }));
       };
       add(vscode.l10n.t('Verify'), commands.verify, vscode.l10n.t('Ask the kernel’s verifier about {0}', name));
       if (section.startsWith('xdp')) {
         add(vscode.l10n.t('Attach'), commands.attach, vscode.l10n.t('Attach {0} to an interface', name));
         add(vscode.l10n.t('Run Packet'), commands.runPacket, vscode.l10n.t('Run {0} on a packet built by hand', name));
+        add(vscode.l10n.t('Debug'), commands.debug, vscode.l10n.t('Step through {0} on one packet', name));
       }
       const cost = costs.get(name);
       if (cost !== undefined) add(costTitle(cost), commands.verify, costTooltip(cost));
