@@ -13,6 +13,7 @@ import { PacketTestEditor } from './panels/packetTestEditor.ts';
 import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
+import { registerTestAssist } from './testing/assist.ts';
 import { PacketTests } from './testing/packetTests.ts';
 import { MapPanels } from './maps/mapPanels.ts';
 import { InterfacesView } from './views/interfaces/interfacesView.ts';
@@ -49,6 +50,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     packets,
     new PacketTestEditor(services).register(),
     tests,
+    registerTestAssist(services),
     interfaces.register(),
     createStatusBar(services),
     registerTasks(context),

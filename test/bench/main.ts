@@ -5,6 +5,7 @@ import path from 'node:path';
 import { startHelper } from '../../extension/kernel/client.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
 import { mapRows } from './maps.ts';
+import { runRows } from './runs.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
@@ -68,7 +69,13 @@ const client = await startHelper({
   elevation: 'auto',
 });
 try {
-  const rows = [...(await mapRows(client, bundledInclude)), await compileRow(), activationRow(), ...vsixRows()];
+  const rows = [
+    ...(await mapRows(client, bundledInclude)),
+    ...(await runRows(bundledInclude)),
+    await compileRow(),
+    activationRow(),
+    ...vsixRows(),
+  ];
   const result = {
     date: new Date().toISOString(),
     kernel: os.release(),

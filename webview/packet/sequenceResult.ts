@@ -144,7 +144,7 @@ export class SequenceResult extends LitElement {
     const verdict = verdictOf(row);
     return html`<tr data-action=${verdict}>
       <td class="num muted">${index + 1}</td>
-      <td title=${strings.usePacket}>
+      <td title=${fill(strings.usePacket, { number: index + 1 })}>
         <button class="link" type="button" @click=${() => this.dispatchEvent(new CustomEvent('use', { detail: row.packetIn }))}>${protocol === '' ? strings.bytes : protocol}</button>
         ${source === '' ? nothing : html`${source} → ${destination}`} <span class="muted">${info}</span>
         ${row.problem === undefined ? nothing : html`<div class="bad">${row.problem}</div>`}

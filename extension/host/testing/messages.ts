@@ -13,12 +13,12 @@ const shownValueChars = 120;
 
 /** What stands at the expectation that does not hold; expected and actual are texts that can be compared line by line. */
 export function failureMessage(uri: vscode.Uri, failure: Failure): vscode.TestMessage {
-  const { differences, expected, actual } = failure;
+  const { differences, expected, actual, sides } = failure;
   const more = differences.length - shownDifferences;
   const message = new vscode.TestMessage(
     [
       failure.message,
-      ...differences.slice(0, shownDifferences).map(differenceText),
+      ...differences.slice(0, shownDifferences).map((each) => differenceText(each, sides)),
       ...(more > 0 ? [vscode.l10n.t('and {0} more', more)] : []),
     ]
       .map(printable)
@@ -71,7 +71,10 @@ function firstLine(range: vscode.Range | undefined): vscode.Range {
   return new vscode.Range(start, start);
 }
 
-function differenceText({ what, expected, actual }: Difference): string {
+function differenceText({ what, expected, actual }: Difference, sides: Failure['sides']): string {
+  if (sides !== undefined) {
+    return vscode.l10n.t('{0}: kernel {1}, machine {2}', what, shortText(expected), shortText(actual));
+  }
   return vscode.l10n.t('{0}: expected {1}, got {2}', what, shortText(expected), shortText(actual));
 }
 

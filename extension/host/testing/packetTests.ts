@@ -25,6 +25,7 @@ export class PacketTests implements vscode.Disposable {
     const isLinux = process.platform === 'linux';
     this.#addProfile(vscode.l10n.t('Run on Kernel'), 'kernel', isLinux);
     this.#addProfile(vscode.l10n.t('Run in Built-in Machine'), 'vm', !isLinux);
+    if (isLinux) this.#addProfile(vscode.l10n.t('Compare Kernel and Built-in Machine'), 'both', false);
     const debug = vscode.TestRunProfileKind.Debug;
     this.#controller.createRunProfile(
       vscode.l10n.t('Debug'),

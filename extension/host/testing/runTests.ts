@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { TestResult } from '../../core/packetTest/result.ts';
 import { CompileFailed } from '../../session/bpfObject.ts';
+import { bothTestEngine } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { vmTestEngine } from '../../session/engine/vmTests.ts';
 import { type FileReport, type PacketTestEvent, runPacketTests } from '../../session/packetTest/packetTest.ts';
@@ -15,7 +16,7 @@ import { requireTrust } from '../trust.ts';
 import { failureMessage, fileMessage, printable, problemMessage } from './messages.ts';
 import { observedEngine } from './observedEngine.ts';
 
-export type EngineName = 'kernel' | 'vm';
+export type EngineName = 'kernel' | 'vm' | 'both';
 
 /** The tests to run of one file. */
 export interface FileTests {
@@ -50,8 +51,13 @@ export async function runTests(
   if (token.isCancellationRequested) cancel.abort();
   const reporters = files.map((each) => new FileReporter(run, each, services));
   for (const { tests } of files) for (const test of tests) run.enqueued(test);
-  const start = async (): Promise<TestEngine> =>
-    engine === 'vm' ? vmTestEngine(possibleCpus()) : kernelTestEngine(await services.kernel.own());
+  const start = async (): Promise<TestEngine> => {
+    if (engine === 'vm') return vmTestEngine(possibleCpus());
+    const client = await services.kernel.own();
+    if (engine === 'kernel') return kernelTestEngine(client);
+    const { onlineCpus, possibleCpus: possible } = client.hello;
+    return bothTestEngine(kernelTestEngine(client), vmTestEngine(possible), onlineCpus[0] ?? 0);
+  };
   let breathed = performance.now();
   try {
     requireTrust();
@@ -76,7 +82,7 @@ export async function runTests(
   } catch (error) {
     if (cancel.signal.aborted) return;
     const problem = error instanceof XdpError ? error : new XdpError('kernel', String(error), { cause: error });
-    const hint = engine === 'kernel' && isAboutPrivilege(problem) ? withoutPrivilege(problem) : problem;
+    const hint = engine !== 'vm' && isAboutPrivilege(problem) ? withoutPrivilege(problem) : problem;
     for (const reporter of reporters) reporter.fail(hint);
     throw error;
   } finally {
