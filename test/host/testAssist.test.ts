@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 
 const workspace = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '';
-const file = vscode.Uri.file(path.join(workspace, 'firewall', 'xdp_firewall.xdptest.json'));
+const extension = vscode.extensions.getExtension('vscode-xdp.vscode-xdp')?.extensionPath ?? '';
+const folder = path.join(workspace, 'assisted');
+const file = vscode.Uri.file(path.join(folder, 'xdp_firewall.xdptest.json'));
 
 /** What VS Code shows in a test file for what its source has: completion and hovers together with those of the JSON schema. */
 describe('packet test files know their source', function () {
   this.timeout(60_000);
+
+  before(() => cpSync(path.join(extension, 'bpf/examples/firewall'), folder, { recursive: true }));
+  after(() => rmSync(folder, { recursive: true, force: true }));
 
   async function labelsAt(text: string): Promise<string[]> {
     const offset = text.indexOf('|');

@@ -55,6 +55,8 @@ export class PacketEditor extends LitElement {
   @property() view: LayerView = 'fields';
   /** Whether packets of a list can become tests. */
   @property({ type: Boolean }) tests = false;
+  /** Whether packets can be run here: fires `run-all` (detail: their bytes). */
+  @property({ type: Boolean }) runs = false;
   @state() private list: List | undefined;
   @state() private used: number | undefined;
   /** What is being typed into the expression line. */
@@ -199,6 +201,8 @@ export class PacketEditor extends LitElement {
       .packets=${list.packets}
       .selected=${this.used}
       ?tests=${this.tests}
+      ?runs=${this.runs}
+      @run-all=${(event: CustomEvent<number[]>) => this.dispatchEvent(new CustomEvent('run-all', { detail: chosen(event.detail) }))}
       @use=${(event: CustomEvent<number>) => this.use(list, event.detail)}
       @save=${(event: CustomEvent<number[]>) => this.save(chosen(event.detail))}
       @add-tests=${(event: CustomEvent<number[]>) =>

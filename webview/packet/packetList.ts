@@ -23,7 +23,7 @@ interface Row extends PacketSummary {
 const maxRows = 500;
 
 /**
- * Many packets in a table, as capture tools show them. Fires `use` (detail: index), `save` and `add-tests` (detail: indices
+ * Many packets in a table, as capture tools show them. Fires `use` (detail: index), `save`, `run-all` and `add-tests` (detail: indices
  * of what the filter leaves) and `close`.
  */
 @customElement('xdp-packet-list')
@@ -33,6 +33,8 @@ export class PacketList extends LitElement {
   @property({ attribute: false }) selected: number | undefined;
   /** Whether packets can become tests here. */
   @property({ type: Boolean }) tests = false;
+  /** Whether packets can be run here. */
+  @property({ type: Boolean }) runs = false;
   @state() private filter = '';
   private rows: Row[] = [];
 
@@ -153,6 +155,7 @@ export class PacketList extends LitElement {
         <h2>${this.heading}</h2>
         <span class="muted">${shown.length === this.rows.length ? formatInteger(shown.length) : fill(strings.packetsShown, { shown: formatInteger(shown.length), count: formatInteger(this.rows.length) })}</span>
         <input aria-label=${strings.filterPackets} placeholder=${strings.filterPackets} spellcheck="false" .value=${this.filter} @input=${(event: Event) => (this.filter = (event.target as HTMLInputElement).value)} />
+        ${this.runs ? html`<button class="link" type="button" title=${strings.runListedTitle} @click=${() => this.fire('run-all')}>${strings.runListed}</button>` : nothing}
         ${this.tests ? html`<button class="link" type="button" title=${strings.addTestsTitle} @click=${() => this.fire('add-tests')}>${strings.addTests}</button>` : nothing}
         <button class="link" type="button" title=${strings.saveCaptureTitle} @click=${() => this.fire('save')}>${strings.saveCapture}</button>
         <button class="close" type="button" aria-label=${strings.closeList} title=${strings.closeList} @click=${() => this.dispatchEvent(new CustomEvent('close'))}><vscode-icon name="close"></vscode-icon></button>
@@ -187,7 +190,7 @@ export class PacketList extends LitElement {
     next?.click();
   };
 
-  private fire(kind: 'save' | 'add-tests'): void {
+  private fire(kind: 'save' | 'add-tests' | 'run-all'): void {
     this.dispatchEvent(new CustomEvent<number[]>(kind, { detail: this.shown.map(({ index }) => index) }));
   }
 }

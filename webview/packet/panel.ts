@@ -146,6 +146,8 @@ export class PacketPanel extends LitElement {
             .view=${this.view}
             .capture=${this.capture}
             @view=${(event: CustomEvent<LayerView>) => this.show(event.detail)}
+            runs
+            @run-all=${(event: CustomEvent<Uint8Array[]>) => this.startMany(event.detail)}
             @open-capture=${() => channel.post({ kind: 'openCapture' })}
             @save-capture=${(event: CustomEvent<Uint8Array>) => channel.post({ kind: 'saveCapture', bytes: event.detail })}
             @draft=${(event: CustomEvent<Draft>) => this.change(() => (this.draft = event.detail))}
@@ -207,6 +209,7 @@ export class PacketPanel extends LitElement {
       case 'sequence':
         return html`<xdp-sequence-result
           .result=${result}
+          @save=${(event: CustomEvent<Uint8Array>) => channel.post({ kind: 'saveCapture', bytes: event.detail })}
           @use=${(event: CustomEvent<Uint8Array>) => this.change(() => (this.draft = draftOfBytes(event.detail)))}
         ></xdp-sequence-result>`;
     }
@@ -287,11 +290,13 @@ export class PacketPanel extends LitElement {
   };
 
   /** All packets of a file that the host asks for, in the same context. */
-  private readonly startCapture = (): void => {
+  private readonly startCapture = (): void => this.startMany(undefined);
+
+  private startMany(packets: Uint8Array[] | undefined): void {
     if (this.run.kind === 'running' || this.programs?.programs[this.program] === undefined) return;
     const { context } = this.reading().request;
-    channel.post({ kind: 'runAll', ...this.begin(), context });
-  };
+    channel.post({ kind: 'runAll', ...this.begin(), ...(packets === undefined ? {} : { packets }), context });
+  }
 
   private begin(): { run: number; program: number } {
     const run = ++this.runs;

@@ -1,7 +1,9 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { dissect } from '../../extension/core/packet/dissect.ts';
+import { type WrittenPacket, writePcapng } from '../../extension/core/packet/pcapWrite.ts';
 import { type PacketSummary, summarize } from '../../extension/core/packet/summary.ts';
+import { xdpActions } from '../../extension/core/xdp.ts';
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
 import { fill, formatInteger } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
@@ -16,7 +18,9 @@ type Row = SequenceOutcome['rows'][number];
 /** Rows that are laid out; the filter by verdict finds the others. */
 const maxRows = 500;
 
-/** What each of many packets did, as a table. Fires `use` (detail: the packet's bytes) when one is chosen. */
+/**
+ * What each of many packets did, as a table. Fires `use` (detail: the packet's bytes) when one is chosen, and
+ * `save` (detail: a pcapng with the verdicts). */
 @customElement('xdp-sequence-result')
 export class SequenceResult extends LitElement {
   @property({ attribute: false }) result: SequenceOutcome | undefined;
@@ -31,6 +35,10 @@ export class SequenceResult extends LitElement {
       :host {
         display: block;
         min-width: 0;
+      }
+      .heading {
+        display: flex;
+        justify-content: space-between;
       }
       .counts {
         display: flex;
@@ -111,7 +119,8 @@ export class SequenceResult extends LitElement {
       result.name === undefined
         ? fill(strings.sequence, { count })
         : fill(strings.sequenceOf, { count, name: result.name });
-    return html`<p>${heading}</p>
+    return html`<p class="heading">${heading}
+        <button class="link" type="button" title=${strings.saveVerdictsTitle} @click=${this.save}>${strings.saveVerdicts}</button></p>
       ${this.renderCounts(result)}
       <div class="scroll"><table>
         <thead><tr>
@@ -123,6 +132,14 @@ export class SequenceResult extends LitElement {
       ${shown.length > maxRows ? html`<p class="muted">${fill(strings.more, { count: formatInteger(shown.length - maxRows) })}</p>` : nothing}
       <xdp-map-changes .maps=${result.maps}></xdp-map-changes>`;
   }
+
+  private readonly save = (): void => {
+    const packets = (this.result?.rows ?? []).map(({ packetIn, action }): WrittenPacket => {
+      const retval = xdpActions.findIndex((name) => name === action);
+      return { data: packetIn, ...(retval < 0 ? {} : { xdpAction: retval }) };
+    });
+    this.dispatchEvent(new CustomEvent('save', { detail: writePcapng(packets) }));
+  };
 
   /** How many packets had which verdict; pressing one shows only those. */
   private renderCounts({ rows }: SequenceOutcome): TemplateResult {

@@ -42,7 +42,11 @@ function dissected(bytes: Uint8Array, before: readonly string[] = []): ParsedPac
 
 /** The packets of `file.pcap[ng]` without a number; undefined for every other argument. Errors as packetArgument. */
 export async function captureArgument(text: string): Promise<CapturedPacket[] | undefined> {
-  return /^[^@].*\.(?:pcap|pcapng|cap)$/i.test(text) ? await readCapture(text) : undefined;
+  return isCaptureName(text) ? await readCapture(text) : undefined;
+}
+
+export function isCaptureName(text: string): boolean {
+  return /^[^@].*\.(?:pcap|pcapng|cap)$/i.test(text);
 }
 
 /** The packets of a .pcap or .pcapng file. Errors: `file-not-found`, `packet-invalid`. */

@@ -18,6 +18,7 @@ export const options = {
   batch: { type: 'string' },
   record: { type: 'string' },
   name: { type: 'string' },
+  output: { type: 'string', short: 'o' },
 } as const;
 
 export type RunValues = ReturnType<typeof parse<typeof options>>['values'];

@@ -7,7 +7,7 @@ import { systemInterfaceIndex } from '../../../session/engine/vmMaps.ts';
 import { parseContext, parseSetups } from '../../../session/run/context.ts';
 import { interfaceIndexes } from '../../../session/run/interfaces.ts';
 import { runJson } from '../../../session/run/json.ts';
-import { captureArgument } from '../../../session/run/packetArgument.ts';
+import { captureArgument, isCaptureName } from '../../../session/run/packetArgument.ts';
 import { recordRun, saveTest } from '../../../session/run/record.ts';
 import { type RunRequest, type RunResult, runPacket } from '../../../session/run/run.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../../command.ts';
@@ -25,7 +25,7 @@ export const run: Verb = {
   summary: 'run packets through a program (BPF_PROG_TEST_RUN)',
   usage:
     'run FILE --packet P [--prog NAME] [--repeat N] [--ctx JSON] [--maps JSON] [--engine kernel|vm|both] [--netns NS]\n' +
-    '           [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]]\n' +
+    '           [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]] [-o OUT.pcapng]\n' +
     '       xdp run --attached IF --packet P [--netns NS] [--repeat N] [--ctx JSON]',
   async run(args, context) {
     const { values, positionals } = parse(this.usage, args, options, { min: 0, max: 1 });
@@ -49,7 +49,8 @@ export const run: Verb = {
       setups: parseSetups(await textOf(values.maps)),
     };
     const capture = await captureArgument(packetText);
-    if (capture !== undefined) return await runCapture(engine, inputs, capture, context);
+    if (capture !== undefined)
+      return await runCapture(engine, inputs, { packets: capture, output: values.output }, context);
     const packet = await packetOf(packetText, context);
     if (values.live !== undefined) return await runLiveFrames(values, inputs, packet, context);
     const repeat = wholeNumber('--repeat', values.repeat ?? defaultRepeat, { min: 1, max: maxRepeat });
@@ -66,6 +67,9 @@ function refuseMixtures(values: RunValues, engine: string, synopsis: string): vo
   const kernelOnly = (['netns', 'attached', 'live'] as const).filter((name) => values[name] !== undefined);
   if (engine !== 'kernel' && kernelOnly[0] !== undefined) {
     throw usage(`--${kernelOnly[0]} is about the kernel: it does not go with --engine ${engine}.`, synopsis);
+  }
+  if (values.output !== undefined && !isCaptureName(values.packet ?? '')) {
+    throw usage('-o keeps the verdicts of a capture: give one as --packet, without a number.', synopsis);
   }
   if (values.batch !== undefined && values.live === undefined) throw usage('--batch goes with --live.', synopsis);
   if (values.name !== undefined && values.record === undefined) throw usage('--name goes with --record.', synopsis);

@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { XdpError } from '../../../core/errors.ts';
 import { dissect } from '../../../core/packet/dissect.ts';
 import type { CapturedPacket } from '../../../core/packet/pcap.ts';
+import { writePcapng } from '../../../core/packet/pcapWrite.ts';
+import { fileError } from '../../../session/bpfObject.ts';
 import { possibleCpus } from '../../../session/engine/target.ts';
 import { equalBytes } from '../../../session/run/input.ts';
 import { countActions, mapsJson, sequenceJson } from '../../../session/run/json.ts';
@@ -21,7 +24,7 @@ import { describeDifferences, describeMaps } from './text.ts';
 export async function runCapture(
   engine: 'kernel' | 'vm' | 'both',
   { object, client, ...inputs }: RunInputs,
-  capture: readonly CapturedPacket[],
+  { packets: capture, output: file }: { packets: readonly CapturedPacket[]; output: string | undefined },
   { output }: Context,
 ): Promise<ExitCode> {
   if (capture.length === 0) throw new XdpError('packet-invalid', 'The capture file holds no packet.');
@@ -30,12 +33,14 @@ export async function runCapture(
   const request: SequenceRequest = { ...inputs, packets: capture.map(({ data }) => new Uint8Array(data)) };
   if (client === undefined) {
     const result = await runSequenceVm(object, request, possibleCpus());
+    await keepVerdicts(file, capture, result.rows);
     output.result({ engine, ...sequenceJson(result) }, () => describeSequence(result));
     return 0;
   }
   const { onlineCpus, possibleCpus: possible } = client.hello;
   const pinned = engine === 'both' ? { ...request, context: { cpu: onlineCpus[0] ?? 0, ...request.context } } : request;
   const kernel = await runSequence(client, object, pinned);
+  await keepVerdicts(file, capture, kernel.rows);
   if (engine === 'kernel') {
     output.result({ engine, ...sequenceJson(kernel) }, () => describeSequence(kernel));
     return 0;
@@ -47,6 +52,22 @@ export async function runCapture(
     [describeSequence(kernel), ...describeDifferences(differences)].join('\n'),
   );
   return differences.length === 0 ? 0 : 1;
+}
+
+/** The capture again, each packet with its verdict as Wireshark shows it: frame.verdict.ebpf_xdp. */
+async function keepVerdicts(
+  file: string | undefined,
+  capture: readonly CapturedPacket[],
+  rows: readonly SequenceRow[],
+): Promise<void> {
+  if (file === undefined) return;
+  const packets = capture.map((packet, index) => {
+    const outcome = rows[index]?.outcome;
+    return outcome?.kind === 'ran' ? { ...packet, xdpAction: outcome.retval } : packet;
+  });
+  await writeFile(file, writePcapng(packets)).catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
 }
 
 /** The entries that changed, as values. */
