@@ -146,7 +146,12 @@ test.for(['kernel', 'vm', 'both'])('every packet of a file, on maps that keep wh
   const out = path.join(folder, 'verdicts.pcapng');
   expect(run('limit', '--packet', file, '--engine', engine, '-o', out).status).toBe(0);
   const seen = command('tshark', ['-r', out, '-T', 'fields', '-e', 'frame.verdict.ebpf_xdp']);
-  expect(seen.trimEnd().split('\n').map((line) => Number.parseInt(line, 16) || line)).toEqual([2, 2, 1, 1]);
+  expect(
+    seen
+      .trimEnd()
+      .split('\n')
+      .map((line) => Number.parseInt(line, 16) || line),
+  ).toEqual([2, 2, 1, 1]);
 });
 
 test('a run becomes a test that passes, beside what stands in the file', () => {

@@ -131,10 +131,12 @@ export class RunBar extends LitElement {
         <vscode-button
           secondary
           icon="list-ordered"
+          icon-only
+          aria-label=${strings.runCapture}
           ?disabled=${this.running || (this.programs?.programs.length ?? 0) === 0}
           title=${strings.runCaptureTitle}
           @click=${() => this.dispatchEvent(new CustomEvent('run-capture'))}
-        >${strings.runCapture}</vscode-button>
+        ></vscode-button>
         <span class="context" role="group" aria-label=${strings.context}>
         <label class="ingress" title=${strings.ingressHelp}>${strings.ingress}${this.renderIngress(inputs)}</label>
         <label class="short" title=${strings.rxQueueHelp}>${strings.rxQueue}${this.input('rxQueue', inputs, '0')}</label>
