@@ -49,8 +49,10 @@ export function watchInterfaces(context: Context): { handlers: WatchHandlers; st
           each.stop();
           others.delete(netns);
         }
+        const problems = wanted.filter((netns) => !others.has(netns)).flatMap((netns) => watch(netns) ?? []);
+        // From here on, what is attached anywhere is compared with what is there now.
         comparison.start();
-        return { problems: wanted.filter((netns) => !others.has(netns)).flatMap((netns) => watch(netns) ?? []) };
+        return { problems };
       },
     },
     stop: () => {

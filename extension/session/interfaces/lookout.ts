@@ -32,6 +32,11 @@ export class Lookout {
   #names: FSWatcher | undefined;
   /** Rises with each opening and closing: what belongs to an older one is dropped. */
   #generation = 0;
+  /** What has changed since it was looked at. */
+  #stale: 'all' | Set<string> = new Set();
+  #looking: Promise<void> | undefined;
+  /** Names of the namespaces that are watched. */
+  #watched: string | undefined;
 
   constructor(kernel: KernelAccess, look: Look) {
     this.#kernel = kernel;
@@ -67,6 +72,8 @@ export class Lookout {
       if (generation !== this.#generation) return;
       const ratesProblem = await holdStats(client, how);
       this.#set({ kind: 'open', how, survey: seen, rates: new Map(), ...(ratesProblem ? { ratesProblem } : {}) });
+      // What changed meanwhile.
+      if (this.#stale === 'all' || this.#stale.size > 0) void this.#refresh(generation, undefined);
       this.#watchNames(generation);
       if (ratesProblem === undefined) this.#measure(generation, new RateMeter(client));
     } catch (error) {
@@ -90,6 +97,8 @@ export class Lookout {
 
   #stop(): void {
     this.#generation++;
+    this.#stale = new Set();
+    this.#watched = undefined;
     clearInterval(this.#timer);
     this.#names?.close();
     this.#names = undefined;
@@ -108,28 +117,53 @@ export class Lookout {
     this.#changed.fire(state);
   }
 
-  /** `netns`: only that one has changed. */
+  /**
+   * `netns`: only that one has changed. One look at a time: an older one that ends later would put back what it saw. What
+   * changes during a look is looked at after it.
+   */
   async #refresh(generation: number, netns: string | undefined): Promise<void> {
-    const { state } = this;
-    const client = this.#client;
-    if (state.kind !== 'open' || client === undefined) return;
-    try {
-      const seen =
-        netns === undefined
-          ? await survey(client, this.#look, this.#kernel)
-          : await refreshNamespace(client, this.#look, state.survey, netns);
-      if (generation !== this.#generation || this.#state.kind !== 'open') return;
-      this.#set({ ...this.#state, survey: seen });
-      if (netns === undefined) await this.#watchNamespaces(seen);
-    } catch (error) {
-      if (generation === this.#generation) this.#fail(state.how, error);
+    if (netns === undefined) this.#stale = 'all';
+    else if (this.#stale !== 'all') this.#stale.add(netns);
+    this.#looking ??= this.#lookUntilFresh(generation).finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  async #lookUntilFresh(generation: number): Promise<void> {
+    while (generation === this.#generation && (this.#stale === 'all' || this.#stale.size > 0)) {
+      const { state } = this;
+      const client = this.#client;
+      const stale = this.#stale;
+      if (state.kind !== 'open' || client === undefined) return;
+      this.#stale = new Set();
+      try {
+        const seen = await this.#lookAgain(client, state.survey, stale);
+        if (generation !== this.#generation || this.#state.kind !== 'open') return;
+        this.#set({ ...this.#state, survey: seen });
+        // What a new namespace went through before it was watched is looked at again.
+        if (stale === 'all' && (await this.#watchNamespaces(seen))) this.#stale = 'all';
+      } catch (error) {
+        if (generation === this.#generation) this.#fail(state.how, error);
+      }
     }
   }
 
-  async #watchNamespaces({ namespaces }: Survey): Promise<void> {
+  async #lookAgain(client: HelperClient, before: Survey, stale: 'all' | ReadonlySet<string>): Promise<Survey> {
+    if (stale === 'all') return await survey(client, this.#look, this.#kernel);
+    let seen = before;
+    for (const netns of stale) seen = await refreshNamespace(client, this.#look, seen, netns);
+    return seen;
+  }
+
+  /** Answers whether others are watched now than before. */
+  async #watchNamespaces({ namespaces }: Survey): Promise<boolean> {
     const netns = namespaces.flatMap((each) => (each.kind === 'name' && 'interfaces' in each ? [each.netns] : []));
-    const privileged = this.#client?.hello.profile === 'system';
-    await this.#client?.call('interfaces/watch', { netns: privileged ? netns : [] });
+    const watched = this.#client?.hello.profile === 'system' ? netns : [];
+    if (this.#watched !== undefined && watched.join('\n') === this.#watched) return false;
+    this.#watched = watched.join('\n');
+    await this.#client?.call('interfaces/watch', { netns: watched });
+    return true;
   }
 
   /** Namespaces come and go without a netlink message; their names are files. */
