@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import type { SeenInterface } from '../../extension/session/interfaces/describe.
 import { Lookout, type LookoutState } from '../../extension/session/interfaces/lookout.ts';
 import { KernelAccess } from '../../extension/session/kernelAccess.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
+import { bundleCli } from '../support/cliBundle.ts';
 import {
   bpftool,
   buildHelper,
@@ -18,6 +20,7 @@ import {
   type VethLab,
   vethLab,
 } from '../support/kernelHelper.ts';
+import { testUser } from '../support/kernelUser.ts';
 
 /** Looking at everything for as long as somebody wants to see it: what the Interfaces view stands on. */
 let access: KernelAccess;
@@ -176,4 +179,31 @@ test('without privilege other namespaces are listed with the reason, and nothing
   const far = survey.namespaces.find(({ netns }) => netns === lab.farNs);
   expect(far).toMatchObject({ problem: expect.stringContaining('CAP_SYS_ADMIN') });
   expect(ratesProblem).toContain('CAP_SYS_ADMIN');
+});
+
+test('xdp interfaces of an ordinary user: what everybody may see, and what is missing', async () => {
+  const cli = await bundleCli('cli-plain');
+  const user = testUser();
+  const [become = '', ...args] = user.become;
+  const run = (...more: string[]) =>
+    spawnSync(become, [...args, process.execPath, cli.file, 'interfaces', '--json', ...more], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], XDP_ELEVATION: 'none' },
+    });
+  try {
+    const { status, stdout, stderr } = run();
+    expect(stderr).toContain('Without privilege');
+    expect(status).toBe(0);
+    const seen = JSON.parse(stdout) as {
+      interfaces: { name: string }[];
+      namespaces: { netns: string; problem?: string }[];
+    };
+    expect(seen.interfaces.map(({ name }) => name)).toContain('lo');
+    expect(seen.namespaces.find(({ netns }) => netns === lab.ns)?.problem).toContain('CAP_SYS_ADMIN');
+    expect(run('--netns', lab.ns)).toMatchObject({ status: 2, stdout: expect.stringContaining('CAP_SYS_ADMIN') });
+    expect(run('--watch', '100')).toMatchObject({ status: 2, stdout: expect.stringContaining('CAP_SYS_ADMIN') });
+  } finally {
+    user.remove();
+    cli.remove();
+  }
 });

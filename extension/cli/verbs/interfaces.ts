@@ -1,6 +1,6 @@
 import { XdpError } from '../../core/errors.ts';
 import { passProgramOf, type SeenInterface, warningTexts } from '../../session/interfaces/describe.ts';
-import { programsOf, survey, type Survey, surveyOne } from '../../session/interfaces/survey.ts';
+import { programsOf, seesEverything, survey, type Survey, surveyOne } from '../../session/interfaces/survey.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
 import { type ProgramRate, RateMeter } from '../../session/interfaces/rates.ts';
 import { type Context, parse, type Verb, wholeNumber } from '../command.ts';
@@ -35,12 +35,17 @@ function lookingFrom({ registry, build }: Context, netns: string | undefined): L
 async function lookAround(context: Context, netns: string | undefined): Promise<Survey> {
   const { kernel, output } = context;
   const from = lookingFrom(context, netns);
+  const unprivileged =
+    "Without privilege the names of other users' programs and other network namespaces are not known.";
+  const asFarAsAllowed = async (client: HelperClient): Promise<Survey> => {
+    if (!seesEverything(client)) output.note(unprivileged);
+    return await from(client);
+  };
   // Names of other people's programs and other namespaces need CAP_SYS_ADMIN; the interfaces themselves need nothing.
-  return await kernel.withSystem(netns, from).catch((error: unknown) => {
+  return await kernel.withSystem(netns, asFarAsAllowed).catch((error: unknown) => {
     const lacking = error instanceof XdpError && (error.code === 'privilege' || error.code === 'elevation-refused');
     if (!lacking || netns !== undefined) throw error;
-    output.note("Without privilege the names of other users' programs and other network namespaces are not known.");
-    return kernel.withoutPrivilege(undefined, from);
+    return kernel.withoutPrivilege(undefined, asFarAsAllowed);
   });
 }
 

@@ -3,6 +3,7 @@ import { modesOf } from '../../core/preflight/modes.ts';
 import type { InterfaceInfo, kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
 import { netnsPath } from '../launch/netns.ts';
+import { errno } from '../libbpf/errno.ts';
 import type { EthtoolFacts } from '../netlink/client.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 import { attachedPrograms, keptAttachments } from './attachedPrograms.ts';
@@ -26,7 +27,7 @@ export function interfaceHandlers(context: Context): InterfaceHandlers {
 /** Why a network namespace could not be entered. */
 export function namespaceError(context: Context, netns: string, result: number): XdpError {
   const what = `Entering the network namespace ${netns}`;
-  return context.profile === 'own'
+  return -result === errno.EPERM
     ? privilegeError(what, context.system.capabilities(), ['CAP_SYS_ADMIN'])
     : kernelError(what, result);
 }

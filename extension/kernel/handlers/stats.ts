@@ -1,6 +1,7 @@
 import { XdpError } from '../../core/errors.ts';
 import type { kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
+import { errno } from '../libbpf/errno.ts';
 import type { Context } from './context.ts';
 import { kernelError, privilegeError } from './object/failures.ts';
 
@@ -47,7 +48,7 @@ export function statsHandlers(context: Context): { handlers: StatsHandlers; stop
 
 function refused(context: Context, result: number): XdpError {
   const what = 'Counting how often programs run';
-  return context.profile === 'own'
+  return -result === errno.EPERM
     ? privilegeError(what, context.system.capabilities(), ['CAP_SYS_ADMIN'])
     : kernelError(what, result);
 }

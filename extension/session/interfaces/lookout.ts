@@ -4,7 +4,7 @@ import type { HelperClient } from '../../kernel/client.ts';
 import { Emitter } from '../emitter.ts';
 import type { KernelAccess } from '../kernelAccess.ts';
 import { type ProgramRate, RateMeter } from './rates.ts';
-import { type Look, programsOf, refreshNamespace, survey, type Survey } from './survey.ts';
+import { type Look, programsOf, seesEverything, refreshNamespace, survey, type Survey } from './survey.ts';
 
 /** `privileged`: with CAP_SYS_ADMIN, which may ask for a password; `plain`: what any user may see. */
 export type LookoutKind = 'privileged' | 'plain';
@@ -159,7 +159,7 @@ export class Lookout {
   /** Answers whether others are watched now than before. */
   async #watchNamespaces({ namespaces }: Survey): Promise<boolean> {
     const netns = namespaces.flatMap((each) => (each.kind === 'name' && 'interfaces' in each ? [each.netns] : []));
-    const watched = this.#client?.hello.profile === 'system' ? netns : [];
+    const watched = this.#client !== undefined && seesEverything(this.#client) ? netns : [];
     if (this.#watched !== undefined && watched.join('\n') === this.#watched) return false;
     this.#watched = watched.join('\n');
     await this.#client?.call('interfaces/watch', { netns: watched });

@@ -66,7 +66,7 @@ async function lookInto(
   session?: KernelAccess,
 ): Promise<{ interfaces: SeenInterface[] } | { problem: string }> {
   try {
-    if (client.hello.profile === 'system') {
+    if (seesEverything(client)) {
       const { interfaces } = await client.call('interfaces/list', { netns });
       return { interfaces: await describeInterfaces(interfaces, netns, surroundings(client, look)) };
     }
@@ -76,6 +76,11 @@ async function lookInto(
   } catch (error) {
     return { problem: toErrorData(error).message };
   }
+}
+
+/** Whether it may look into other namespaces, and at what others loaded. */
+export function seesEverything({ hello }: HelperClient): boolean {
+  return hello.profile === 'system' && hello.capabilities.includes('CAP_SYS_ADMIN');
 }
 
 function surroundings({ hello }: HelperClient, look: Look): Surroundings {
