@@ -126,6 +126,19 @@ export function bpftool(...args: string[]): unknown {
   return JSON.parse(command('bpftool', ['-j', ...args]));
 }
 
+/** Every program, map or link: bpftool fails when one of them goes while it lists them, whoever's it is; then again. */
+export function bpftoolList(
+  kind: 'prog' | 'map' | 'link',
+): { id: number; name?: string; type?: unknown; prog_id?: number }[] {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return bpftool(kind) as { id: number }[];
+    } catch (error) {
+      if (attempt === 20) throw error;
+    }
+  }
+}
+
 /** Kinds of open files of a process, `anon_inode:bpf-map` and the like, counted. */
 export function openFiles(pid: number): Map<string, number> {
   const kinds = new Map<string, number>();

@@ -24,6 +24,8 @@ export interface TestServerOptions {
 
 export interface TestServer {
   url: string;
+  /** Also its process group. */
+  pid: number;
   /** The user's settings: VS Code sees a change at once. */
   settingsFile: string;
   /** Holds everything of it, and goes with it. */
@@ -60,6 +62,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   });
   return {
     url: server.url,
+    pid: server.pid,
     settingsFile: path.join(dataDir, 'data/User/settings.json'),
     folder,
     log: server.log,

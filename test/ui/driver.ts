@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BrowserContext, FrameLocator, Locator, Page } from 'playwright-core';
 import { vsixPath } from '../../extension/build/package.mjs';
@@ -278,6 +278,29 @@ export class App {
     const app = new App({ ...this.#server, stop: async () => undefined }, this.folder, context, page);
     openApps.add(app);
     return app;
+  }
+
+  /** kill -9 of every process of the server at once, as when a machine runs out of memory. `close` afterwards. */
+  killServer(): void {
+    process.kill(-this.#server.pid, 'SIGKILL');
+  }
+
+  /** The processes that run extensions, one for each window. */
+  extensionHosts(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => this.#isExtensionHost(pid));
+  }
+
+  #isExtensionHost(pid: number): boolean {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (!command.includes('--type=extensionHost')) return false;
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`HOME=${this.home}`);
+    } catch {
+      return false;
+    }
   }
 
   /** Ends the window, the server and everything that they started. */

@@ -35,13 +35,14 @@ export function namespaceError(context: Context, netns: string, result: number):
 /** In the network namespace that this thread is in. */
 function listInterfaces(context: Context, where: 'own' | 'other', peers: readonly string[]): InterfaceInfo[] {
   const { netlink, system } = context;
+  // First: reading the pins puts back what a killed helper had replaced and nobody confirmed.
+  const kept = keptAttachments(context);
   const links = netlink.links();
   if (typeof links === 'number') throw kernelError('Listing the interfaces', links);
   if (where === 'own') reportLost(context, links);
   const features = netlink.xdpFeatures();
   const ethtool = netlink.ethtool();
   const addresses = netlink.addresses();
-  const kept = keptAttachments(context);
   const lifelines = system.lifelines(peers);
   const nameOf = (ifindex: number | undefined): LinkRecord | undefined =>
     ifindex === undefined ? undefined : links.find((other) => other.ifindex === ifindex);

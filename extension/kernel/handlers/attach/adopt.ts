@@ -31,11 +31,18 @@ function keep(context: Context, handle: number, object: number): Attachment {
       },
     );
   }
+  const { program } = stored;
+  const running = context.objects.program(object, program);
+  if (running.info.id !== stored.programId) {
+    throw new XdpError('usage', `${program} of that object is not what runs on ${stored.iface}`, {
+      fix: 'Keep the object that was attached last.',
+    });
+  }
   if ('problem' in context.pins) {
     throw new XdpError('environment', `${stored.program} cannot be kept attached: ${context.pins.problem}`);
   }
-  const { ifindex, via, program, linkFd } = stored;
-  const kept = pin(context, { object, ifindex, via, keep: true }, context.objects.program(object, program), {
+  const { ifindex, via, linkFd } = stored;
+  const kept = pin(context, { object, ifindex, via, keep: true }, running, {
     linkFd,
     tc: stored.tc,
   });
@@ -45,11 +52,11 @@ function keep(context: Context, handle: number, object: number): Attachment {
 
 /** The pins stay: what was kept is kept, also when this helper ends. */
 function adopt(context: Context, ifindex: number): { attachment: Attachment; maps: MapInfo[] } {
-  const link = findLink(context, ifindex);
   const pins = 'problem' in context.pins ? undefined : context.pins;
-  const kept = pins
-    ?.kept()
-    .find((one) => one.ifindex === ifindex && link.xdp.some(({ programId }) => programId === one.programId));
+  // Before looking at the link: reading the pins may put a program back.
+  const here = pins?.kept().filter((one) => one.ifindex === ifindex) ?? [];
+  const link = findLink(context, ifindex);
+  const kept = here.find((one) => link.xdp.some(({ programId }) => programId === one.programId));
   const mode = link.xdp.find(({ programId }) => programId === kept?.programId)?.mode;
   if (pins === undefined || kept === undefined || mode === undefined) {
     throw new XdpError('nothing-attached', `Nothing that you kept attached is on ${link.name}`, {

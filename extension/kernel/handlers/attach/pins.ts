@@ -51,6 +51,8 @@ export class PinDirectory {
       if (statfsSync('.').type !== BPF_FS_MAGIC) return { problem: `${path} is not on a BPF file system` };
       const pins = new PinDirectory(libbpf, path);
       pins.#removeLeftovers();
+      // And puts back what a helper that was killed had replaced.
+      pins.kept();
       return pins;
     } catch (cause) {
       const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
@@ -63,17 +65,23 @@ export class PinDirectory {
     return path.startsWith(`${this.path}/`) ? `./${path.slice(this.path.length + 1)}` : path;
   }
 
-  /** Pins all, or nothing and answers with the reason. Built aside and renamed, so that no half of it is ever seen. */
+  /**
+   * Pins all, or nothing and answers with the reason. Built aside and renamed, so that no half of it is ever seen; what was
+   * pinned there before goes when the new is in its place, so that a kill in between loses nothing that was kept.
+   */
   keep(request: KeepRequest): { path: string; directory: string } | { problem: string } {
     const directory = this.#directory(request.ifindex);
     const aside = `${asidePrefix}${process.pid}`;
+    const before = `${beforePrefix}${process.pid}-${directory}`;
     const btfFd = request.btf === undefined ? -1 : this.#libbpf.createByteStore('xdp_vscode_btf', request.btf.bytes);
     try {
       this.#pinAll(aside, request, btfFd);
-      this.remove(directory);
+      if (existsSync(`./${directory}`)) renameSync(`./${directory}`, `./${before}`);
       renameSync(`./${aside}`, `./${directory}`);
+      this.remove(before);
     } catch (cause) {
       this.remove(aside);
+      if (existsSync(`./${before}`)) quietly(() => renameSync(`./${before}`, `./${directory}`));
       return { problem: `${this.path}/${directory}: ${cause instanceof Error ? cause.message : String(cause)}` };
     } finally {
       if (btfFd >= 0) this.#libbpf.close(btfFd);
@@ -170,14 +178,14 @@ export class PinDirectory {
   }
 
   /**
-   * Says that another program runs in place of the pinned one until somebody confirms it. Should this helper be killed
-   * meanwhile, the next one puts the pinned program back.
+   * Says that another program is about to run in place of the pinned one, until it is pinned itself. Should this helper be
+   * killed meanwhile, the next one puts the pinned program back.
    */
-  markGuarded(directory: string): void {
+  markReplacing(directory: string): void {
     quietly(() => mkdirSync(`./${directory}/${guardPrefix}${process.pid}`, { mode: 0o700 }));
   }
 
-  unmarkGuarded(directory: string): void {
+  unmarkReplacing(directory: string): void {
     quietly(() => rmdirSync(`./${directory}/${guardPrefix}${process.pid}`));
   }
 
@@ -226,11 +234,18 @@ export class PinDirectory {
   /** A helper that was killed while it pinned: what it made is neither kept nor anybody's. */
   #removeLeftovers(): void {
     for (const name of list('.')) {
-      const pid = name.startsWith(asidePrefix) ? Number(name.slice(asidePrefix.length)) : Number.NaN;
-      if (!Number.isNaN(pid) && !existsSync(`/proc/${pid}`)) this.remove(name);
+      this.#removeAside(name);
       const lender = /^t(\d+)-\d+$/.exec(name)?.[1];
       if (lender !== undefined && !existsSync(`/proc/${lender}`)) quietly(() => unlinkSync(`./${name}`));
     }
+  }
+
+  /** What it made is neither kept nor anybody's; what it had put aside for that is kept, where nothing took its place. */
+  #removeAside(name: string): void {
+    const [, kind, pid, directory] = /^([wo])(\d+)(?:-(n.+))?$/.exec(name) ?? [];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) return;
+    if (kind === asidePrefix || directory === undefined || existsSync(`./${directory}`)) this.remove(name);
+    else quietly(() => renameSync(`./${name}`, `./${directory}`));
   }
 
   /** `gone` only on the kernel's word that its interface is: removing the pin of a link detaches it. */
@@ -262,6 +277,7 @@ export class PinDirectory {
 
 const tcPins = { link: 'tc-link', program: 'tc-program' } as const;
 const asidePrefix = 'w';
+const beforePrefix = 'o';
 const guardPrefix = 'guard-';
 const lentPrefix = 't';
 

@@ -48,8 +48,18 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   }
   const program = context.objects.program(params.object, params.program);
   requireXdp(program, 'no interface takes as XDP');
-  exchange(context, before, program);
-  const tc = exchangeCompanion(context, params, before, program);
+  const { directory } = before;
+  const pins = 'problem' in context.pins || directory === undefined ? undefined : context.pins;
+  // Before anything changes: from here on until it is pinned anew, a kill brings the pinned program back.
+  pins?.markReplacing(directory ?? '');
+  let tc: TcCompanion | undefined;
+  try {
+    exchange(context, before, program);
+    tc = exchangeCompanion(context, params, before, program);
+  } catch (error) {
+    pins?.unmarkReplacing(directory ?? '');
+    throw error;
+  }
   const after: Occupant = {
     program: program.name,
     programId: program.info.id,
@@ -59,7 +69,7 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   };
   const stored = context.attachments.change(before.handle, after) ?? before;
   const finish = (): string | undefined => {
-    const { ifindex, via, directory, linkFd } = before;
+    const { ifindex, via, linkFd } = before;
     const asked = { object: params.object, ifindex, via, keep: true };
     const kept = directory === undefined ? undefined : pin(context, asked, program, { linkFd, tc });
     before.releaseObject();
@@ -68,19 +78,12 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   const path = params.guardSeconds === undefined ? finish() : undefined;
   if (params.guardSeconds !== undefined) {
     const seconds = params.guardSeconds;
-    const { directory } = before;
-    const pins = 'problem' in context.pins || directory === undefined ? undefined : context.pins;
-    pins?.markGuarded(directory ?? '');
-    const confirm = (): string | undefined => {
-      pins?.unmarkGuarded(directory ?? '');
-      return finish();
-    };
     const revert = (now: StoredAttachment): void => {
       restore(context, now, before);
-      pins?.unmarkGuarded(directory ?? '');
+      pins?.unmarkReplacing(directory ?? '');
     };
     const { program: restores, releaseObject: abandon } = before;
-    startGuard(context, before.handle, { seconds, restores, confirm, revert, abandon });
+    startGuard(context, before.handle, { seconds, restores, confirm: finish, revert, abandon });
   }
   context.emit('interfaces/changed', {});
   return { ...describeAttachment(stored), ...(path === undefined ? {} : { pin: path }) };

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+/**
+ * `npm run soak [-- PART…]`: in full what `npm test` does a sample of. Some minutes for each part; what they found, with date and
+ * commit, goes into docs/soak.md, where parts that did not run keep what an earlier run found.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { artifacts, root } from './paths.mjs';
+import { capture, runStatus } from './processes.mjs';
+import { runMain, say, UserError } from './terminal.mjs';
+
+const vitest = (/** @type {string[]} */ ...args) => ['node_modules/vitest/vitest.mjs', 'run', '--project', ...args];
+const kernel = (/** @type {string} */ title) => vitest('kernel', 'test/kernel/soak.test.ts', '-t', title);
+const ui = (/** @type {string} */ title) => ['test/ui/run.mjs', title];
+
+/** `fuzz` counts nothing: that it passes is what it finds. @type {Record<string, { title: string, command: string[] }>} */
+const parts = {
+  cycles: { title: 'attach and detach', command: kernel('attach and detach again') },
+  replace: { title: 'replacements under traffic', command: kernel('replacements under traffic') },
+  helper: { title: 'kill -9 of the helper', command: kernel('kill -9 of the helper') },
+  host: { title: 'kill -9 of the extension host', command: ui('kill -9 of the extension host') },
+  fuzz: {
+    title: 'the fuzz tests',
+    command: vitest('unit', 'Fuzz'),
+  },
+  editor: { title: 'kill -9 of the whole editor', command: ui('kill -9 of the whole editor') },
+};
+
+const report = path.join(root, 'docs/soak.md');
+const minute = 60_000;
+
+const head = `# Soak
+
+What \`npm run soak\` found when it last ran, by part (\`npm run soak -- helper\` runs one); \`npm test\` runs a sample of each with one
+seed. Every part fails when something is attached that nobody kept, when a packet is missed, or when a descriptor, map, program or
+pin is left.
+
+| part | what was done and found | took | when |
+|---|---|---|---|`;
+
+await runMain(async () => {
+  const asked = process.argv.slice(2);
+  for (const name of asked) {
+    if (!Object.hasOwn(parts, name)) throw new UserError(`There is no part ${name}: ${Object.keys(parts).join(', ')}.`);
+  }
+  const failed = [];
+  for (const [name, { title, command }] of Object.entries(parts)) {
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    say(`\n${title}`);
+    const results = path.join(artifacts, 'soak', `${name}.jsonl`);
+    mkdirSync(path.dirname(results), { recursive: true });
+    rmSync(results, { force: true });
+    const startedMs = Date.now();
+    const env = { ...process.env, XDP_SOAK: '1', XDP_SOAK_RESULTS: results };
+    const status = await runStatus(process.execPath, command, { cwd: root, env, timeoutMs: 360 * minute });
+    const seconds = Math.round((Date.now() - startedMs) / 1000);
+    const outcomes = name === 'fuzz' ? [{ part: name }] : readLines(results);
+    if (status !== 0 || outcomes.length === 0) failed.push(name);
+    else await write(name, { outcomes, seconds });
+  }
+  if (failed.length > 0) throw new UserError(`Failed: ${failed.join(', ')}.`);
+});
+
+/** @param {string} file */
+function readLines(file) {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/**
+ * One line of the report; the others stay.
+ * @param {string} name
+ * @param {{ outcomes: Record<string, unknown>[], seconds: number }} found
+ */
+async function write(name, { outcomes, seconds }) {
+  const commit = (await capture('git', ['rev-parse', '--short', 'HEAD'], { cwd: root })).stdout.trim();
+  const kernelRelease = (await capture('uname', ['-r'])).stdout.trim();
+  const date = new Date().toISOString().slice(0, 10);
+  const rows = readRows();
+  for (const outcome of outcomes) {
+    rows.set(name, `| ${name} | ${describe(outcome)} | ${seconds} s | ${date}, ${commit}, Linux ${kernelRelease} |`);
+  }
+  const sorted = Object.keys(parts).flatMap((part) => rows.get(part) ?? []);
+  writeFileSync(report, `${head}\n${sorted.join('\n')}\n`);
+}
+
+function readRows() {
+  const lines = existsSync(report) ? readFileSync(report, 'utf8').split('\n') : [];
+  return new Map(lines.flatMap((line) => [...line.matchAll(/^\| (\w+) \|/g)].map((match) => [match[1], line])));
+}
+
+/** @param {Record<string, any>} outcome */
+function describe(outcome) {
+  switch (outcome.part) {
+    case 'cycles':
+      return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned; resident memory of the helper ${outcome.before} → ${outcome.after} KiB, descriptors, maps and programs as before`;
+    case 'fuzz':
+      return 'the fuzz tests, with as many cases as they take in full';
+    case 'replace':
+      return `${outcome.replacements} replacements under traffic: ${outcome.sent} packets sent, ${outcome.counted} counted`;
+    case 'helper':
+      return `${outcome.kills} kills at random moments (${Object.entries(outcome.during)
+        .map(([what, times]) => `${what} ${times}`)
+        .join(', ')}); ${outcome.kept} times a kept program stayed; nothing else was left, each next start was clean`;
+    default:
+      return `${outcome.kills} kills at random moments; ${outcome.kept} times a kept program stayed; nothing else was left, each next start was clean`;
+  }
+}
