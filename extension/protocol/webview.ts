@@ -241,6 +241,9 @@ const runContext = v.object({
   linearBytes: v.optional(u32),
 });
 
+/** What is in the maps before: JSON, as a packet test has it under `maps`. */
+const runMaps = v.optional(v.pipe(v.string(), v.maxLength(1 << 20)));
+
 /** What the packet panel asks for. `program`: a place in the list of programs; `run`: a number that comes back with the answer. */
 const runRequests = [
   v.object({
@@ -252,6 +255,7 @@ const runRequests = [
     expression: v.optional(v.string()),
     repeat: v.pipe(u32, v.minValue(1), v.maxValue(10_000_000)),
     context: runContext,
+    maps: runMaps,
     /** Runs on the program that is attached, on its own maps, in place of a fresh one. */
     attachedProgId: v.optional(u32),
   }),
@@ -263,6 +267,7 @@ const runRequests = [
     frames: v.pipe(u32, v.minValue(1), v.maxValue(100_000_000)),
     batch: v.optional(v.pipe(u32, v.minValue(1), v.maxValue(256))),
     context: runContext,
+    maps: runMaps,
   }),
   /** Every packet in turn; of a capture file that the user chooses where none are given. */
   v.object({
@@ -271,6 +276,7 @@ const runRequests = [
     program: v.number(),
     packets: v.optional(v.pipe(v.array(bytes), v.maxLength(100_000))),
     context: runContext,
+    maps: runMaps,
   }),
   /** Keeps a run as a packet test beside the program's source. */
   v.object({ kind: v.literal('record'), run: v.number() }),

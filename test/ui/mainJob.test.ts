@@ -149,6 +149,36 @@ describe('the main job', () => {
     await app.theme('dark');
   });
 
+  it('runs a packet where the program is attached: its counters move, and it says so', async () => {
+    const program = network.attached();
+    assert.ok(program);
+    const panel = await app.webview('XDP Packet');
+    const mode = panel.locator('select[name=mode]');
+    await mode.selectOption({ label: `xdp_counter on ${network.near} (attached)` });
+    await panel.getByText(/its counters move\./).waitFor();
+    const before: number = packetsByKey(program.id).get(1) ?? 0;
+    await panel.getByRole('button', { name: 'Run', exact: true }).click();
+    await panel.getByText(/its counters moved\./).waitFor();
+    assert.equal(packetsByKey(program.id).get(1), before + 1);
+    await app.screenshot('8-run-attached');
+    await mode.selectOption('fresh');
+  });
+
+  it('keeps a run as a packet test', async () => {
+    const panel = await app.webview('XDP Packet');
+    await panel.getByRole('button', { name: 'Run', exact: true }).click();
+    await panel.getByRole('button', { name: 'Keep as Test' }).click();
+    await panel.getByText(/Kept as .*xdp_counter: XDP_DROP.* in xdp_counter\.xdptest\.json/).waitFor();
+    const kept = JSON.parse(readFileSync(path.join(folder, 'counter/xdp_counter.xdptest.json'), 'utf8')) as {
+      tests: { name: string; packet: string; expect: { action: string } }[];
+    };
+    const test = kept.tests.at(-1);
+    assert.equal(test?.name, 'xdp_counter: XDP_DROP');
+    assert.match(test?.packet ?? '', /^Ether\(\)\/IP\(src='10\.0\.0\.66'\)/);
+    assert.equal(test?.expect.action, 'XDP_DROP');
+    await app.screenshot('8-kept-as-test');
+  });
+
   it('detaches, and leaves nothing', async () => {
     const program = network.attached();
     assert.ok(program);

@@ -141,6 +141,7 @@ export const shots = [
   { name: 'packet-short', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: shorten },
   ...['dark', 'light'].flatMap((theme) => [
     { name: `packet-attached-${theme}`, view: 'packet', scene: 'packetAttached', theme, size: panel, act: runAttached },
+    { name: `packet-setup-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: withMaps },
     { name: `packet-live-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: runLive },
     { name: `packet-capture-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: runCapture },
   ]),
@@ -168,6 +169,12 @@ async function runLive(tab) {
 async function runCapture(tab) {
   await tab.getByRole('button', { name: 'Run Capture…' }).click();
   await tab.waitForTimeout(700);
+}
+
+async function withMaps(tab) {
+  await tab.getByText('Maps before the run').click();
+  await tab.locator('[name=maps]').fill('{ "blocklist": [{ "key": 1 }] }');
+  await tab.waitForTimeout(300);
 }
 
 async function keepAsTest(tab) {

@@ -200,6 +200,8 @@ test('what the kernel would refuse is said before', () => {
   );
   expect(problems({ mode: 'live', ingress: 'veth0' }, 3401)[0]).toContain('room for 3,400 bytes');
   expect(problems({ mode: 'live', ingress: 'veth0', repeat: 'x' })).toEqual([]);
+  expect(problems({ maps: '{ "m": [{ "key": 1 }] }' })[0]).toContain('maps: The maps cannot be read: 1:9:');
+  expect(problems({ maps: '{ "m": [{ "key": 1, "value": 2 }] }' })).toEqual([]);
 });
 
 test('what a run asks for', () => {
@@ -214,6 +216,8 @@ test('what a run asks for', () => {
   const context = { ingressIfindex: 7, rxQueueIndex: 1, metadata: Uint8Array.from([1, 2, 3, 4]), cpu: 3 };
   expect(asks(inputs)).toEqual({ kind: 'run', repeat: 1000, context });
   expect(asks({})).toEqual({ kind: 'run', repeat: 1000, context: {} });
+  const maps = '{ "m": [] }';
+  expect(asks({ maps })).toEqual({ kind: 'run', repeat: 1000, context: {}, maps });
   expect(asks({ linear: '20' })).toEqual({ kind: 'run', repeat: 1000, context: { linearBytes: 20 } });
   expect(asks({ mode: 'attached 41' })).toEqual({ kind: 'run', repeat: 1, context: {}, attachedProgId: 41 });
   // It was detached meanwhile.

@@ -1,4 +1,6 @@
 import { parseHex } from '../../extension/core/packet/hex.ts';
+import { parseMapSetups } from '../../extension/core/packetTest/parseTestFile.ts';
+import { describeProblem } from '../../extension/core/packetTest/problems.ts';
 import { testRunLimits } from '../../extension/core/xdp.ts';
 import type { FromPacketPanel } from '../../extension/protocol/webview.ts';
 import { fill, formatInteger } from '../common/format.ts';
@@ -18,6 +20,8 @@ export interface RunInputs {
   mode: string;
   frames: string;
   batch: string;
+  /** What is in the maps before, as a packet test has it; empty: nothing beyond what the source puts there. */
+  maps: string;
 }
 
 export const emptyInputs: RunInputs = {
@@ -30,14 +34,15 @@ export const emptyInputs: RunInputs = {
   mode: 'fresh',
   frames: '100000',
   batch: '',
+  maps: '',
 };
 
 type Request<K extends FromPacketPanel['kind']> = Extract<FromPacketPanel, { kind: K }>;
 
 /** What is asked for beside the packet and the program. */
 export type RunRequest =
-  | ({ kind: 'run' } & Pick<Request<'run'>, 'repeat' | 'context' | 'attachedProgId'>)
-  | ({ kind: 'live' } & Pick<Request<'live'>, 'frames' | 'batch' | 'context'>);
+  | ({ kind: 'run' } & Pick<Request<'run'>, 'repeat' | 'context' | 'maps' | 'attachedProgId'>)
+  | ({ kind: 'live' } & Pick<Request<'live'>, 'frames' | 'batch' | 'context' | 'maps'>);
 
 /** Which input is wrong, and why in words; the kernel would only say EINVAL. */
 export interface InputProblem {
@@ -101,12 +106,13 @@ export function readInputs(
     ...(rxQueueIndex === undefined ? {} : { rxQueueIndex }),
     ...(metadata === undefined ? {} : { metadata }),
   };
+  const maps = mapsOf(inputs.maps, problems);
   checkLength(situation, { metadata: metadata?.length ?? 0, live }, problems);
   if (live) {
     const frames = whole('frames', strings.frames, 1, maxFrames) ?? 1;
     const batch = whole('batch', strings.batch, 1, maxBatch);
     if (ingressIfindex === undefined) problems.push({ input: 'ingress', message: strings.liveNeedsInterface });
-    return { request: { kind: 'live', frames, ...(batch === undefined ? {} : { batch }), context }, problems };
+    return { request: { kind: 'live', frames, ...(batch === undefined ? {} : { batch }), context, ...maps }, problems };
   }
   const attached = attachedOf(inputs, situation.attached);
   // Every run counts where it is attached: one is what was asked for.
@@ -122,10 +128,19 @@ export function readInputs(
         ...(cpu === undefined ? {} : { cpu }),
         ...(linearBytes === undefined ? {} : { linearBytes }),
       },
-      ...(attached === undefined ? {} : { attachedProgId: attached.progId }),
+      // Where a program is attached its maps are what they are.
+      ...(attached === undefined ? maps : { attachedProgId: attached.progId }),
     },
     problems,
   };
+}
+
+function mapsOf(text: string, problems: InputProblem[]): { maps?: string } {
+  if (text.trim() === '') return {};
+  const [first] = parseMapSetups(text).problems;
+  if (first === undefined) return { maps: text };
+  problems.push({ input: 'maps', message: fill(strings.badMaps, { problem: describeProblem(first) }) });
+  return {};
 }
 
 function linearOf(

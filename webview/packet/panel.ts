@@ -294,8 +294,9 @@ export class PacketPanel extends LitElement {
 
   private startMany(packets: Uint8Array[] | undefined): void {
     if (this.run.kind === 'running' || this.programs?.programs[this.program] === undefined) return;
-    const { context } = this.reading().request;
-    channel.post({ kind: 'runAll', ...this.begin(), ...(packets === undefined ? {} : { packets }), context });
+    const { context, maps } = this.reading().request;
+    const given = { ...(packets === undefined ? {} : { packets }), ...(maps === undefined ? {} : { maps }) };
+    channel.post({ kind: 'runAll', ...this.begin(), ...given, context });
   }
 
   private begin(): { run: number; program: number } {

@@ -20,6 +20,7 @@ export const RememberedPanel = v.object({
       mode: v.optional(v.string(), 'fresh'),
       frames: v.optional(v.string(), emptyInputs.frames),
       batch: v.optional(v.string(), ''),
+      maps: v.optional(v.string(), ''),
     }),
     /** Scapy names of folded layers. */
     folded: v.array(v.string()),

@@ -67,6 +67,24 @@ export class RunBar extends LitElement {
         margin: 4px 0 0;
         color: var(--vscode-editorWarning-foreground, var(--vscode-foreground));
       }
+      .maps {
+        margin: 4px 0 0;
+        color: var(--vscode-descriptionForeground);
+        font-size: 11px;
+      }
+      .maps summary {
+        cursor: pointer;
+        width: max-content;
+      }
+      .maps textarea {
+        display: block;
+        width: 100%;
+        box-sizing: border-box;
+        margin-top: 4px;
+        font-family: var(--vscode-editor-font-family, monospace);
+        font-size: 12px;
+        resize: vertical;
+      }
       .context {
         display: contents;
       }
@@ -149,7 +167,7 @@ export class RunBar extends LitElement {
         }
         </span>
       </div>
-      ${this.renderMark(inputs)}
+      ${this.renderMark(inputs)} ${this.renderMaps(inputs)}
       ${
         this.problems.length === 0
           ? nothing
@@ -207,6 +225,24 @@ export class RunBar extends LitElement {
     if (chosen === undefined) return nothing;
     const { program, iface } = chosen;
     return html`<p class="warning" role="status">${fill(strings.attachedWarning, { program, iface })}</p>`;
+  }
+
+  private renderMaps(inputs: RunInputs): TemplateResult | typeof nothing {
+    if (attachedOf(inputs, this.programs?.attached ?? []) !== undefined) return nothing;
+    return html`<details class="maps" ?open=${inputs.maps !== ''}>
+      <summary>${strings.mapsBefore}</summary>
+      <textarea
+        name="maps"
+        rows=${Math.min(8, Math.max(2, inputs.maps.split('\n').length))}
+        spellcheck="false"
+        aria-label=${strings.mapsBefore}
+        title=${strings.mapsHelp}
+        placeholder=${strings.mapsExample}
+        aria-invalid=${this.problems.some(({ input }) => input === 'maps') ? 'true' : 'false'}
+        .value=${inputs.maps}
+        @input=${(event: Event) => this.change('maps', (event.target as HTMLTextAreaElement).value)}
+      ></textarea>
+    </details>`;
   }
 
   private renderIngress(inputs: RunInputs): TemplateResult {

@@ -136,6 +136,11 @@ export const strings = {
     'How many bytes of the packet are in its linear part, the rest in fragments, as a driver with multi-buffer has it. Empty: all that fit.',
   linearAll: 'all',
   linearLong: 'The packet has {count} bytes: no more of them can be in its linear part.',
+  mapsBefore: 'Maps before the run',
+  mapsHelp:
+    'What is in the maps before the packet, as a packet test has it under "maps". Everything else is as the source has it.',
+  mapsExample: '{ "blocklist": [{ "key": { "prefixlen": 32, "addr": "10.0.0.66" }, "value": 1 }] }',
+  badMaps: 'The maps cannot be read: {problem}',
   context: 'Context',
   contextNone: 'none',
   ingress: 'Ingress interface',

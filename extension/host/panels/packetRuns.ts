@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { toErrorData, XdpError } from '../../core/errors.ts';
 import { editTests } from '../../core/packetTest/edit.ts';
+import type { MapSetup } from '../../core/packetTest/model.ts';
 import type { RecordedRun } from '../../core/packetTest/record.ts';
 import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
 import type { RunContext } from '../../session/run/input.ts';
@@ -83,9 +84,10 @@ export class PacketRuns {
     const choice = this.#chosen(message);
     const { run, packet, repeat, expression, attachedProgId } = message;
     const context = contextOf(message.context);
+    const setups = await setupsOf(message.maps);
     const result =
       attachedProgId === undefined
-        ? await this.#runFresh(choice, { packet, repeat, context })
+        ? await this.#runFresh(choice, { packet, repeat, context, setups })
         : await this.#runAttached(attachedProgId, { packet, repeat, context });
     const { redirectText } = await import('../../session/run/redirect.ts');
     this.#post({
@@ -113,14 +115,14 @@ export class PacketRuns {
       ...(result.redirect === undefined ? {} : { redirect: redirectText(result.redirect) }),
       ...(result.attachedTo === undefined ? {} : { attachedTo: result.attachedTo }),
     });
-    if (result.attachedTo === undefined) await this.#keep(run, choice, { result, context, expression });
+    if (result.attachedTo === undefined) await this.#keep(run, choice, { result, context, setups, expression });
     this.#services.milestones.reach('packetRun');
     this.#services.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
   }
 
   async #runFresh(
     { file, name }: Choice,
-    request: { packet: Uint8Array; repeat: number; context: RunContext },
+    request: { packet: Uint8Array; repeat: number; context: RunContext; setups: readonly MapSetup[] },
   ): Promise<RunResult & { attachedTo?: string }> {
     const object = await buildFile(this.#services, file);
     const client = await this.#services.kernel.own();
@@ -152,7 +154,8 @@ export class PacketRuns {
     const { interfaceNames } = await import('../../session/run/interfaces.ts');
     const context = contextOf(message.context);
     const names = await interfaceNames(client);
-    const request = { program: name, packet, context, frames, ...(batch === undefined ? {} : { batch }) };
+    const setups = await setupsOf(message.maps);
+    const request = { program: name, packet, context, setups, frames, ...(batch === undefined ? {} : { batch }) };
     const { maps, ...result } = await runLive(client, object, request);
     const iface = names.get(context.ingressIfindex ?? 0) ?? String(context.ingressIfindex);
     this.#post({ kind: 'liveResult', run, ...result, iface, maps: changesOf(maps) });
@@ -168,7 +171,8 @@ export class PacketRuns {
     const client = await this.#services.kernel.own();
     const { runSequence } = await import('../../session/run/sequence.ts');
     const context = contextOf(message.context);
-    const { rows, maps } = await runSequence(client, object, { program: name, packets, context });
+    const setups = await setupsOf(message.maps);
+    const { rows, maps } = await runSequence(client, object, { program: name, packets, context, setups });
     this.#post({
       kind: 'sequence',
       run,
@@ -185,11 +189,15 @@ export class PacketRuns {
   async #keep(
     run: number,
     { file, name: program }: Choice,
-    { result, context, expression }: { result: RunResult; context: RunContext; expression: string | undefined },
+    {
+      result,
+      expression,
+      ...given
+    }: { result: RunResult; context: RunContext; setups: readonly MapSetup[]; expression: string | undefined },
   ): Promise<void> {
     const { recordRun } = await import('../../session/run/record.ts');
     const name = `${program}: ${result.action}`;
-    const recorded = recordRun({ program, context }, result, { name, packetText: expression });
+    const recorded = recordRun({ program, ...given }, result, { name, packetText: expression });
     this.#kept.set(run, { source: file, recorded });
     for (const old of [...this.#kept.keys()].slice(0, -maxKept)) this.#kept.delete(old);
   }
@@ -228,6 +236,12 @@ export class PacketRuns {
     const file = this.#kept.get(run)?.file;
     if (file !== undefined) await vscode.commands.executeCommand('vscode.open', file);
   }
+}
+
+async function setupsOf(text: string | undefined): Promise<readonly MapSetup[]> {
+  if (text === undefined) return [];
+  const { parseSetups } = await import('../../session/run/context.ts');
+  return parseSetups(text);
 }
 
 /** `xdp_firewall.bpf.c` → `xdp_firewall.xdptest.json`, beside it. */

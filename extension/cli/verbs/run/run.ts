@@ -1,5 +1,6 @@
 import { XdpError } from '../../../core/errors.ts';
-import { chooseProgram, openObject } from '../../../session/bpfObject.ts';
+import { testRunLimits } from '../../../core/xdp.ts';
+import { type BpfObject, chooseProgram, openObject } from '../../../session/bpfObject.ts';
 import { runPacketBoth } from '../../../session/engine/both.ts';
 import { possibleCpus } from '../../../session/engine/target.ts';
 import { runPacketVm } from '../../../session/engine/vm.ts';
@@ -52,6 +53,7 @@ export const run: Verb = {
     if (capture !== undefined)
       return await runCapture(engine, inputs, { packets: capture, output: values.output }, context);
     const packet = await packetOf(packetText, context);
+    noteFragments(object, inputs, packet, context);
     if (values.live !== undefined) return await runLiveFrames(values, inputs, packet, context);
     const repeat = wholeNumber('--repeat', values.repeat ?? defaultRepeat, { min: 1, max: maxRepeat });
     return await runOne(engine, { ...inputs, packet, repeat, packetText }, values, context);
@@ -60,6 +62,23 @@ export const run: Verb = {
 
 function usage(why: string, synopsis: string): XdpError {
   return new XdpError('usage', why, { fix: `Usage: xdp ${synopsis}` });
+}
+
+/** The kernel puts what does not fit into a page into fragments, also for programs that do not ask for them (xdp.frags). */
+function noteFragments(
+  { spec }: BpfObject,
+  { program, context: { metadata } }: RunInputs,
+  packet: Uint8Array,
+  { output }: Pick<Context, 'output'>,
+): void {
+  const { maxLinear } = testRunLimits;
+  const isAware = spec.programs.find(({ name }) => name === program)?.frags === true;
+  const linear = maxLinear - (metadata?.length ?? 0);
+  if (isAware || packet.length <= linear) return;
+  output.note(
+    `packet: ${packet.length} bytes do not fit into one buffer: data_end stops after ${linear}, the rest is in fragments. ` +
+      'A driver gives such packets only to programs in SEC("xdp.frags").',
+  );
 }
 
 /** What cannot be meant together. */
