@@ -4,7 +4,8 @@ import type { Code } from '../vm/isa/code.ts';
 import { jumpOp, insnClass } from '../vm/isa/opcodes.ts';
 import { linkObject } from '../vm/link/linkObject.ts';
 import { type XdpActionName, xdpActions } from '../xdp.ts';
-import { anyValue, helpersCalled, returnValues } from './returnValues.ts';
+import { helpersCalled, returnValues } from './returnValues.ts';
+import { anyValue } from './valueSet.ts';
 
 /** What is known of a program before it is loaded, from its object alone. */
 export interface ProgramFacts {

@@ -1,21 +1,22 @@
 import type { Code } from '../vm/isa/code.ts';
 import { isConditional, usesRegister } from '../vm/isa/decode.ts';
-import { aluOp, callKind, imm64Kind, insnClass, opcode } from '../vm/isa/opcodes.ts';
+import { accessBytes, aluOp, callKind, imm64Kind, insnClass, modeBits, opcode } from '../vm/isa/opcodes.ts';
+import { type FramePlace, FrameState } from './frameState.ts';
+import { anyValue, arithmetic, joined, setOf, type ValueSet } from './valueSet.ts';
 
-/**
- * Which values a register may hold: bit n for the value n up to 30, bit 31 for anything else. Joining is OR, so that
- * following every path ends.
- */
-export type ValueSet = number;
-export const anyValue: ValueSet = 0xffffffff;
-const otherValue = 31;
-
-const registers = 11;
 /** A program longer than this is not followed. Slots; the kernel takes a million. */
-const maxSlots = 200_000;
+const maxSlots = 50_000;
 
 const helper = { redirect: 23, redirectMap: 51 } as const;
 const XDP_REDIRECT = 4;
+
+/**
+ * Helpers that only read what their pointers point at: lookups, updates and deletions of maps, output of events, printing, sums,
+ * clocks, redirects, changes of the packet's ends. Numbers: include/uapi/linux/bpf.h. Any other may write to the stack.
+ */
+const readOnlyHelpers: ReadonlySet<number> = new Set([
+  1, 2, 3, 5, 6, 7, 8, 12, 23, 25, 28, 44, 51, 54, 65, 125, 130, 131, 132, 133, 134, 177, 188,
+]);
 
 /** What the program may return, on whatever path: an upper bound, never too small. */
 export function returnValues(code: Code): ValueSet {
@@ -27,88 +28,138 @@ function functionReturns(code: Code, start: number, known: Map<number, ValueSet>
   const before = known.get(start);
   if (before !== undefined) return before;
   known.set(start, anyValue);
-  const returned = followAll(code, start, known);
+  const walk = new Walk(code, known);
+  let returned = walk.run(start);
+  // An address of the frame went into memory: any load may bring it back, and any store may go there.
+  if (walk.addressEscapes) returned = new Walk(code, known, 'somewhere').run(start);
   known.set(start, returned);
   return returned;
 }
 
-function followAll(code: Code, start: number, known: Map<number, ValueSet>): ValueSet {
-  const states = new Uint32Array(code.length * registers);
-  const reached = new Uint8Array(code.length);
-  const work: number[] = [];
-  let returned: ValueSet = 0;
-  const enter = (slot: number, state: Uint32Array): void => {
-    let grew = reached[slot] === 0;
-    reached[slot] = 1;
-    for (let register = 0; register < registers; register++) {
-      const at = slot * registers + register;
-      const joined = (states[at]! | state[register]!) >>> 0;
-      if (joined === states[at]) continue;
-      states[at] = joined;
-      grew = true;
-    }
-    if (grew) work.push(slot);
-  };
-  enter(start, new Uint32Array(registers).fill(anyValue));
-  const state = new Uint32Array(registers);
-  for (let slot = work.pop(); slot !== undefined; slot = work.pop()) {
-    state.set(states.subarray(slot * registers, (slot + 1) * registers));
-    const op = code.opcode[slot]!;
-    if (op === opcode.exit) {
-      returned = (returned | state[0]!) >>> 0;
-      continue;
-    }
-    // Where it leads is in a register: nothing is known any more.
-    if (op === opcode.jaRegister) return anyValue;
-    if (op === opcode.ja || op === opcode.jaLong) {
-      enter(code.offset[slot]!, state);
-      continue;
-    }
-    if (isConditional(op)) enter(code.offset[slot]!, state);
-    else step(code, slot, state, known);
-    enter(slot + (op === opcode.loadImm64 ? 2 : 1), state);
+/** Follows every path of one function until nothing new comes. */
+class Walk {
+  addressEscapes = false;
+  readonly #code: Code;
+  readonly #known: Map<number, ValueSet>;
+  /** Where a pointer that comes from memory may point. */
+  readonly #loaded: FramePlace;
+  readonly #states = new Map<number, FrameState>();
+  readonly #work: number[] = [];
+
+  constructor(code: Code, known: Map<number, ValueSet>, loaded: FramePlace = 'outside') {
+    this.#code = code;
+    this.#known = known;
+    this.#loaded = loaded;
   }
-  return returned;
+
+  run(start: number): ValueSet {
+    const code = this.#code;
+    let returned: ValueSet = 0;
+    this.#enter(start, new FrameState());
+    for (let slot = this.#work.pop(); slot !== undefined; slot = this.#work.pop()) {
+      const state = new FrameState(this.#states.get(slot));
+      const op = code.opcode[slot]!;
+      if (op === opcode.exit) returned = joined(returned, state.values[0]!);
+      // Where it leads is in a register: nothing is known any more.
+      else if (op === opcode.jaRegister) return anyValue;
+      else if (op === opcode.ja || op === opcode.jaLong) this.#enter(code.offset[slot]!, state);
+      else {
+        if (isConditional(op)) this.#enter(code.offset[slot]!, state);
+        else this.#step(slot, state);
+        this.#enter(slot + (op === opcode.loadImm64 ? 2 : 1), state);
+      }
+    }
+    return returned;
+  }
+
+  #enter(slot: number, state: FrameState): void {
+    const before = this.#states.get(slot);
+    if (before === undefined) this.#states.set(slot, new FrameState(state));
+    else if (!before.join(state)) return;
+    this.#work.push(slot);
+  }
+
+  #step(slot: number, state: FrameState): void {
+    const { opcode: opcodes, dst: targets, src: sources, imm, immHigh, offset: offsets } = this.#code;
+    const [op, dst, src, offset] = [opcodes[slot]!, targets[slot]!, sources[slot]!, offsets[slot]!];
+    switch (op & 7) {
+      case insnClass.jmp:
+      case insnClass.jmp32:
+        return this.#call(slot, state);
+      case insnClass.alu:
+      case insnClass.alu64:
+        return this.#arithmetic(slot, state);
+      case insnClass.ldx: {
+        const plain = (op & 0xe0) === modeBits.mem;
+        const from = moved(state.places[src]!, offset);
+        return state.set(dst, plain ? state.load(from, accessBytes(op)) : anyValue, this.#loaded);
+      }
+      case insnClass.st:
+        return state.store(moved(state.places[dst]!, offset), accessBytes(op), setOf(imm[slot]!));
+      case insnClass.stx:
+        return this.#store(slot, state);
+      default: {
+        if (op !== opcode.loadImm64) return state.set(0, anyValue, 'outside');
+        const plain = src === imm64Kind.value && immHigh[slot] === 0;
+        return state.set(dst, plain ? setOf(imm[slot]!) : anyValue, 'outside');
+      }
+    }
+  }
+
+  #arithmetic(slot: number, state: FrameState): void {
+    const { opcode: opcodes, dst: targets, src: sources, imm, offset } = this.#code;
+    const [op, dst, src] = [opcodes[slot]!, targets[slot]!, sources[slot]!];
+    const register = usesRegister(op);
+    const right = register ? state.values[src]! : setOf(imm[slot]!);
+    // A variant (signed, sign-extending) is not followed.
+    const values = offset[slot] === 0 ? arithmetic(op & 0xf0, state.values[dst]!, right) : anyValue;
+    const [left, other] = [state.places[dst]!, register ? state.places[src]! : 'outside'];
+    let place: FramePlace;
+    if ((op & 0xf0) === aluOp.mov) place = other;
+    else if (left === 'outside' && other === 'outside') place = 'outside';
+    else place = (op & 0xf0) === aluOp.add && !register ? moved(left, imm[slot]!) : 'somewhere';
+    state.set(dst, values, place);
+  }
+
+  #store(slot: number, state: FrameState): void {
+    const { opcode: opcodes, dst: targets, src: sources, offset } = this.#code;
+    const [op, dst, src] = [opcodes[slot]!, targets[slot]!, sources[slot]!];
+    const to = moved(state.places[dst]!, offset[slot]!);
+    const atomic = (op & 0xe0) === modeBits.atomic;
+    if (state.places[src] !== 'outside') this.addressEscapes = true;
+    state.store(to, accessBytes(op), atomic ? anyValue : state.values[src]!);
+    if (!atomic) return;
+    // It may fetch into its source, or into r0.
+    state.set(src, anyValue, this.#loaded);
+    state.set(0, anyValue, this.#loaded);
+  }
+
+  #call(slot: number, state: FrameState): void {
+    const { opcode: opcodes, src, imm, offset } = this.#code;
+    const direct = opcodes[slot] === opcode.call;
+    const kind = direct ? src[slot] : undefined;
+    const result =
+      kind === callKind.local
+        ? functionReturns(this.#code, offset[slot]!, this.#known)
+        : helperResult(kind, imm[slot]!, state);
+    const reads = kind === callKind.helper && readOnlyHelpers.has(imm[slot]!);
+    const mayWrite = !reads && [1, 2, 3, 4, 5].some((register) => state.places[register] !== 'outside');
+    if (mayWrite) state.slots.clear();
+    for (let register = 1; register <= 5; register++) state.set(register, anyValue, 'outside');
+    state.set(0, result, this.#loaded);
+  }
 }
 
-function step(code: Code, slot: number, state: Uint32Array, known: Map<number, ValueSet>): void {
-  const op = code.opcode[slot]!;
-  const kind = op & 7;
-  const dst = code.dst[slot]!;
-  if (op === opcode.call || op === opcode.callRegister) {
-    const result = op === opcode.call ? callResult(code, slot, state, known) : anyValue;
-    state.fill(anyValue, 0, 6);
-    state[0] = result;
-  } else if (op === opcode.loadImm64) {
-    const plain = code.src[slot] === imm64Kind.value && code.immHigh[slot] === 0;
-    state[dst] = plain ? setOf(code.imm[slot]!) : anyValue;
-  } else if (kind === insnClass.alu || kind === insnClass.alu64) {
-    const right = usesRegister(op) ? state[code.src[slot]!]! : setOf(code.imm[slot]!);
-    state[dst] = code.offset[slot] === 0 ? arithmetic(op & 0xf0, state[dst]!, right) : anyValue;
-  } else if (kind === insnClass.ldx) {
-    state[dst] = anyValue;
-  } else if (kind === insnClass.stx && (op & 0xe0) === 0xc0) {
-    // An atomic may fetch into its source, or into r0.
-    state[code.src[slot]!] = anyValue;
-    state[0] = anyValue;
-  } else if (kind === insnClass.ld) {
-    state[0] = anyValue;
-  }
+function helperResult(kind: number | undefined, id: number, state: FrameState): ValueSet {
+  if (kind !== callKind.helper) return anyValue;
+  if (id === helper.redirect) return joined(setOf(XDP_REDIRECT), setOf(0));
+  if (id !== helper.redirectMap) return anyValue;
+  // What it gives when there is no such entry are the low bits of the flags: net/core/filter.c, __bpf_xdp_redirect_map().
+  return joined(setOf(XDP_REDIRECT), arithmetic(aluOp.and, state.values[3]!, setOf(3)));
 }
 
-function callResult(code: Code, slot: number, state: Uint32Array, known: Map<number, ValueSet>): ValueSet {
-  switch (code.src[slot]) {
-    case callKind.local:
-      return functionReturns(code, code.offset[slot]!, known);
-    case callKind.helper:
-      if (code.imm[slot] === helper.redirect) return setOf(XDP_REDIRECT) | setOf(0);
-      // What it gives when there is no such entry are the low bits of the flags: net/core/filter.c, __bpf_xdp_redirect_map().
-      if (code.imm[slot] === helper.redirectMap)
-        return (setOf(XDP_REDIRECT) | arithmetic(aluOp.and, state[3]!, setOf(3))) >>> 0;
-      return anyValue;
-    default:
-      return anyValue;
-  }
+function moved(place: FramePlace, by: number): FramePlace {
+  return typeof place === 'number' ? place + by : place;
 }
 
 /** The helpers, by number, that the program may call. */
@@ -118,62 +169,4 @@ export function helpersCalled(code: Code): Set<number> {
     if (code.opcode[slot] === opcode.call && code.src[slot] === callKind.helper) called.add(code.imm[slot]!);
   }
   return called;
-}
-
-function setOf(value: number): ValueSet {
-  return value >= 0 && value < otherValue ? (1 << value) >>> 0 : (1 << otherValue) >>> 0;
-}
-
-function valuesOf(set: ValueSet): number[] | undefined {
-  if ((set >>> otherValue) & 1) return undefined;
-  return Array.from({ length: otherValue }, (_, value) => value).filter((value) => (set >>> value) & 1);
-}
-
-function arithmetic(operation: number, left: ValueSet, right: ValueSet): ValueSet {
-  if (operation === aluOp.mov) return right;
-  const rights = valuesOf(right);
-  const lefts = valuesOf(left);
-  if (operation === aluOp.and) {
-    // What is left of an unknown value are the bits of the other side.
-    if (lefts === undefined && rights?.length === 1) return subsetsOf(rights[0]!);
-    if (rights === undefined && lefts?.length === 1) return subsetsOf(lefts[0]!);
-  }
-  if (lefts === undefined || rights === undefined) return anyValue;
-  let result: ValueSet = 0;
-  for (const a of lefts) {
-    for (const b of rights) {
-      const value = apply(operation, a, b);
-      if (value === undefined) return anyValue;
-      result |= setOf(value);
-    }
-  }
-  return result >>> 0;
-}
-
-function subsetsOf(bits: number): ValueSet {
-  if (bits < 0 || bits >= otherValue) return anyValue;
-  let result: ValueSet = 0;
-  for (let value = 0; value < otherValue; value++) if ((value & bits) === value) result |= setOf(value);
-  return result >>> 0;
-}
-
-function apply(operation: number, a: number, b: number): number | undefined {
-  switch (operation) {
-    case aluOp.add:
-      return a + b;
-    case aluOp.sub:
-      return a - b;
-    case aluOp.or:
-      return a | b;
-    case aluOp.and:
-      return a & b;
-    case aluOp.xor:
-      return a ^ b;
-    case aluOp.lsh:
-      return a * 2 ** b;
-    case aluOp.rsh:
-      return a >>> b;
-    default:
-      return undefined;
-  }
 }
