@@ -6,6 +6,7 @@ import { startHelper } from '../../extension/kernel/client.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
 import { mapRows } from './maps.ts';
 import { runRows } from './runs.ts';
+import { mapViewRows } from './mapView.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
@@ -72,6 +73,7 @@ try {
   const rows = [
     ...(await mapRows(client, bundledInclude)),
     ...(await runRows(bundledInclude)),
+    ...mapViewRows(),
     await compileRow(),
     activationRow(),
     ...vsixRows(),

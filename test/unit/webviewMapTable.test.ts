@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { compileOperand } from '../../extension/core/maps/query/compile.ts';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
+import { formatInteger } from '../../webview/common/format.ts';
 import { bytesAt, MapModel, type MapSchemaMessage } from '../../webview/maps/data/mapModel.ts';
 import { RowCache, type RowsRead } from '../../webview/maps/data/rowCache.ts';
 import { cellsOf } from '../../webview/maps/table/cells.ts';
@@ -399,4 +400,11 @@ test('a trend ends at the right edge, and starts from zero', () => {
   expect(trendPath([5], 60)).toBe('');
   expect(trendPath([0, 10], 3)).toBe('M32.0 15.0L64.0 1.0');
   expect(trendPath([0, 0], 2)).toBe('');
+});
+
+test('integers are grouped as the language groups them', () => {
+  const native = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+  for (const value of [0, 7, -7, 999, 1000, -1000, 1_234_567, -123_456, 2n ** 64n - 1n, 1.5, 1e21]) {
+    expect(formatInteger(value)).toBe(native.format(value));
+  }
 });

@@ -4,9 +4,24 @@ const language = typeof document === 'undefined' ? 'en' : document.documentEleme
 const integers = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-/** 64-bit counters stay exact. */
+/** What stands between groups of three digits; undefined where the language groups in another way, or has digits of its own. */
+const separator = separatorOf(integers);
+
+/** 64-bit counters stay exact. Grouped by hand where that is simple: a table of hundreds of them changes ten times a second. */
 export function formatInteger(value: bigint | number): string {
-  return integers.format(value);
+  const digits = String(value);
+  if (separator === undefined || !/^-?\d+$/.test(digits)) return integers.format(value);
+  if (digits.length <= 3) return digits;
+  const start = digits.startsWith('-') ? 1 : 0;
+  let text = digits.slice(0, start + ((digits.length - start - 1) % 3) + 1);
+  for (let at = text.length; at < digits.length; at += 3) text += separator + digits.slice(at, at + 3);
+  return text;
+}
+
+function separatorOf(format: Intl.NumberFormat): string | undefined {
+  const found = /^1(\D?)234\1(?:567)$/.exec(format.format(1_234_567))?.[1];
+  // Spanish groups from five digits on.
+  return found !== undefined && format.format(1234) === `1${found}234` ? found : undefined;
 }
 
 /** Events per second: whole numbers, with one decimal below 10 so that slow counters do not read as 0. */

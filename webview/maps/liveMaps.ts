@@ -32,6 +32,8 @@ type Editing =
   | { kind: 'form'; row: Row | undefined; slot: number | undefined; failure: string }
   | { kind: 'cell'; edit: CellEdit };
 
+const noNotes: ReadonlyMap<string, string> = new Map();
+
 /** The live view of maps: which map, how often, its table, and what to do when there is none. Both webviews show it. */
 @customElement('xdp-live-maps')
 export class LiveMaps extends LitElement {
@@ -44,6 +46,8 @@ export class LiveMaps extends LitElement {
   private stop: (() => void) | undefined;
   private reader: Reader | undefined;
   private plot = new PlotData();
+  /** The same until another row is plotted: the table is drawn anew for another one. */
+  private plotted: ReadonlySet<string> = new Set();
 
   static override styles = [baseStyles, inputStyles, liveMapsStyles];
 
@@ -79,6 +83,7 @@ export class LiveMaps extends LitElement {
     this.filter = '';
     this.editing = undefined;
     this.plot = new PlotData();
+    this.plotted = new Set();
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -144,8 +149,8 @@ export class LiveMaps extends LitElement {
     return html`<xdp-map-table
         .reader=${reader}
         .show=${store.columns}
-        .plotted=${new Set(this.plot.ids)}
-        .notes=${store.editor?.notes ?? new Map()}
+        .plotted=${this.plotted}
+        .notes=${store.editor?.notes ?? noNotes}
         label=${fill(strings.tableLabel, { map: reader.rows.model.schema.name })}
         @show-idle=${() => store.setColumns({ idle: true })}
         @sort=${({ detail: order }: CustomEvent<Order | undefined>) => reader.arrange({ order })}
@@ -157,7 +162,7 @@ export class LiveMaps extends LitElement {
         this.plot.ids.length === 0
           ? nothing
           : html`<xdp-plot-pane .data=${this.plot} .ids=${[...this.plot.ids]} .model=${reader.rows.model}
-        @remove=${({ detail: id }: CustomEvent<string>) => this.unplot(id)}></xdp-plot-pane>`
+        @remove=${({ detail: id }: CustomEvent<string>) => this.setPlotted(id, '')}></xdp-plot-pane>`
       }
       ${this.renderSnapshots(store)}${this.renderEditing(store)}${renderStatus(store, reader)}`;
   }
@@ -241,13 +246,12 @@ export class LiveMaps extends LitElement {
   private togglePlot(row: Row): void {
     const model = this.reader?.rows.model;
     if (model === undefined || model.numericFields.length === 0) return;
-    this.plot.toggle(row.id, model.keyText(row.key));
-    this.reader?.follow(this.plot.ids);
-    this.requestUpdate();
+    this.setPlotted(row.id, model.keyText(row.key));
   }
 
-  private unplot(id: string): void {
-    this.plot.toggle(id, '');
+  private setPlotted(id: string, name: string): void {
+    this.plot.toggle(id, name);
+    this.plotted = new Set(this.plot.ids);
     this.reader?.follow(this.plot.ids);
     this.requestUpdate();
   }

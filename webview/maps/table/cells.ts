@@ -109,7 +109,7 @@ function cpuLineCell(model: MapModel, reading: Reading, field: Leaf, column: Col
 }
 
 function numberCell(value: bigint): Cell {
-  return { ...blank, text: formatInteger(value), raw: String(value), zero: value === 0n };
+  return { text: formatInteger(value), raw: String(value), changed: false, heat: 0, zero: value === 0n };
 }
 
 function rateCell(rate: number | undefined): Cell {

@@ -47,6 +47,8 @@ export class MapTable extends LitElement {
 
   private readonly measure = new GridMeasure();
   private readonly resize = new ResizeObserver(() => this.look());
+  /** Fonts come with the page's style: asking for them at every reading would make the browser work out all styles each time. */
+  private readonly fonts = new MutationObserver(() => this.takeFont());
   private body: GridBody | undefined;
   private bodyLayout: { of: GridLayout; first: number; last: number; layout: BodyLayout } | undefined;
   private lines = new Lines(0, []);
@@ -63,10 +65,17 @@ export class MapTable extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.resize.observe(this);
+    this.fonts.observe(document.documentElement, { attributes: true, attributeFilter: ['style', 'class'] });
+    this.takeFont();
+  }
+
+  private takeFont(): void {
+    if (this.measure.useFontOf(this)) this.layout = undefined;
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.fonts.disconnect();
     this.resize.disconnect();
     clearTimeout(this.settling);
   }
@@ -88,7 +97,6 @@ export class MapTable extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (this.measure.useFontOf(this)) this.layout = undefined;
     if (changed.has('reader')) {
       this.layout = undefined;
       this.bodyLayout = undefined;

@@ -62,6 +62,7 @@ export const mapTableStyles = css`
   /* Their columns are as wide as they are, and clipping costs with every reading. */
   tbody td:not(.text) {
     overflow: visible;
+    text-rendering: optimizeSpeed;
   }
   tr.labels {
     border-bottom: 1px solid var(--vscode-widget-border, var(--vscode-contrastBorder, transparent));
