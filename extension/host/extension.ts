@@ -15,6 +15,8 @@ import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
 import { registerTestAssist } from './testing/assist.ts';
 import { PacketTests } from './testing/packetTests.ts';
+import { registerSourceHints } from './maps/sourceHints.ts';
+import { SourceNumbers } from './maps/sourceNumbers.ts';
 import { MapPanels } from './maps/mapPanels.ts';
 import { InterfacesView } from './views/interfaces/interfacesView.ts';
 import { MapsView } from './maps/mapsView.ts';
@@ -28,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
   services = createServices(context);
   const interfaces = new InterfacesView(services);
   const mapPanels = new MapPanels(services);
+  const sourceNumbers = new SourceNumbers(services);
   const maps = new MapsView(services, mapPanels);
   const packets = new PacketPanel(services);
   const tests = new PacketTests(services);
@@ -47,6 +50,8 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     registered,
     maps.register(),
     mapPanels.register(),
+    sourceNumbers,
+    registerSourceHints(sourceNumbers),
     packets,
     new PacketTestEditor(services).register(),
     tests,

@@ -103,8 +103,17 @@ describe('the map viewer', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('shows a map of our program in an editor tab, and sets one CPU of it', async () => {
+  it('says in the source what the program counts', async () => {
     network.sendUdp(9, 25);
+    const lens = app.page.locator('.codelens-decoration').filter({ hasText: /5 entries: \d+ rx_packets/ });
+    await lens.first().waitFor();
+    const counted = app.page.locator('.view-line').filter({ hasText: /rx_packets\+\+;.*=\s25/ });
+    await app.editor.goToLine(43);
+    await counted.first().waitFor();
+    await app.screenshot('maps-0-source');
+  });
+
+  it('shows a map of our program in an editor tab, and sets one CPU of it', async () => {
     const program = network.attached();
     assert.ok(program);
     await app.command('XDP: Open Map…');
