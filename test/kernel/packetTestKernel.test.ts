@@ -81,6 +81,8 @@ const queueSource = `
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 struct { __uint(type, BPF_MAP_TYPE_QUEUE); __uint(max_entries, 4); __type(value, __u32); } waiting SEC(".maps");
+__u32 first = 3, second = 5;
+SEC("xdp") int sum(struct xdp_md *ctx) { return first + second; }
 SEC("xdp") int push(struct xdp_md *ctx) { __u32 one = 1; return bpf_map_push_elem(&waiting, &one, 0) ? XDP_DROP : XDP_PASS; }
 char _license[] SEC("license") = "GPL";
 `;
@@ -270,6 +272,14 @@ test('what cannot be set back is loaded again', async () => {
       { name: 'full', ...fill },
       { name: 'empty again', packet, expect: { action: 'XDP_PASS' } },
       { name: 'and again', ...fill },
+      // What a test leaves out of a value is as it was after loading, here too.
+      {
+        name: 'global variables',
+        program: 'sum',
+        packet,
+        maps: { '.data': [{ key: 0, value: { first: 4 } }] },
+        expect: { action: 9 },
+      },
     ],
     { text: queueSource },
   );

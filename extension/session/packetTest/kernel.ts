@@ -7,7 +7,7 @@ import { errorOfHelper, type HelperClient } from '../../kernel/client.ts';
 import type { KernelContract, LoadedObject, TestStepReply, TestWrite } from '../../protocol/kernel.ts';
 import type { ParamsOf, ResultOf } from '../../protocol/rpc.ts';
 import type { BpfObject } from '../bpfObject.ts';
-import { isListable, openLoadedMap } from '../maps/maps.ts';
+import { isListable, openLoadedMap, readMap } from '../maps/maps.ts';
 import { callsHelper, helperNumbers } from '../run/helperCalls.ts';
 import { inputOf, splitOutput } from '../run/input.ts';
 import { interfaceIndexes } from '../run/interfaces.ts';
@@ -25,6 +25,7 @@ export function kernelTestEngine(client: HelperClient): TestEngine {
 
 /** More entries than this are not read; what large maps hold is asked for by other means. */
 const maxReadEntries = 100_000;
+
 /**
  * One loaded object. Loading takes milliseconds, restoring maps a fraction of one: so between tests the maps are set back to
  * what they held after loading, and the object is loaded again only where that cannot be done.
@@ -117,6 +118,7 @@ class KernelInstance implements TestInstance {
       outcomes.push({ steps, problem, durationMs: reply.durationMs });
     }
     if (replies.unrestored !== undefined) this.#spoilt = true;
+    if (outcomes.length === 0) throw new XdpError('helper-protocol', 'The helper ran no test.');
     return outcomes;
   }
 
@@ -216,13 +218,18 @@ async function load(client: HelperClient, object: BpfObject, programs: readonly 
     const compared = kinded.filter(({ restoring }) => restoring === 'compare' && !tooMuch);
     const remember = { object: loaded.object, maps: compared.map(({ info }) => info.id), limit: maxReadEntries };
     const pages = (await client.call('object/remember', remember)).maps;
-    const maps = kinded.map((map): [string, KernelMap] => {
+    const maps = kinded.map(async (map): Promise<[string, KernelMap]> => {
       const page = pages.find(({ map: id }) => id === map.info.id);
-      const known = page !== undefined && page.problem === undefined && !page.more;
-      const restoring = map.restoring === 'compare' && !known ? 'reload' : map.restoring;
-      return [map.info.name, { ...map, restoring, initial: known ? page : undefined }];
+      if (page !== undefined && page.problem === undefined && !page.more)
+        return [map.info.name, { ...map, initial: page }];
+      const restoring = map.restoring === 'compare' ? 'reload' : map.restoring;
+      // Arrays, such as global variables, hold something from the start, of which a test may set a part.
+      const small =
+        map.schema.type.endsWith('array') && isListable(map.info.type) && pageBytes(map.schema) <= maxRestoredBytes;
+      const initial = small ? await readMap(client, map.ref, { maxEntries: maxReadEntries }) : undefined;
+      return [map.info.name, { ...map, restoring, initial }];
     });
-    return { loaded, maps: new Map(maps) };
+    return { loaded, maps: new Map(await Promise.all(maps)) };
   } catch (error) {
     await client.call('object/close', { object: loaded.object });
     throw error;
