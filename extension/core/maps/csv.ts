@@ -11,16 +11,32 @@ import type { Value } from './value.ts';
  * RFC 4180: CRLF, quotes doubled. fromCsv reads it back.
  */
 export function toCsv(schema: MapSchema, entries: readonly MapEntry[]): string {
-  const rows = entries.flatMap(({ key, value, values }) =>
-    values === undefined
-      ? [rowOf(key, undefined, value ?? null)]
-      : values.map((each, index) => rowOf(key, schema.possibleCpus[index] ?? index, each)),
-  );
-  const header = new Set(rows.flatMap((row) => [...row.keys()]));
+  return [...csvPieces(schema, () => [entries])].join('');
+}
+
+/** The same in pieces, for maps that do not fit in one text. `chunks` is asked for once for the columns and once for the rows. */
+export function* csvPieces(schema: MapSchema, chunks: () => Iterable<readonly MapEntry[]>): Generator<string> {
+  const found = new Set<string>();
+  for (const entries of chunks()) {
+    for (const row of rowsOf(schema, entries)) for (const column of row.keys()) found.add(column);
+  }
   // An empty map still says what its columns are.
-  const columns = header.size > 0 ? [...header] : ['key', ...(isPerCpu(schema.type) ? ['cpu'] : []), 'value'];
-  const lines = rows.map((row) => columns.map((column) => quote(row.get(column) ?? '')).join(','));
-  return [columns.map(quote).join(','), ...lines, ''].join('\r\n');
+  const columns = found.size > 0 ? [...found] : ['key', ...(isPerCpu(schema.type) ? ['cpu'] : []), 'value'];
+  yield `${columns.map(quote).join(',')}\r\n`;
+  for (const entries of chunks()) {
+    const lines: string[] = [];
+    for (const row of rowsOf(schema, entries)) {
+      lines.push(`${columns.map((column) => quote(row.get(column) ?? '')).join(',')}\r\n`);
+    }
+    yield lines.join('');
+  }
+}
+
+function* rowsOf(schema: MapSchema, entries: readonly MapEntry[]): Generator<Map<string, string>> {
+  for (const { key, value, values } of entries) {
+    if (values === undefined) yield rowOf(key, undefined, value ?? null);
+    else for (const [index, each] of values.entries()) yield rowOf(key, schema.possibleCpus[index] ?? index, each);
+  }
 }
 
 function rowOf(key: Value, cpu: number | undefined, value: Value): Map<string, string> {

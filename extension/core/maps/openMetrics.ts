@@ -3,15 +3,13 @@ import { encodeKey, type MapEntry } from './entries.ts';
 import { flatten } from './flatten.ts';
 import type { MapSchema } from './schema.ts';
 
-interface Sample {
-  labels: string;
-  text: string;
-}
-
+/** One number in the values: the samples of all entries stand together. */
 interface Family {
+  /** As flatten() names it: `value.rx.packets`. */
+  path: string;
+  name: string;
   type: 'counter' | 'gauge';
   help: string;
-  samples: Sample[];
 }
 
 /**
@@ -21,57 +19,72 @@ interface Family {
  * Source: https://github.com/prometheus/OpenMetrics, specification/OpenMetrics.md.
  */
 export function toOpenMetrics(schema: MapSchema, entries: readonly MapEntry[]): string {
+  return [...openMetricsPieces(schema, () => [entries])].join('');
+}
+
+/** The same in pieces, for maps that do not fit in one text. `chunks` is asked for once, and once for each family. */
+export function* openMetricsPieces(schema: MapSchema, chunks: () => Iterable<readonly MapEntry[]>): Generator<string> {
   const families = new Map<string, Family>();
+  const names = new Set<string>();
+  let count = 0;
+  for (const entries of chunks()) {
+    count += entries.length;
+    for (const { value, values } of entries) {
+      for (const each of values ?? [value ?? null]) {
+        for (const [path, text] of flatten('value', each)) {
+          if (!families.has(path) && numberText(text) !== undefined) families.set(path, familyOf(schema, path, names));
+        }
+      }
+    }
+  }
+  for (const family of families.values()) {
+    yield headOf(family);
+    for (const entries of chunks()) yield samplesOf(schema, family, entries);
+  }
+  const labels = `{map="${escapeText(schema.name)}"}`;
+  for (const [name, help, value] of [
+    ['xdp_bpf_map_entries', 'Entries read from the BPF map', count],
+    ['xdp_bpf_map_max_entries', 'Entries that the BPF map can hold', schema.maxEntries],
+  ] as const) {
+    yield `${headOf({ path: '', name, help, type: 'gauge' })}${name}${labels} ${value}\n`;
+  }
+  yield '# EOF\n';
+}
+
+/** Fields of counters by verdict that only rise; a time that stands beside them does not. */
+const counts = /packet|pkt|byte|octet|count|drop|hit|error|total/i;
+
+function familyOf(schema: MapSchema, path: string, used: Set<string>): Family {
+  const field = path.slice('value.'.length);
+  const plain = metricName(`xdp_map_${schema.name}${field === '' ? '' : `_${field}`}`);
+  // Two fields whose names differ only in what a metric's name cannot hold are two families.
+  let name = plain;
+  for (let number = 2; used.has(name); number++) name = `${plain}_${number}`;
+  used.add(name);
+  const rises = countsActions(schema) && (field === '' || counts.test(field));
+  const help = `${field === '' ? 'Value' : field} of the BPF map ${schema.name} (${schema.type})`;
+  return { path, name, type: rises ? 'counter' : 'gauge', help };
+}
+
+function headOf({ name, type, help }: Family): string {
+  return `# TYPE ${name} ${type}\n# HELP ${name} ${escapeText(help)}\n`;
+}
+
+function samplesOf(schema: MapSchema, { path, name, type }: Family, entries: readonly MapEntry[]): string {
+  // The sample of a counter ends in _total, its family does not.
+  const sample = type === 'counter' ? `${name}_total` : name;
+  const lines: string[] = [];
   for (const entry of entries) {
     const key = keyLabels(schema, entry);
     const values = entry.values ?? [entry.value ?? null];
     values.forEach((value, index) => {
+      const number = numberText(flatten('value', value).get(path) ?? '');
+      if (number === undefined) return;
       const cpu = entry.values === undefined ? [] : [['cpu', String(schema.possibleCpus[index] ?? index)] as const];
-      const labels = labelText([['map', schema.name], ...key, ...cpu]);
-      for (const [path, text] of flatten('value', value)) {
-        const number = numberText(text);
-        if (number === undefined) continue;
-        const field = path.slice('value.'.length);
-        const name = metricName(`xdp_map_${schema.name}${field === '' ? '' : `_${field}`}`);
-        const help = `${field === '' ? 'Value' : field} of the BPF map ${schema.name} (${schema.type})`;
-        const type = countsActions(schema) && (field === '' || counts.test(field)) ? 'counter' : 'gauge';
-        const family = families.get(name) ?? { type, help, samples: [] };
-        family.samples.push({ labels, text: number });
-        families.set(name, family);
-      }
+      lines.push(`${sample}${labelText([['map', schema.name], ...key, ...cpu])} ${number}\n`);
     });
   }
-  const blocks = [...families].map(([name, family]) => block(name, family));
-  const size = `{map="${escapeText(schema.name)}"}`;
-  blocks.push(
-    block('xdp_bpf_map_entries', {
-      help: 'Entries read from the BPF map',
-      type: 'gauge',
-      samples: [{ labels: size, text: String(entries.length) }],
-    }),
-    block('xdp_bpf_map_max_entries', {
-      help: 'Entries that the BPF map can hold',
-      type: 'gauge',
-      samples: [{ labels: size, text: String(schema.maxEntries) }],
-    }),
-  );
-  return `${blocks.join('\n')}\n# EOF\n`;
-}
-
-/** Fields of such counters that only rise; a time that stands beside them does not. */
-const counts = /packet|pkt|byte|octet|count|drop|hit|error|total/i;
-
-function block(name: string, { type, help, samples }: Family): string {
-  // The sample of a counter ends in _total, its family does not.
-  const sample = type === 'counter' ? `${name}_total` : name;
-  const seen = new Set<string>();
-  const lines = samples.flatMap(({ labels, text }) => {
-    // Two fields whose names differ only in what a metric's name cannot hold.
-    if (seen.has(labels)) return [];
-    seen.add(labels);
-    return [`${sample}${labels} ${text}`];
-  });
-  return [`# TYPE ${name} ${type}`, `# HELP ${name} ${escapeText(help)}`, ...lines].join('\n');
+  return lines.join('');
 }
 
 function keyLabels(schema: MapSchema, { key }: MapEntry): (readonly [string, string])[] {

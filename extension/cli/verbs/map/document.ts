@@ -1,4 +1,5 @@
 import { decodeEntries, keyAt, type MapEntry, type RawPage, valueAt } from '../../../core/maps/entries.ts';
+import type { MapSchema } from '../../../core/maps/schema.ts';
 import { type Names, type Referred, referencesOf, referredBy } from '../../../core/maps/references.ts';
 import { resolveNames } from '../../../session/maps/names.ts';
 import { part, type OpenedMap } from './access.ts';
@@ -8,6 +9,12 @@ export type ShownEntry = MapEntry & { refersTo?: Referred[] };
 
 /** Entries decoded at once: a million objects at a time would be a gigabyte. */
 const chunkEntries = 10_000;
+
+export function* chunksOf(schema: MapSchema, page: RawPage): Generator<MapEntry[]> {
+  for (let from = 0; from < page.count; from += chunkEntries) {
+    yield decodeEntries(schema, part(schema, page, from, chunkEntries));
+  }
+}
 
 export async function namesFor({ client, map }: OpenedMap, page: RawPage): Promise<Names> {
   return await resolveNames(client, map.schema, page);

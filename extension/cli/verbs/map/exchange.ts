@@ -4,16 +4,15 @@ import path from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XdpError } from '../../../core/errors.ts';
-import { fromCsv, toCsv } from '../../../core/maps/csv.ts';
-import { decodeEntries } from '../../../core/maps/entries.ts';
-import { toOpenMetrics } from '../../../core/maps/openMetrics.ts';
+import { csvPieces, fromCsv } from '../../../core/maps/csv.ts';
+import { openMetricsPieces } from '../../../core/maps/openMetrics.ts';
 import { readSnapshot } from '../../../core/maps/snapshot.ts';
 import { fileError, requireRegularFile } from '../../../session/bpfObject.ts';
 import { clearMap, type EntryEdit, setEntries } from '../../../session/maps/edit.ts';
 import { readMap } from '../../../session/maps/maps.ts';
 import { type Context, type ExitCode, oneOf, parse } from '../../command.ts';
 import { intervalOf, withMap, type OpenedMap } from './access.ts';
-import { documentPieces, namesFor } from './document.ts';
+import { chunksOf, documentPieces, namesFor } from './document.ts';
 import { netnsOption, usages } from './usages.ts';
 
 const exportOptions = {
@@ -60,9 +59,9 @@ async function piecesOf(opened: OpenedMap, format: 'json' | 'csv' | 'openmetrics
     case 'json':
       return documentPieces(opened, page, await namesFor(opened, page));
     case 'csv':
-      return [toCsv(schema, decodeEntries(schema, page))];
+      return csvPieces(schema, () => chunksOf(schema, page));
     case 'openmetrics':
-      return [toOpenMetrics(schema, decodeEntries(schema, page))];
+      return openMetricsPieces(schema, () => chunksOf(schema, page));
   }
 }
 
