@@ -25,7 +25,7 @@ export function update(
 export function remove({ libbpf }: Context, map: OpenMap, key: Uint8Array): void {
   requireSize(map, 'key', key.length, map.info.keySize);
   const result = libbpf.mapDelete(map.fd, key);
-  if (result < 0) throw writeError(libbpf, map, { did: 'deleted from', flags: 0, key, result });
+  if (result < 0) throw writeError(libbpf, map, { did: 'deleted', flags: 0, key, result });
 }
 
 function bytesOfValue(context: Context, { info }: OpenMap): number {

@@ -8,7 +8,7 @@ import type { OpenMap } from './mapRefs.ts';
 export const writeFlags = { any: 0, new: 1, existing: 2 } as const;
 
 export interface Attempt {
-  did: 'updated' | 'deleted from';
+  did: 'updated' | 'deleted';
   flags: number;
   key: Uint8Array;
   result: number;
@@ -18,7 +18,9 @@ export interface Attempt {
 export function writeError(libbpf: Libbpf, map: OpenMap, attempt: Attempt): XdpError {
   const { why, fix } = explain(libbpf, map, attempt);
   const { did, result } = attempt;
-  return new XdpError('map-write-failed', `${map.name} (${mapTypeName(map.info.type)}) was not ${did}: ${why}`, {
+  const which = `${map.name} (${mapTypeName(map.info.type)})`;
+  const what = did === 'updated' ? `${which} was not updated` : `Nothing was deleted from ${which}`;
+  return new XdpError('map-write-failed', `${what}: ${why}`, {
     ...(fix === undefined ? {} : { fix }),
     details: { errno: -result, errnoName: errnoName(result), map: map.name },
   });
@@ -89,7 +91,7 @@ function full(maxEntries: number): Explanation {
 }
 
 function invalid({ info }: OpenMap, type: string, { did, key, flags }: Attempt): Explanation {
-  if (did === 'deleted from') {
+  if (did === 'deleted') {
     if (type === 'array' || type === 'percpu_array') {
       return { why: 'entries of an array cannot be deleted', fix: 'Set the entry to zero instead.' };
     }
