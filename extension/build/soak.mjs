@@ -23,6 +23,7 @@ const parts = {
     title: 'the fuzz tests',
     command: vitest('unit', 'Fuzz'),
   },
+  corpus: { title: 'programs that others wrote', command: vitest('kernel', 'test/kernel/vmCorpus.test.ts') },
   editor: { title: 'kill -9 of the whole editor', command: ui('kill -9 of the whole editor') },
 };
 
@@ -97,6 +98,8 @@ function describe(outcome) {
   switch (outcome.part) {
     case 'cycles':
       return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned; resident memory of the helper ${outcome.before} → ${outcome.after} KiB, descriptors, maps and programs as before`;
+    case 'corpus':
+      return `${outcome.compared} of ${outcome.programs} programs of Debian's sources ran ${outcome.packets} packets each in kernel, interpreter and compiled machine without a difference; the others are listed with their reason in artifacts/vm-corpus.json`;
     case 'fuzz':
       return 'the fuzz tests, with as many cases as they take in full';
     case 'replace':

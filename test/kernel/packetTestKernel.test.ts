@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -361,7 +361,10 @@ test('exit codes', () => {
   expect(codes(passing, '--engine', 'both')).toBe(0);
   expect(codes(failing, '--engine', 'both')).toBe(1);
   expect(codes(passing, '--engine', 'vm', '--bench')).toBe(2);
-  expect(codes(passing, '--coverage', 'x')).toBe(2);
+  const measured = path.join(box, 'coverage.info');
+  expect(codes(passing, '--coverage', measured)).toBe(0);
+  expect(readFileSync(measured, 'utf8')).toMatch(/^TN:\nSF:\/.*\.bpf\.c\n(?:.*\n)*DA:\d+,[1-9]/);
+  expect(codes(passing, '--coverage', path.join(box, 'not-there', 'x'))).toBe(2);
   expect(codes(passing, '--reporter', 'tap')).toBe(2);
   expect(existsSync(path.join(root, 'x'))).toBe(false);
 

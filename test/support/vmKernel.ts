@@ -13,6 +13,7 @@ import {
   type XdpRequest,
 } from '../../extension/core/vm/machine.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
+import type { Random } from './packetGenerate.ts';
 import type { LoadedObject, MapInfo } from '../../extension/protocol/kernel.ts';
 
 /** One object, loaded in the kernel and in the built-in machine, whose runs are compared one by one; both engines run each. */
@@ -20,6 +21,8 @@ export interface Pair {
   machine: Machine;
   /** Runs on both. Returns what differs, in words; empty when nothing does. */
   run(request: XdpRequest): Promise<string[]>;
+  /** Puts the same entries into the maps of all, so that lookups find something: small keys, and those of usual addresses. */
+  seed(random: Random): Promise<void>;
   /** Differences between the maps as they are now. */
   maps(): Promise<string[]>;
   close(): Promise<void>;
@@ -46,6 +49,7 @@ export async function loadPair(
   return {
     machine,
     run: (request) => compareRun(client, loaded, [machine, compiled], request),
+    seed: (random) => seedMaps(client, loaded, [machine, compiled], random),
     maps: async () => [
       ...(await compareMaps(client, loaded, machine)),
       ...(await compareMaps(client, loaded, compiled)).map((difference) => `compiled: ${difference}`),
@@ -69,6 +73,34 @@ export function compileFixture(name: string, flags: readonly string[], compiler 
     return readFileSync(output);
   } finally {
     rmSync(folder, { recursive: true });
+  }
+}
+
+const seedable = ['hash', 'array', 'lru_hash', 'percpu_hash', 'percpu_array', 'lru_percpu_hash', 'lpm_trie'];
+
+async function seedMaps(
+  client: HelperClient,
+  loaded: LoadedObject,
+  machines: readonly Machine[],
+  random: Random,
+): Promise<void> {
+  for (const info of loaded.maps) {
+    if (!seedable.includes(info.type) || info.name.startsWith('.') || info.frozen) continue;
+    for (let entry = 0; entry < Math.min(8, info.maxEntries); entry++) {
+      const key = new Uint8Array(info.keySize);
+      if (info.type === 'lpm_trie') {
+        new DataView(key.buffer).setUint32(0, random.pick([0, 8, 16, 8 * (info.keySize - 4)]), true);
+        if (info.keySize > 4) key[4] = random.pick([10, 192, 127]);
+      } else key[0] = entry;
+      const size = machines[0]!.map(info.name)?.userValueSize ?? 0;
+      const value = random.bytes(size).map((byte, at) => (at % 4 === 0 ? byte & 3 : 0));
+      const written = await client.call('map/update', { map: { id: info.id }, key, value, flags: 0 }).then(
+        () => true,
+        () => false,
+      );
+      // What the kernel does not take, such as values that hold a lock, stays empty everywhere.
+      if (written) for (const machine of machines) machine.map(info.name)?.set(key, value);
+    }
   }
 }
 

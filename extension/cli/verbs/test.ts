@@ -1,4 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { totalsOf } from '../../core/coverage/coverage.ts';
+import { toCobertura, toLcov } from '../../core/coverage/formats.ts';
 import { XdpError } from '../../core/errors.ts';
+import { CoverageRun } from '../../session/engine/coverage.ts';
 import { bothTestEngine } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { vmTestEngine } from '../../session/engine/vmTests.ts';
@@ -42,11 +47,10 @@ export const test: Verb = {
       const engine = oneOf('--engine', values.engine, ['kernel', 'vm', 'both'] as const);
       const repeat = wholeNumber('--repeat', values.repeat, { min: 1, max: 10_000_000 });
       if (values.bench && engine === 'vm') throw noBenchmark();
-      if (values.coverage !== undefined) throw notYet('--coverage', 'Run the tests without it.');
       const files = await findTestFiles(positionals.length === 0 ? ['.'] : positionals);
       if (files.length === 0) throw noTests(positionals);
       const runs = values.bench ? { repeat, batches: 5 } : undefined;
-      return await testAll(files, { engine, runs, reporter: reporters[reporter] }, context);
+      return await testAll(files, { engine, runs, reporter: reporters[reporter], coverage: values.coverage }, context);
     } catch (error) {
       if (reporter !== 'json' || context.output.json) throw error;
       // The document of this reporter, although --json was not given.
@@ -67,10 +71,6 @@ function noBenchmark(): XdpError {
   });
 }
 
-function notYet(option: string, fix: string): XdpError {
-  return new XdpError('not-available', `${option} is not available in this version yet.`, { fix });
-}
-
 function noTests(paths: readonly string[]): XdpError {
   const where = paths.length === 0 ? 'this folder' : paths.join(', ');
   return new XdpError('usage', `There is no packet test file in ${where}.`, {
@@ -83,18 +83,24 @@ interface TestPlan {
   /** Of --bench. */
   runs: { repeat: number; batches: number } | undefined;
   reporter: Reporter;
+  /** The file of --coverage. */
+  coverage: string | undefined;
 }
 
 async function testAll(
   files: readonly string[],
-  { engine: engineName, runs, reporter }: TestPlan,
+  { engine: engineName, runs, reporter, coverage: coverageFile }: TestPlan,
   context: Context,
 ): Promise<ExitCode> {
   const { build, signal } = context;
   const startedAt = new Date();
   const startedMs = performance.now();
   const reports: FileReport[] = [];
-  const engine = (): Promise<TestEngine> => startEngine(engineName, context);
+  const coverage = coverageFile === undefined ? undefined : new CoverageRun(build, possibleCpus());
+  const engine = async (): Promise<TestEngine> => {
+    const started = await startEngine(engineName, context);
+    return coverage?.around(started) ?? started;
+  };
   const benchmark = runs === undefined ? {} : { benchmark: runs };
   const stdout = new Batches();
   try {
@@ -106,10 +112,30 @@ async function testAll(
     stdout.flush();
   }
   if (signal.aborted) throw new XdpError('cancelled', 'The tests were interrupted.');
+  if (coverage !== undefined && coverageFile !== undefined) await writeCoverage(coverage, coverageFile, context.output);
   const report: Report = { engine: engineName, files: reports, durationMs: performance.now() - startedMs, startedAt };
   stdout.write(reporter.onEnd(report));
   stdout.flush();
   return exitCode(reports);
+}
+
+async function writeCoverage(coverage: CoverageRun, file: string, output: Output): Promise<void> {
+  for (const remark of coverage.remarks) output.note(`coverage: ${remark}`);
+  const files = coverage.files();
+  const text = /\.xml$/i.test(file) ? toCobertura(files, Date.now()) : toLcov(files);
+  await writeFile(file, text).catch((cause: unknown) => {
+    throw new XdpError('environment', `The coverage cannot be written to ${file}: ${String(cause)}.`, {
+      fix: 'Name a file in a folder that exists and can be written.',
+      cause,
+    });
+  });
+  for (const each of files) {
+    const { lines, branches } = totalsOf(each);
+    const name = path.relative(process.cwd(), each.file);
+    output.note(
+      `coverage: ${name}: ${lines.covered} of ${lines.total} lines, ${branches.covered} of ${branches.total} branches`,
+    );
+  }
 }
 
 async function startEngine(name: EngineName, { kernel }: Context): Promise<TestEngine> {

@@ -26,6 +26,7 @@ export class PacketTests implements vscode.Disposable {
     this.#addProfile(vscode.l10n.t('Run on Kernel'), 'kernel', isLinux);
     this.#addProfile(vscode.l10n.t('Run in Built-in Machine'), 'vm', !isLinux);
     if (isLinux) this.#addProfile(vscode.l10n.t('Compare Kernel and Built-in Machine'), 'both', false);
+    this.#addCoverageProfile();
     const debug = vscode.TestRunProfileKind.Debug;
     this.#controller.createRunProfile(
       vscode.l10n.t('Debug'),
@@ -55,6 +56,14 @@ export class PacketTests implements vscode.Disposable {
     this.#controller.createRunProfile(label, kind, handler, isDefault, undefined, true);
   }
 
+  #addCoverageProfile(): void {
+    const kind = vscode.TestRunProfileKind.Coverage;
+    const handler = (request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> =>
+      this.#run('vm', request, token, { coverage: true });
+    const profile = this.#controller.createRunProfile(vscode.l10n.t('Coverage'), kind, handler, true);
+    profile.loadDetailedCoverage = async (_, file) => (await import('./coverage.ts')).detailsOf(file);
+  }
+
   /** Steps through the tests one after the other. What they expect is judged by running them. */
   async #debug(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
     const run = this.#controller.createTestRun(request);
@@ -74,7 +83,12 @@ export class PacketTests implements vscode.Disposable {
     }
   }
 
-  async #run(engine: EngineName, request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
+  async #run(
+    engine: EngineName,
+    request: vscode.TestRunRequest,
+    token: vscode.CancellationToken,
+    { coverage = false } = {},
+  ): Promise<void> {
     const done = this.#use(engine);
     const run = this.#controller.createTestRun(request);
     const cancel = new vscode.CancellationTokenSource();
@@ -84,7 +98,9 @@ export class PacketTests implements vscode.Disposable {
       const files = await this.#select(request);
       // What runs on save is what was saved.
       const save = request.continuous !== true;
-      await runTests(run, files, { services: this.#services, engine, token: cancel.token, save });
+      const options = { services: this.#services, engine, token: cancel.token, save };
+      if (coverage) await (await import('./coverage.ts')).runWithCoverage(run, files, options);
+      else await runTests(run, files, options);
     } catch (error) {
       // It stands at every test as well: somebody who saves a file is not to be stopped by it.
       if (request.continuous !== true) void showError(this.#services, error);

@@ -32,6 +32,8 @@ export interface RunOptions {
   token: vscode.CancellationToken;
   /** Compile and run what is on the screen; false: what was saved. */
   save: boolean;
+  /** Listens to what the engine runs. */
+  around?: (engine: TestEngine) => TestEngine;
 }
 
 /** Longer than this no click waits for tests that do not wait for anything themselves. */
@@ -44,7 +46,7 @@ const breathMs = 20;
 export async function runTests(
   run: vscode.TestRun,
   files: readonly FileTests[],
-  { services, engine, token, save }: RunOptions,
+  { services, engine, token, save, around = (same) => same }: RunOptions,
 ): Promise<void> {
   const cancel = new AbortController();
   const subscription = token.onCancellationRequested(() => cancel.abort());
@@ -68,7 +70,7 @@ export async function runTests(
       const events = runPacketTests({
         files: [uri.fsPath],
         build: { ...services.buildOptions(source), signal: cancel.signal },
-        engine: async () => observedEngine(await start(), reporter),
+        engine: async () => observedEngine(around(await start()), reporter),
         select: ({ name }) => names.has(name),
         signal: cancel.signal,
       });

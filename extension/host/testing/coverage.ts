@@ -1,0 +1,58 @@
+import * as vscode from 'vscode';
+import { type FileCoverage, totalsOf } from '../../core/coverage/coverage.ts';
+import { possibleCpus } from '../../session/engine/target.ts';
+import { CoverageRun } from '../../session/engine/coverage.ts';
+import type { Services } from '../services.ts';
+import { type FileTests, runTests } from './runTests.ts';
+
+/** What VS Code shows of a file, with what it is asked for when the file is opened. */
+class MeasuredFile extends vscode.FileCoverage {
+  readonly coverage: FileCoverage;
+
+  constructor(coverage: FileCoverage) {
+    const { lines, branches, functions } = totalsOf(coverage);
+    super(vscode.Uri.file(coverage.file), lines, branches, functions);
+    this.coverage = coverage;
+  }
+}
+
+/** Runs tests in the built-in machine, and shows which lines, branches and functions of the sources ran. */
+export async function runWithCoverage(
+  run: vscode.TestRun,
+  files: readonly FileTests[],
+  { services, token }: { services: Services; token: vscode.CancellationToken },
+): Promise<void> {
+  const source = files.find((each) => each.source !== undefined)?.source;
+  if (source === undefined) return;
+  const measured = new CoverageRun(services.buildOptions(vscode.Uri.file(source)), possibleCpus());
+  await runTests(run, files, {
+    services,
+    engine: 'vm',
+    token,
+    save: true,
+    around: (engine) => measured.around(engine),
+  });
+  for (const remark of measured.remarks) run.appendOutput(`${remark}\r\n`);
+  for (const coverage of measured.files()) run.addCoverage(new MeasuredFile(coverage));
+}
+
+/** Lines with their branches, and functions. */
+export function detailsOf(file: vscode.FileCoverage): vscode.FileCoverageDetail[] {
+  if (!(file instanceof MeasuredFile)) return [];
+  const { lines, branches, functions } = file.coverage;
+  const start = (line: number): vscode.Position => new vscode.Position(line - 1, 0);
+  return [
+    ...[...lines].map(([line, count]) => {
+      const ways = (branches.get(line) ?? []).flatMap(({ taken, notTaken }) => [
+        new vscode.BranchCoverage(taken, start(line), vscode.l10n.t('condition false')),
+        new vscode.BranchCoverage(notTaken, start(line), vscode.l10n.t('condition true')),
+      ]);
+      return new vscode.StatementCoverage(
+        count,
+        new vscode.Range(start(line), new vscode.Position(line - 1, 1000)),
+        ways,
+      );
+    }),
+    ...[...functions].map(([name, { line, count }]) => new vscode.DeclarationCoverage(name, count, start(line))),
+  ];
+}
