@@ -7,6 +7,7 @@ import { compile } from '../../extension/toolchain/compile.ts';
 import { mapRows } from './maps.ts';
 import { runRows } from './runs.ts';
 import { mapViewRows } from './mapView.ts';
+import { machineRows } from './machine.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
@@ -74,6 +75,7 @@ try {
     ...(await mapRows(client, bundledInclude)),
     ...(await runRows(bundledInclude)),
     ...mapViewRows(),
+    ...(await machineRows(client, bundledInclude)),
     await compileRow(),
     activationRow(),
     ...vsixRows(),

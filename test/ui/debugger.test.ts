@@ -73,26 +73,4 @@ describe('the debugger', () => {
     });
     await app.screenshot('debug-3-ended-light');
   });
-
-  it('shows which lines the packet tests ran', async () => {
-    await app.theme('dark');
-    await app.openView('Testing');
-    await app.command('Test: Run All Tests with Coverage');
-    const row = await until(
-      'the coverage of the source',
-      async () => {
-        const rows = await textsOf(app.treeRows('Test Coverage'));
-        return rows.find((text) => text.includes('xdp_firewall.bpf.c') && text.includes('%'));
-      },
-      60_000,
-    );
-    assert.match(row, /9\d(\.\d+)?%/);
-    await app.openFile('xdp_firewall.bpf.c');
-    await app.editor.goToLine(lineOf('source.addr = ip->saddr;'));
-    await until('green and red lines in the editor', async () => {
-      const hit = await app.page.locator('.editor-instance .coverage-deco-hit').count();
-      return hit > 0 ? true : undefined;
-    });
-    await app.screenshot('coverage-dark');
-  });
 });

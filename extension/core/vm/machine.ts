@@ -18,7 +18,7 @@ import { placeCode } from './link/placeCode.ts';
 import { ArrayMap } from './maps/arrayMap.ts';
 import { createMap } from './maps/createMap.ts';
 import type { VmMap } from './maps/map.ts';
-import { Frame } from './memory/frame.ts';
+import { Frame, noBytes } from './memory/frame.ts';
 import { initialBytes, Memory } from './memory/memory.ts';
 import { Fault, type FaultReason, tag } from './memory/regions.ts';
 import { defaultFuel } from './rawProgram.ts';
@@ -273,7 +273,7 @@ export class Machine {
   }
 
   private prepare(request: XdpRequest): void {
-    const { packet, metadata = new Uint8Array(0) } = request;
+    const { packet, metadata = noBytes } = request;
     if (packet.length < testRunLimits.minPacket) {
       throw new XdpError(
         'packet-too-short',
@@ -295,8 +295,8 @@ export class Machine {
     world.context.egressIfindex = request.egressIfindex ?? 0;
     world.redirect = undefined;
     world.lock = undefined;
-    world.printk.length = 0;
-    world.perfEvents.length = 0;
+    if (world.printk.length > 0) world.printk.length = 0;
+    if (world.perfEvents.length > 0) world.perfEvents.length = 0;
   }
 
   private codeOf(name: string): Code {

@@ -13,6 +13,9 @@ const sharedInfoBytes = 320;
 const ethernetHeader = 14;
 const maxMetadata = 255;
 
+/** Of most packets: making an empty array for each would cost more than everything else here. */
+export const noBytes: Uint8Array = new Uint8Array(0);
+
 const einval = -22;
 const eacces = -13;
 
@@ -42,8 +45,8 @@ export class Frame {
     this.data = this.hardStart + headroom;
     this.dataMeta = this.data - metadata.length;
     this.dataEnd = this.data + linear;
-    bytes.set(metadata, this.dataMeta);
-    bytes.set(packet.subarray(0, linear), this.data);
+    if (metadata.length > 0) bytes.set(metadata, this.dataMeta);
+    bytes.set(linear === packet.length ? packet : packet.subarray(0, linear), this.data);
     this.fragments = [];
     for (let at = linear; at < packet.length; at += pageBytes) {
       this.fragments.push(new Uint8Array(packet.subarray(at, at + pageBytes)));
@@ -52,11 +55,12 @@ export class Frame {
   }
 
   metadata(): Uint8Array {
-    return this.dataMeta === this.data ? new Uint8Array(0) : this.memory.bytes.slice(this.dataMeta, this.data);
+    return this.dataMeta === this.data ? noBytes : this.memory.bytes.slice(this.dataMeta, this.data);
   }
 
   /** The whole packet from `data` on. */
   packet(): Uint8Array {
+    if (this.fragments.length === 0) return this.memory.bytes.slice(this.data, this.dataEnd);
     const whole = new Uint8Array(this.length());
     whole.set(this.memory.bytes.subarray(this.data, this.dataEnd));
     let at = this.dataEnd - this.data;
