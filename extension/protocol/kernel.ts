@@ -156,6 +156,8 @@ export const InterfaceInfo = v.object({
       name: v.string(),
       /** In the same namespace. */
       here: v.boolean(),
+      /** The name of its namespace, when it is another one that has a name. */
+      netns: v.optional(v.string()),
       mtu: u32,
       txVlan: v.optional(v.boolean()),
       /** A native one. */

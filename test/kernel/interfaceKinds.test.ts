@@ -82,7 +82,7 @@ test('kind, state and what stands on what, as ip tells it', async () => {
     expect(seen.get(link.ifname)?.lower).toBe(upper);
     expect(seen.get(link.ifname)?.peer?.name).toBe(peer);
   }
-  expect(seen.get('away')?.peer).toMatchObject({ name: 'far', here: false, mtu: 1500, hasProgram: false });
+  expect(seen.get('away')?.peer).toEqual({ name: 'far', here: false, netns: farNs, mtu: 1500, hasProgram: false });
   expect(seen.get('vb')?.peer).toMatchObject({ name: 'va', here: true, txVlan: false });
 });
 

@@ -9,8 +9,15 @@ import {
   parseAttributes,
   parseNetlinkMessages,
 } from '../../extension/kernel/netlink/codec.ts';
+import { parseChannels, parseFeatures } from '../../extension/kernel/netlink/ethtoolFamily.ts';
 import { parseDevice } from '../../extension/kernel/netlink/netdevFamily.ts';
-import { ipv6Text, parseAddress, parseLink, xdpAttachRequest } from '../../extension/kernel/netlink/rtnetlink.ts';
+import {
+  ipv6Text,
+  parseAddress,
+  parseLink,
+  parseNetnsId,
+  xdpAttachRequest,
+} from '../../extension/kernel/netlink/rtnetlink.ts';
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ''), 'hex'));
 
@@ -46,6 +53,9 @@ test('whatever comes, parsing ends and does not throw', () => {
       parseLink(bytes);
       parseAddress(bytes);
       parseDevice(bytes);
+      parseFeatures(bytes);
+      parseChannels(bytes);
+      parseNetnsId(bytes);
     }),
   );
 });

@@ -52,6 +52,8 @@ export interface VethPeer {
   name: string;
   /** In the same network namespace. */
   here: boolean;
+  /** The name of its namespace, when it is another one that has a name. */
+  netns?: string | undefined;
   mtu: number;
   /** Its tx-vlan-offload; undefined where that cannot be seen. */
   txVlan?: boolean | undefined;

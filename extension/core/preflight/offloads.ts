@@ -1,5 +1,5 @@
 import type { InterfaceFacts } from './facts.ts';
-import { type Advice, expectedMode, inNetns, type Situation } from './situation.ts';
+import { type Advice, expectedMode, inNetns, netnsOfPeer, type Situation } from './situation.ts';
 
 /** What hardware, or the sending end of a veth, does to packets before XDP sees them. */
 export function offloadAdvice(situation: Situation): Advice[] {
@@ -30,8 +30,9 @@ function merging(situation: Situation): Advice[] {
 }
 
 /** The tag is then beside the packet, where only the metadata kfunc bpf_xdp_metadata_rx_vlan_tag() reads it. */
-function vlan({ iface, program, netns }: Situation): Advice[] {
-  const stripped = iface.kind === 'veth' ? leftOutByPeer(iface) : takenOff(iface, netns);
+function vlan(situation: Situation): Advice[] {
+  const { iface, program, netns } = situation;
+  const stripped = iface.kind === 'veth' ? leftOutByPeer(situation) : takenOff(iface, netns);
   if (stripped === undefined) return [];
   const looks = program?.looksForVlan === true;
   return [
@@ -58,13 +59,13 @@ function takenOff(
 }
 
 /** A veth passes on what its other end sent: the tag is beside the packet when that end offers to insert it in hardware. */
-function leftOutByPeer({ peer }: InterfaceFacts): Pick<Advice, 'cause' | 'fix'> | undefined {
+function leftOutByPeer(situation: Situation): Pick<Advice, 'cause' | 'fix'> | undefined {
+  const { peer } = situation.iface;
   if (peer?.txVlan === false) return undefined;
   const name = peer?.name ?? 'PEER';
-  const where = peer?.here === true ? '' : ` (in its namespace)`;
   const state = peer?.txVlan === true ? 'is on' : 'is on unless it was switched off';
   return {
     cause: `VLAN offload (tx-vlan-offload) of its peer${peer === undefined ? '' : ` ${peer.name}`} ${state}: a VLAN tag that is added there stays beside the packet and is not in it`,
-    fix: `To see tags, switch it off at the other end: ethtool -K ${name} txvlan off${where}`,
+    fix: `To see tags, switch it off at the other end: ${inNetns(netnsOfPeer(situation), `ethtool -K ${name} txvlan off`)}`,
   };
 }

@@ -1,4 +1,4 @@
-import { type Advice, expectedMode, inNetns, type Situation } from './situation.ts';
+import { type Advice, expectedMode, inNetns, netnsOfPeer, type Situation } from './situation.ts';
 import { driverRules } from './drivers.ts';
 
 /** What makes a driver refuse a native program with a bare EINVAL, ERANGE or ENOSPC. */
@@ -14,10 +14,8 @@ export function mtuAdvice(situation: Situation): Advice[] {
     ? `is above ${singleBufferMtu}: native mode takes only programs in SEC("xdp.frags")`
     : `may be above what one buffer of ${iface.driver || 'its driver'} holds (usually about ${singleBufferMtu}): native mode may take only programs in SEC("xdp.frags")`;
   const several = iface.xdpFeatures === undefined || iface.xdpFeatures.includes('rx-sg');
-  const command =
-    counted === iface || iface.peer?.here === true
-      ? inNetns(netns, `ip link set ${counted.name} mtu ${singleBufferMtu}`)
-      : `ip link set ${counted.name} mtu ${singleBufferMtu} (in the namespace of ${counted.name})`;
+  const where = counted === iface ? netns : netnsOfPeer(situation);
+  const command = inNetns(where, `ip link set ${counted.name} mtu ${singleBufferMtu}`);
   const frags = several ? ', write SEC("xdp.frags")' : '';
   return [
     {

@@ -48,6 +48,12 @@ export function expectedMode({ iface, mode = 'auto' }: Situation): XdpMode {
   return iface.modes.native.ok ? 'native' : 'generic';
 }
 
+/** `--netns` of a veth's other end; `NS` where its namespace has no name that is known. */
+export function netnsOfPeer({ iface, netns }: Situation): string | undefined {
+  if (iface.peer?.here === true) return netns;
+  return iface.peer?.netns ?? 'NS';
+}
+
 /** `ip netns exec NS ` before a command that is for another namespace. */
 export function inNetns(netns: string | undefined, command: string): string {
   if (netns === undefined) return command;

@@ -1,4 +1,4 @@
-import { type Advice, expectedMode, inNetns, type Situation } from './situation.ts';
+import { type Advice, expectedMode, inNetns, netnsOfPeer, type Situation } from './situation.ts';
 import type { AttachedFacts, InterfaceFacts } from './facts.ts';
 
 /** What else is there: other programs, the other end of a pair, the devices around it. */
@@ -130,7 +130,7 @@ export function peerAdvice(situation: Situation): Advice[] {
       code: 'redirect-target',
       level: 'warning',
       cause: `${program.name} may redirect, and what goes to ${names} is dropped without a word: the other end of ${losing.length === 1 ? 'this veth' : 'these veths'} has no program`,
-      fix: `Attach one that passes everything to the other end of the one that it redirects to: ${passCommand({ ...situation, iface: first })}; or switch GRO on there: ethtool -K ${first.peer?.name ?? 'PEER'} gro on`,
+      fix: `Attach one that passes everything to the other end of the one that it redirects to: ${passCommand({ ...situation, iface: first })}; or switch GRO on there: ${inNetns(netnsOfPeer({ ...situation, iface: first }), `ethtool -K ${first.peer?.name ?? 'PEER'} gro on`)}`,
     });
   }
   return found;
@@ -138,13 +138,15 @@ export function peerAdvice(situation: Situation): Advice[] {
 
 function peerNamed({ peer }: InterfaceFacts): string {
   if (peer === undefined) return 'its peer (in another namespace)';
-  return `its peer ${peer.name}${peer.here ? '' : ' (in another namespace)'}`;
+  const where = peer.netns === undefined ? 'another namespace' : `the namespace ${peer.netns}`;
+  return `its peer ${peer.name}${peer.here ? '' : ` (in ${where})`}`;
 }
 
-function passCommand({ iface, netns, passProgram = 'PASS.bpf.c' }: Situation): string {
-  const { peer } = iface;
-  const where = peer?.here === true ? (netns === undefined ? '' : ` --netns ${netns}`) : ' --netns NS';
-  return `xdp attach ${passProgram} --iface ${peer?.name ?? 'PEER'}${where} --mode native --keep`;
+function passCommand(situation: Situation): string {
+  const { iface, passProgram = 'PASS.bpf.c' } = situation;
+  const netns = netnsOfPeer(situation);
+  const where = netns === undefined ? '' : ` --netns ${netns}`;
+  return `xdp attach ${passProgram} --iface ${iface.peer?.name ?? 'PEER'}${where} --mode native --keep`;
 }
 
 /** net/core/dev.c, bpf_prog_run_generic_xdp() and netif_receive_generic_xdp(). */

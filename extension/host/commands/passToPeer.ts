@@ -28,7 +28,9 @@ export async function passToPeerCommand(
     });
   }
   const { name } = iface.peer;
-  const netns = iface.peer.here ? iface.netns : (namespaceOfPeer(iface, survey) ?? (await askNamespace()));
+  const netns = iface.peer.here
+    ? iface.netns
+    : (iface.peer.netns ?? namespaceOfPeer(iface, survey) ?? (await askNamespace()));
   if (netns === null) return;
   const object = await openObject(passProgram, services.buildOptions(vscode.Uri.file(passProgram)));
   const guardSeconds = await guardSecondsFor(services, name, netns);

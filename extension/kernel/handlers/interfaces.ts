@@ -44,6 +44,7 @@ function listInterfaces(context: Context, where: 'own' | 'other', peers: readonl
   const ethtool = netlink.ethtool();
   const addresses = netlink.addresses();
   const lifelines = system.lifelines(peers);
+  const netnsName = netnsNames(context);
   const nameOf = (ifindex: number | undefined): LinkRecord | undefined =>
     ifindex === undefined ? undefined : links.find((other) => other.ifindex === ifindex);
   return links.map((link): InterfaceInfo => {
@@ -54,6 +55,7 @@ function listInterfaces(context: Context, where: 'own' | 'other', peers: readonl
     const channels = ethtool?.channels.get(link.ifindex);
     const offloads = ethtool?.offloads.get(link.ifindex);
     const peer = link.kind === 'veth' ? peerOf(context, link, links, ethtool) : undefined;
+    const peerNetns = link.linkedNetnsId === undefined ? undefined : netnsName(link.linkedNetnsId);
     const about = { ...link, driver, lower: lower?.name };
     return {
       name: link.name,
@@ -75,7 +77,7 @@ function listInterfaces(context: Context, where: 'own' | 'other', peers: readonl
       ...(lower === undefined ? {} : { lower: lower.name }),
       ...(channels === undefined ? {} : { channels }),
       ...(offloads === undefined ? {} : { offloads }),
-      ...(peer === undefined ? {} : { peer }),
+      ...(peer === undefined ? {} : { peer: { ...peer, ...(peerNetns === undefined ? {} : { netns: peerNetns }) } }),
       lifelines: lifelines(link.name),
       attached: attachedPrograms(context, link, kept),
     };
@@ -106,6 +108,22 @@ function peerOf(
     mtu: peer.mtu,
     ...(txVlan === undefined ? {} : { txVlan: txVlan.on }),
     hasProgram: peer.xdp.some(({ mode }) => mode === 'native'),
+  };
+}
+
+/** Names of other network namespaces by the number that this one knows them by; looked up when first asked. */
+function netnsNames({ netlink, system }: Context): (id: number) => string | undefined {
+  let names: Map<number, string> | undefined;
+  return (id) => {
+    if (names === undefined) {
+      const found = new Map<number, string>();
+      system.eachNetns((name, fd) => {
+        const known = netlink.netnsId(fd);
+        if (known !== undefined) found.set(known, name);
+      });
+      names = found;
+    }
+    return names.get(id);
   };
 }
 

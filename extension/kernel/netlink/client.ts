@@ -24,8 +24,10 @@ import {
   addressDumpRequest,
   type LinkRecord,
   linkRequest,
+  netnsIdRequest,
   parseAddress,
   parseLink,
+  parseNetnsId,
   rtnetlink,
   tcFilterDumpRequest,
   tcParents,
@@ -50,6 +52,8 @@ export interface Netlink {
   /** -ENODEV when there is none of that index. `netnsId`: in a namespace that this one knows by a number. */
   link(ifindex: number, netnsId?: number): LinkRecord | number;
   addresses(): AddressRecord[];
+  /** The number by which this namespace knows another one, given by an open file of it; undefined when it has none. */
+  netnsId(fd: number): number | undefined;
   /** xdp-features by ifindex; undefined where the kernel has no such family (before 6.3). */
   xdpFeatures(): Map<number, string[]> | undefined;
   /** By ifindex; undefined where the kernel has no ethtool family. Devices without such facts are left out. */
@@ -102,6 +106,11 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     return (payload === undefined ? undefined : parseLink(payload)) ?? -errno.ENODEV;
   }
 
+  function netnsId(fd: number): number | undefined {
+    const [reply] = request(rtnetlink.protocol, rtnetlink.getNetnsId, 0, netnsIdRequest(fd)).messages;
+    return reply === undefined ? undefined : parseNetnsId(reply.payload);
+  }
+
   function addresses(): AddressRecord[] {
     const reply = request(rtnetlink.protocol, rtnetlink.getAddress, netlinkFlags.dump, addressDumpRequest());
     return reply.messages.flatMap(({ type, payload }) =>
@@ -149,6 +158,7 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     links,
     link,
     addresses,
+    netnsId,
     xdpFeatures,
     ethtool,
     xdpAttach: (attach) => request(rtnetlink.protocol, rtnetlink.setLink, 0, xdpAttachRequest(attach)).ack,

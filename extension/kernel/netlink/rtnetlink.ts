@@ -20,6 +20,7 @@ export const rtnetlink = {
   setLink: 19,
   newAddress: 20,
   getAddress: 22,
+  getNetnsId: 90,
   getFilter: 46,
   groups: { link: 1, ipv4Address: 0x10, ipv6Address: 0x100 },
 } as const;
@@ -121,6 +122,20 @@ export function xdpAttachRequest(request: {
     fields.push({ type: IFLA_XDP.EXPECTED_FD, value: u32Bytes(request.expectedFd >>> 0) });
   }
   return concat(header, encodeAttributes([nestedAttribute(IFLA.XDP, fields)]));
+}
+
+/** By which number this namespace knows the one behind `fd`: include/uapi/linux/net_namespace.h. */
+export function netnsIdRequest(fd: number): Uint8Array {
+  const NETNSA_FD = 3;
+  const rtgenmsg = new Uint8Array(4);
+  return concat(rtgenmsg, encodeAttributes([{ type: NETNSA_FD, value: u32Bytes(fd) }]));
+}
+
+/** undefined when it knows that namespace by none. */
+export function parseNetnsId(payload: Uint8Array): number | undefined {
+  const NETNSA_NSID = 1;
+  const id = readU32(parseAttributes(payload.subarray(4)).get(NETNSA_NSID));
+  return id === undefined || id > 0x7fffffff ? undefined : id;
 }
 
 /** An RTM_NEWLINK or RTM_DELLINK payload. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import type { Lifeline } from '../../protocol/kernel.ts';
 import { capabilitiesOfStatus } from './capabilities.ts';
 import { parseCpuList } from './cpus.ts';
@@ -24,6 +24,8 @@ export interface System {
   lifelines(peers: readonly string[]): (iface: string) => Lifeline[];
   /** Runs `work` with this thread in the network namespace of that file, and comes back; -errno when it cannot enter. */
   inNetns<T>(file: string, work: () => T): T | number;
+  /** Calls `visit` with each named network namespace that can be opened, and an fd of it for the time of the call. */
+  eachNetns(visit: (name: string, fd: number) => void): void;
   readonly printk: PrintkCapture;
   /** The caller closes it; a second one while the first is open takes its place. */
   trace(events: readonly TracedEvent[]): TraceStream | { problem: string };
@@ -44,7 +46,31 @@ export const fileSystem: Omit<System, 'driver' | 'onCpu' | 'inNetns'> = {
     const tables = readNetworkTables();
     return (iface) => lifelinesOf(iface, peers, tables);
   },
+  eachNetns,
   printk: tracefsCapture(),
   trace: (events) => openTraceStream(events),
   nowNs: () => process.hrtime.bigint(),
 };
+
+function eachNetns(visit: (name: string, fd: number) => void): void {
+  const folder = '/run/netns';
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return; // Nobody ever made one here.
+  }
+  for (const name of names) {
+    let fd: number;
+    try {
+      fd = openSync(`${folder}/${name}`, 'r');
+    } catch {
+      continue;
+    }
+    try {
+      visit(name, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { fromErrorData } from '../../../core/errors.ts';
 import { Lookout } from '../../../session/interfaces/lookout.ts';
 import type { KeptProgram } from '../../../session/attach/kept.ts';
 import type { Survey } from '../../../session/interfaces/survey.ts';
@@ -71,6 +72,11 @@ export class InterfacesView implements vscode.TreeDataProvider<Node> {
   async lookAround(): Promise<void> {
     await vscode.commands.executeCommand(`${views.interfaces}.focus`);
     await this.#lookout.open('privileged');
+    const { state } = this.#lookout;
+    if (state.kind !== 'failed') return;
+    // A password that was not given: what everybody may see is better than nothing.
+    await this.#lookout.open('plain');
+    throw fromErrorData(state.error);
   }
 
   async refresh(): Promise<void> {

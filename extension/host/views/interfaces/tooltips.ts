@@ -35,7 +35,8 @@ export function interfaceTooltip(iface: SeenInterface): vscode.MarkdownString {
         ? vscode.l10n.t('{0} of {1} combined', channels.combined, channels.maxCombined)
         : vscode.l10n.t('{0} of {1} rx, {2} of {3} tx', channels.rx, channels.maxRx, channels.tx, channels.maxTx);
   const peer =
-    iface.peer && `${iface.peer.name}${iface.peer.here ? '' : ` (${vscode.l10n.t('in another namespace')})`}`;
+    iface.peer &&
+    `${iface.peer.name}${iface.peer.here ? '' : ` (${iface.peer.netns ?? vscode.l10n.t('in another namespace')})`}`;
   return table(iface.name, [
     [vscode.l10n.t('driver'), iface.driver],
     [vscode.l10n.t('state'), iface.state],
