@@ -82,6 +82,16 @@ test('what is printed and written as events, and what is left wrong', () => {
   });
 });
 
+test('events have fields where their type is named', () => {
+  const monitor = path.resolve(import.meta.dirname, '../../bpf/examples/flow_monitor/xdp_flow_monitor.bpf.c');
+  const packet = "Ether()/IP(src='10.0.0.66')/UDP(dport=53)";
+  const args = ['run', monitor, '--prog', 'xdp_monitor_perf', '--packet', packet, '--event-type'];
+  const { json } = cli.run([...args, 'flow_key']);
+  const [event] = json['events'] as { map: string; records: { cpu: number; value: Record<string, unknown> }[] }[];
+  expect(event?.records[0]?.value).toMatchObject({ saddr: '10.0.0.66', dport: 53, protocol: 17 });
+  expect(cli.run([...args, 'nothing'])).toMatchObject({ status: 2, json: { error: { code: 'value-invalid' } } });
+});
+
 test('a redirect names its target, on the maps of a test', () => {
   const context = ['--netns', lab.ns, '--ctx', JSON.stringify({ ingress_ifindex: lab.near })];
   const near = { kind: 'interface', ifindex: lab.ifindex, name: lab.near };

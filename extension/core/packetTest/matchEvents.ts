@@ -1,9 +1,9 @@
-import { typeName } from '../btf/typeName.ts';
 import type { Btf } from '../btf/types.ts';
 import { XdpError } from '../errors.ts';
-import { type Layout, layoutOf } from '../maps/layout.ts';
+import { decodeEvent, eventLayout, eventTypes, findEventType } from '../maps/events.ts';
+import type { Layout } from '../maps/layout.ts';
 import { toHex } from '../maps/text.ts';
-import { decodeValue, type Value } from '../maps/value.ts';
+import type { Value } from '../maps/value.ts';
 import { suggest } from '../packet/fail.ts';
 import { noMap } from './matchMaps.ts';
 import { valueDifferences } from './matchValue.ts';
@@ -114,35 +114,28 @@ function wrongSize(layout: Layout, length: number): XdpError {
 
 /** A record for people: fields where its type is known, else bytes. */
 export function recordValue(layout: Layout | undefined, data: Uint8Array): Value {
-  if (layout === undefined || data.length < layout.size) return toHex(data);
-  return decodeValue(layout, data.subarray(0, layout.size));
+  return decodeEvent(layout, data) ?? toHex(data);
 }
 
-/** A struct, union or typedef of the object by its name. Throws `value-invalid`. */
+/** A struct of the object by its name. Throws `value-invalid`. */
 export function recordType(btf: Btf | undefined, name: string): Layout {
   if (btf === undefined) {
     throw new XdpError('value-invalid', 'the object has no BTF, so its types are not known.', {
       fix: 'Compile with -g.',
     });
   }
-  const wanted = name.replace(/^(struct|union)\s+/, '');
-  const id = btf.types.findIndex(
-    (type) => (type.kind === 'struct' || type.kind === 'union' || type.kind === 'typedef') && type.name === wanted,
-  );
-  const layout = id < 0 ? undefined : layoutOf(btf, id);
+  const type = findEventType(btf, name);
+  const layout = type && eventLayout(btf, type);
   if (layout !== undefined) return layout;
+  const wanted = name.replace(/^struct\s+/, '');
   const names = recordTypeNames(btf);
-  throw new XdpError(
-    'value-invalid',
-    `the object has no type ${name}. ${names.length === 0 ? '' : suggest(wanted, names)}`,
-    {
-      fix: `clang keeps the types of maps, global variables and functions: declare one, as in: struct ${wanted} *unused_${wanted};`,
-    },
-  );
+  const known = names.length === 0 ? '' : ` ${suggest(wanted, names)}`;
+  throw new XdpError('value-invalid', `the object has no type ${name}.${known}`, {
+    fix: `clang keeps the types of maps, global variables and functions: declare one, as in: struct ${wanted} *unused_${wanted};`,
+  });
 }
 
 /** Names of the structs that records may have. */
 export function recordTypeNames(btf: Btf): string[] {
-  const names = btf.types.flatMap((type, id) => (type.kind === 'struct' && type.name !== '' ? typeName(btf, id) : []));
-  return [...new Set(names.map((name) => name.replace(/^struct /, '')))];
+  return [...new Set(eventTypes(btf).map(({ name }) => name.replace(/^struct /, '')))];
 }

@@ -1,5 +1,7 @@
 import { toErrorData } from '../../core/errors.ts';
 import { decodeEntry } from '../../core/maps/entries.ts';
+import { decodeEvent } from '../../core/maps/events.ts';
+import type { Layout } from '../../core/maps/layout.ts';
 import { decodeValue, type Value } from '../../core/maps/value.ts';
 import { toHex } from '../../core/packet/hex.ts';
 import type { OpenMap } from '../maps/maps.ts';
@@ -7,8 +9,8 @@ import { equalBytes } from './input.ts';
 import type { EventsOfRun, MapChanges, RunResult } from './run.ts';
 import type { SequenceResult, SequenceRow } from './sequence.ts';
 
-/** `xdp run --json` without the engine's name. */
-export function runJson(result: RunResult): Record<string, unknown> {
+/** `xdp run --json` without the engine's name. `eventType`: what the events are, which no object says. */
+export function runJson(result: RunResult, eventType?: Layout): Record<string, unknown> {
   return {
     action: result.action,
     retval: result.retval,
@@ -22,7 +24,7 @@ export function runJson(result: RunResult): Record<string, unknown> {
     ...(result.metadataOut.length > 0 ? { metadataOut: toHex(result.metadataOut) } : {}),
     maps: mapsJson(result.maps),
     printk: result.printk,
-    ...(result.events.length === 0 ? {} : { events: result.events.map(eventsJson) }),
+    ...(result.events.length === 0 ? {} : { events: result.events.map((each) => eventsJson(each, eventType)) }),
     ...(result.redirect === undefined ? {} : { redirect: result.redirect }),
   };
 }
@@ -76,10 +78,13 @@ export function countActions(rows: readonly SequenceRow[]): Record<string, numbe
   return counts;
 }
 
-function eventsJson({ map, records, lost, problem }: EventsOfRun): unknown {
+function eventsJson({ map, records, lost, problem }: EventsOfRun, type: Layout | undefined): unknown {
   return {
     map,
-    records: records.map(({ cpu, data }) => ({ ...(cpu === undefined ? {} : { cpu }), data: toHex(data) })),
+    records: records.map(({ cpu, data }) => {
+      const value = decodeEvent(type, data);
+      return { ...(cpu === undefined ? {} : { cpu }), data: toHex(data), ...(value === undefined ? {} : { value }) };
+    }),
     ...(lost === 0 ? {} : { lost }),
     ...(problem === undefined ? {} : { problem }),
   };

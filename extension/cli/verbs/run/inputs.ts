@@ -19,6 +19,7 @@ export const options = {
   record: { type: 'string' },
   name: { type: 'string' },
   output: { type: 'string', short: 'o' },
+  'event-type': { type: 'string' },
 } as const;
 
 export type RunValues = ReturnType<typeof parse<typeof options>>['values'];

@@ -1,4 +1,5 @@
 import { XdpError } from '../../../core/errors.ts';
+import { recordType } from '../../../core/packetTest/matchEvents.ts';
 import { testRunLimits } from '../../../core/xdp.ts';
 import { type BpfObject, chooseProgram, openObject } from '../../../session/bpfObject.ts';
 import { runPacketBoth } from '../../../session/engine/both.ts';
@@ -26,7 +27,7 @@ export const run: Verb = {
   summary: 'run packets through a program (BPF_PROG_TEST_RUN)',
   usage:
     'run FILE --packet P [--prog NAME] [--repeat N] [--ctx JSON] [--maps JSON] [--engine kernel|vm|both] [--netns NS]\n' +
-    '           [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]] [-o OUT.pcapng]\n' +
+    '           [--event-type STRUCT] [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]] [-o OUT.pcapng]\n' +
     '       xdp run --attached IF --packet P [--netns NS] [--repeat N] [--ctx JSON]',
   async run(args, context) {
     const { values, positionals } = parse(this.usage, args, options, { min: 0, max: 1 });
@@ -106,17 +107,18 @@ function refuseMixtures(values: RunValues, engine: string, synopsis: string): vo
 async function runOne(
   engine: 'kernel' | 'vm' | 'both',
   { object, client, packetText, ...request }: RunInputs & RunRequest & { packetText: string },
-  { record, name }: RunValues,
+  { record, name, 'event-type': typeName }: RunValues,
   { output }: Context,
 ): Promise<ExitCode> {
+  const eventType = typeName === undefined ? undefined : recordType(object.spec.btf, typeName);
   if (engine === 'both' && client !== undefined) {
     const both = await runPacketBoth(client, object, request).catch(namingEngine);
     const { kernel, vm, differences } = both;
-    const engines = { kernel: runJson(kernel), vm: runJson(vm) };
+    const engines = { kernel: runJson(kernel, eventType), vm: runJson(vm, eventType) };
     // Before the result: with --json there is one document, whatever fails.
     if (record !== undefined) await keep(kernel);
     output.result({ engine: 'both', ...engines.kernel, engines, differences }, () =>
-      [describeRun(kernel, request.repeat), ...describeDifferences(differences)].join('\n'),
+      [describeRun(kernel, request.repeat, eventType), ...describeDifferences(differences)].join('\n'),
     );
     return differences.length === 0 ? 0 : 1;
   }
@@ -126,7 +128,7 @@ async function runOne(
       : await runPacket(client, object, request);
   if (result.printkProblem !== undefined) output.note(result.printkProblem);
   if (record !== undefined) await keep(result);
-  output.result({ engine, ...runJson(result) }, () => describeRun(result, request.repeat));
+  output.result({ engine, ...runJson(result, eventType) }, () => describeRun(result, request.repeat, eventType));
   return 0;
 
   async function keep(ran: RunResult): Promise<void> {

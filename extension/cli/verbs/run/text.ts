@@ -1,3 +1,5 @@
+import { decodeEvent } from '../../../core/maps/events.ts';
+import type { Layout } from '../../../core/maps/layout.ts';
 import type { Value } from '../../../core/maps/value.ts';
 import { toHex } from '../../../core/packet/hex.ts';
 import { packetDifferences, wrongFields } from '../../../core/packetTest/packetDiff.ts';
@@ -8,8 +10,8 @@ import { redirectText } from '../../../session/run/redirect.ts';
 import type { MapChanges, RunResult } from '../../../session/run/run.ts';
 import { table } from '../../output.ts';
 
-/** What one run did, for people. */
-export function describeRun(result: RunResult, repeat: number): string {
+/** What one run did, for people. `eventType`: what the events are. */
+export function describeRun(result: RunResult, repeat: number, eventType?: Layout): string {
   return [
     `${result.action}, ${timeText(result, repeat)}`,
     ...(result.redirect === undefined ? [] : [`to ${redirectText(result.redirect)}`]),
@@ -21,7 +23,11 @@ export function describeRun(result: RunResult, repeat: number): string {
     ...describeMaps(result.maps),
     ...result.printk.map((line) => `printk: ${line}`),
     ...result.events.flatMap(({ map, records, lost, problem }) => [
-      ...records.map(({ cpu, data }) => `event: ${map}${cpu === undefined ? '' : ` (CPU ${cpu})`} ${toHex(data)}`),
+      ...records.map(({ cpu, data }) => {
+        const value = decodeEvent(eventType, data);
+        const shownValue = value === undefined ? toHex(data) : JSON.stringify(value);
+        return `event: ${map}${cpu === undefined ? '' : ` (CPU ${cpu})`} ${shownValue}`;
+      }),
       ...(lost === 0 ? [] : [`event: ${map} lost ${lost} for want of room`]),
       ...(problem === undefined ? [] : [`event: ${map}: ${problem}`]),
     ]),
