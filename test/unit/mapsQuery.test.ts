@@ -137,6 +137,23 @@ describe('per-CPU maps', () => {
       ],
     ],
   ];
+  test('names and addresses fit when those of any CPU do', () => {
+    const schema = mapOf('percpu_hash', u32, struct('v', { state, src: ipv4, name: text }), { cpus: 3 });
+    const value = (one: string, src: string, name: string) => ({ state: one, src, name });
+    const some: Entries = [
+      [1, [value('IDLE', '10.0.0.1', 'a'), value('BUSY', '0.0.0.0', ''), value('BUSY', '0.0.0.0', 'b')]],
+      [2, [value('IDLE', '0.0.0.0', ''), value('IDLE', '0.0.0.0', ''), value('IDLE', '0.0.0.0', '')]],
+    ];
+    const keys = (filter: string) => arrange(schema, some, { filter });
+    expect(keys('state == BUSY')).toEqual([1]);
+    expect(keys('state == 6')).toEqual([]);
+    expect(keys('state == IDLE')).toEqual([1, 2]);
+    expect(keys('cpu0.state == IDLE && cpu1.state == BUSY')).toEqual([1]);
+    expect(keys('src == 10.0.0.0/8')).toEqual([1]);
+    expect(keys('name == b')).toEqual([1]);
+    expect(arrange(schema, some, { sort: { by: 'state', descending: true } })).toEqual([1, 2]);
+  });
+
   test.for([
     ['packets == 6', [1]],
     ['sum(packets) >= 6', [1, 2]],
@@ -273,6 +290,7 @@ describe('what is wrong is said, and where', () => {
     ['packets > 1 packets', 'packets', '&& or ||'],
     ['packets > lots', 'lots', 'no number'],
     ['state == LAZY', 'LAZY', 'IDLE, BUSY'],
+    ['packets < 1m', '1m', 'no number'],
     ['src == 10', '10', 'Did you mean 0.0.0.10?'],
     ['src == 10.0.0.0/33', '10.0.0.0/33', 'no IPv4 address'],
     ['src > 10.0.0.0/8', '10.0.0.0/8', '== and !='],

@@ -26,7 +26,7 @@ export function compareToLiteral(op: Comparison, operand: Operand, term: Term): 
       }
       if (op === '~') throw filterError('~ looks for text in a text field.', term);
       const wanted = numberLiteral(operand, term);
-      return numberTest(op, operand.read, wanted);
+      return numberTest(op, operand, wanted);
     }
     case 'bytes':
       return bytesToLiteral(op, operand, term);
@@ -80,29 +80,32 @@ function holds(op: Exclude<Comparison, '~'>, order: number): boolean {
   }
 }
 
-/** A closure for each comparison: the test of a million entries has no switch in it. Numbers and bigints compare exactly. */
-function numberTest(op: Exclude<Comparison, '~'>, read: NumberOperand['read'], wanted: number | bigint): Test {
-  const with_ = (test: (value: number | bigint) => boolean): Test => {
-    return (row) => {
-      const value = read(row);
-      return value !== undefined && test(value);
-    };
+function numberTest(op: Exclude<Comparison, '~'>, { read, each }: NumberOperand, wanted: number | bigint): Test {
+  const fits = valueTest(op, wanted);
+  if (each !== undefined) return (row) => each(row).some(fits);
+  return (row) => {
+    const value = read(row);
+    return value !== undefined && fits(value);
   };
+}
+
+/** A closure for each comparison: the test of a million entries has no switch in it. Numbers and bigints compare exactly. */
+function valueTest(op: Exclude<Comparison, '~'>, wanted: number | bigint): (value: number | bigint) => boolean {
   switch (op) {
     case '==':
       // oxlint-disable-next-line eqeqeq -- 5 == 5n, and no other two types come here.
-      return with_((value) => value == wanted);
+      return (value) => value == wanted;
     case '!=':
       // oxlint-disable-next-line eqeqeq -- as above.
-      return with_((value) => value != wanted);
+      return (value) => value != wanted;
     case '<':
-      return with_((value) => value < wanted);
+      return (value) => value < wanted;
     case '<=':
-      return with_((value) => value <= wanted);
+      return (value) => value <= wanted;
     case '>':
-      return with_((value) => value > wanted);
+      return (value) => value > wanted;
     case '>=':
-      return with_((value) => value >= wanted);
+      return (value) => value >= wanted;
   }
 }
 
@@ -112,7 +115,7 @@ function numberLiteral(operand: NumberOperand, term: Literal): number | bigint {
   const { text } = term;
   const named = operand.names.find(({ name }) => name === text);
   if (named !== undefined) return smallest(named.value);
-  const whole = /^(-?)(?:(0x[0-9a-f]+)|(\d[\d_]*)([kKMG])?)$/i.exec(text);
+  const whole = /^(-?)(?:(0[xX][0-9a-fA-F]+)|(\d[\d_]*)([kKMG])?)$/.exec(text);
   if (whole !== null && term.kind === 'word') {
     const size = whole[2] === undefined ? BigInt((whole[3] ?? '').replaceAll('_', '')) : BigInt(whole[2]);
     const value = size * (units[whole[4] ?? ''] ?? 1n);

@@ -86,7 +86,7 @@ class Compiler {
         const mask = term.mask.kind === 'word' ? literalInteger(term.mask.text) : undefined;
         if (of.kind !== 'number' || of.domain === 'float') throw filterError('& takes a whole number.', term.of);
         if (mask === undefined) throw filterError('After & stands a number such as 0x4.', term.mask);
-        return { ...of, names: [], address: undefined, read: (row) => masked(of.read(row), mask) };
+        return { ...of, each: undefined, names: [], address: undefined, read: (row) => masked(of.read(row), mask) };
       }
     }
   }
@@ -130,6 +130,7 @@ function rateOperand(number: number): NumberOperand {
   return {
     kind: 'number',
     domain: 'float',
+    each: undefined,
     names: [],
     address: undefined,
     read: (row) => {

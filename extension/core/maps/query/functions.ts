@@ -23,6 +23,7 @@ export function cpuFunction(schema: MapSchema, name: CpuFunction, field: Field):
   return {
     kind: 'number',
     domain: divided ? 'float' : signed,
+    each: undefined,
     names: [],
     address: undefined,
     read: (row) => over(name, each(row), places),

@@ -28,6 +28,8 @@ export interface NumberOperand {
   kind: 'number';
   /** undefined: not known. Exact: a bigint where a number would not be. */
   readonly read: (row: Row) => number | bigint | undefined;
+  /** Of what has names on several CPUs: the value of each, of which any may fit. */
+  readonly each: ((row: Row) => (number | bigint)[]) | undefined;
   /** Whole numbers, with that sign; `float` for what is measured or divided. */
   domain: 'unsigned' | 'signed' | 'float';
   names: readonly { name: string; value: bigint }[];
@@ -104,6 +106,8 @@ function numberOperand(field: Field, layout: NumberLayout, places: Places): Numb
   const readAt = readerOf(layout);
   const { offsets } = places;
   const [first = 0] = offsets;
+  const names = namesOf(field, layout);
+  if (offsets.length > 1 && names.length > 0) return namedOperand(layout, places, names);
   const read =
     offsets.length === 1
       ? (row: Row) => readAt(memoryOf(row, places).view, baseOf(row, places) + first)
@@ -112,7 +116,19 @@ function numberOperand(field: Field, layout: NumberLayout, places: Places): Numb
     layout.kind === 'int' && layout.size === 4 && !layout.signed
       ? { kind: 'bytes', form: 'ipv4', size: 4, places, prefix: undefined }
       : undefined;
-  return { kind: 'number', read, domain: domainOf(layout), names: namesOf(field, layout), address };
+  return { kind: 'number', read, each: undefined, domain: domainOf(layout), names, address };
+}
+
+/** Enumerators and truths of several CPUs have no sum: each is looked at, and the largest stands for all. */
+function namedOperand(layout: NumberLayout, places: Places, names: NumberOperand['names']): NumberOperand {
+  const readAt = readerOf(layout);
+  const each = (row: Row): (number | bigint)[] => {
+    const { view } = memoryOf(row, places);
+    const base = baseOf(row, places);
+    return places.offsets.map((offset) => readAt(view, base + offset));
+  };
+  const read = (row: Row): number | bigint => each(row).reduce((most, value) => (value > most ? value : most));
+  return { kind: 'number', read, each, domain: domainOf(layout), names, address: undefined };
 }
 
 function namesOf({ names }: Field, layout: NumberLayout): NumberOperand['names'] {
