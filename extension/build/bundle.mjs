@@ -19,6 +19,7 @@ const nodeBundles = [
   { entry: 'extension/cli/main.ts', out: 'cli.js', executable: true },
   { entry: 'extension/kernel/labTraffic.ts', out: 'lab-traffic.js' },
   { entry: 'extension/debug/main.ts', out: 'debug.js' },
+  { entry: 'extension/language/main.ts', out: 'language.js' },
 ];
 
 /** What runs in webviews. */

@@ -6,6 +6,7 @@ import { registerDebugging } from './debug/debugging.ts';
 import { watchGuards } from './guards.ts';
 import { startHotReload } from './hotReload.ts';
 import { releaseWhenIdle } from './idle.ts';
+import { LanguageFeatures } from './language/languageClient.ts';
 import { registerLanguage } from './language/language.ts';
 import { VerifyOnSave } from './language/verifyOnSave.ts';
 import { PacketPanel } from './panels/packetPanel.ts';
@@ -67,6 +68,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     idle,
     onSave,
     registerLanguage(services),
+    new LanguageFeatures(services),
     followActiveEditor(),
   );
   return createApi(services);

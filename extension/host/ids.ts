@@ -47,6 +47,7 @@ export const settings = {
   includePath: 'xdp.compile.includePath',
   vmlinux: 'xdp.compile.vmlinux',
   verifyOnSave: 'xdp.verify.onSave',
+  targetKernel: 'xdp.targetKernel',
   guardSeconds: 'xdp.attach.guardSeconds',
   hotReload: 'xdp.attach.hotReload',
 } as const;

@@ -1,4 +1,7 @@
-import { blankComments, blankLiterals, matching } from './text.ts';
+import { enumerators, type Field, recordFields } from './fields.ts';
+import { blankComments, blankLiterals, matching, splitTopLevel } from './text.ts';
+
+export type { Field };
 
 /**
  * What a BPF source declares at its top level, found without a preprocessor or a type checker: enough for an editor that
@@ -69,14 +72,6 @@ export interface RecordDefinition {
   fields: Field[];
   span: Span;
   nameSpan: Span;
-}
-
-export interface Field {
-  name: string;
-  /** As written; empty for an enumerator. */
-  type: string;
-  /** The text between the brackets of an array. */
-  length: string | undefined;
 }
 
 export interface Variable {
@@ -378,53 +373,6 @@ function readVariable(source: CSource, plain: string, { start, end, open }: Item
     span: { start, end },
     nameSpan: { start: at, end: at + name.length },
   });
-}
-
-function recordFields(body: string): Field[] {
-  const fields: Field[] = [];
-  let depth = 0;
-  let from = 0;
-  for (let at = 0; at < body.length; at++) {
-    if (body[at] === '{') depth++;
-    else if (body[at] === '}') depth--;
-    else if (body[at] === ';' && depth === 0) {
-      const field = fieldOf(body.slice(from, at));
-      if (field !== undefined) fields.push(field);
-      from = at + 1;
-    }
-  }
-  return fields;
-}
-
-function fieldOf(text: string): Field | undefined {
-  const plain = text.replaceAll(/\{[\s\S]*\}/g, ' ').replaceAll(/__attribute__\s*\(\([^()]*\)\)/g, ' ');
-  const match = /^([\s\S]*?[\s*])(\w+)\s*(?:\[([^\]]*)\][\s\S]*|:\s*\w+\s*)?$/.exec(plain.trimEnd());
-  if (match === null) return undefined;
-  return { name: match[2] ?? '', type: (match[1] ?? '').replaceAll(/\s+/g, ' ').trim(), length: match[3]?.trim() };
-}
-
-function enumerators(body: string): Field[] {
-  return splitTopLevel(body).flatMap((part) => {
-    const name = /^\s*(\w+)/.exec(part)?.[1];
-    return name === undefined ? [] : [{ name, type: '', length: undefined }];
-  });
-}
-
-export function splitTopLevel(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let from = 0;
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at];
-    if (char === '(' || char === '[' || char === '{') depth++;
-    else if (char === ')' || char === ']' || char === '}') depth--;
-    else if (char === ',' && depth === 0) {
-      parts.push(text.slice(from, at).trim());
-      from = at + 1;
-    }
-  }
-  const last = text.slice(from).trim();
-  return last === '' ? parts : [...parts, last];
 }
 
 function openingOf(text: string, close: number): number | undefined {

@@ -75,3 +75,21 @@ export function matching(text: string, open: number): number | undefined {
   }
   return undefined;
 }
+
+/** Parts between the commas that no bracket encloses. */
+export function splitTopLevel(text: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '(' || char === '[' || char === '{') depth++;
+    else if (char === ')' || char === ']' || char === '}') depth--;
+    else if (char === ',' && depth === 0) {
+      parts.push(text.slice(from, at).trim());
+      from = at + 1;
+    }
+  }
+  const last = text.slice(from).trim();
+  return last === '' ? parts : [...parts, last];
+}

@@ -20,9 +20,9 @@ export class CodeLenses implements vscode.CodeLensProvider {
     const costs = this.#verdicts.costsOf(document.uri);
     const file = document.uri;
     const lenses: vscode.CodeLens[] = [];
-    for (const { name, section, nameSpan } of source.functions) {
+    for (const { name, section, span } of source.functions) {
       if (section === undefined) continue;
-      const range = rangeOf(document, nameSpan);
+      const range = rangeOf(document, { start: span.start, end: span.start });
       const add = (title: string, command: string, tooltip: string): void => {
         lenses.push(new vscode.CodeLens(range, { title, command, tooltip, arguments: [file, name] }));
       };
@@ -35,10 +35,10 @@ export class CodeLenses implements vscode.CodeLensProvider {
       const cost = costs.get(name);
       if (cost !== undefined) add(costTitle(cost), commands.verify, costTooltip(cost));
     }
-    for (const { name, nameSpan } of source.maps) {
+    for (const { name, span } of source.maps) {
       const tooltip = vscode.l10n.t('Show the entries of {0} while a program that uses it is attached', name);
       const command = { title: vscode.l10n.t('Open map'), command: commands.openMapViewer, tooltip };
-      lenses.push(new vscode.CodeLens(rangeOf(document, nameSpan), command));
+      lenses.push(new vscode.CodeLens(rangeOf(document, { start: span.start, end: span.start }), command));
     }
     return lenses;
   }

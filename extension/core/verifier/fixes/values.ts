@@ -1,4 +1,4 @@
-import { splitTopLevel } from '../../c/source.ts';
+import { splitTopLevel } from '../../c/text.ts';
 import { type Edit, lineStart, type QuickFix } from './edits.ts';
 import { baseOf, failingAction, guard, insertBefore, type Site } from './site.ts';
 

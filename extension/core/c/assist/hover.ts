@@ -1,0 +1,136 @@
+import type { CSource, MapDefinition } from '../source.ts';
+import { helperText } from './completion.ts';
+import { layoutOf, numberOf, structOf, wordAt } from './expressions.ts';
+import { defineNamed, type Knowledge, recordNamed } from './knowledge.ts';
+import { mapTypes, verdicts } from './vocabulary.ts';
+
+export interface Hover {
+  /** Markdown. */
+  text: string;
+  start: number;
+  end: number;
+}
+
+/** What BPF says about the word at an offset. */
+export function hoverAt(source: CSource, knowledge: Knowledge, offset: number): Hover | undefined {
+  const at = wordAt(source.text, offset);
+  if (at === undefined || /^\d/.test(at.word)) return undefined;
+  const { word, start, end } = at;
+  const text = textOf(source, knowledge, at);
+  return text === undefined ? undefined : { text, start, end };
+
+  function textOf(src: CSource, known: Knowledge, place: { start: number }): string | undefined {
+    const order = networkOrder(src, known, { word, start: place.start });
+    if (order !== undefined) return order;
+    const helper = known.helpers.get(word);
+    if (helper !== undefined) {
+      return `${c(`${helper.returns} ${word}(${helper.parameters.join(', ')})`)}\n\n${helperText(helper)}`;
+    }
+    const map = src.maps.find(({ name }) => name === word);
+    if (map !== undefined) return mapText(src, known, map);
+    const kfunc = word.startsWith('bpf_') ? known.kernel?.kfuncs().find(({ name }) => name === word) : undefined;
+    if (kfunc !== undefined) return `${c(`extern ${kfunc.prototype} __ksym;`)}\n\nA function of the running kernel.`;
+    const said = [...verdicts, ...mapTypes].find(({ name }) => name === word);
+    if (said !== undefined) return `\`${word}\` ${said.text}`;
+    const field = fieldText(src, known, place.start, word);
+    if (field !== undefined) return field;
+    return macroText(src, known, word);
+  }
+}
+
+function c(code: string): string {
+  return `\`\`\`c\n${code}\n\`\`\``;
+}
+
+const swaps: Readonly<Record<string, number>> = {
+  bpf_htons: 2,
+  bpf_ntohs: 2,
+  bpf_htonl: 4,
+  bpf_ntohl: 4,
+  __constant_htons: 2,
+  __constant_htonl: 4,
+};
+
+/** `bpf_htons(ETH_P_IP)`: the value, and how it lies in the packet. */
+function networkOrder(
+  source: CSource,
+  knowledge: Knowledge,
+  { word, start }: { word: string; start: number },
+): string | undefined {
+  const line = source.text.slice(start, source.text.indexOf('\n', start) + 1 || source.text.length);
+  const own = swaps[word];
+  const call = own === undefined ? undefined : /^\w+\s*\(([^()]*)\)/.exec(line)?.[1];
+  const before = source.text.slice(Math.max(0, start - 40), start);
+  const outer = /\b(\w+)\s*\(\s*$/.exec(before)?.[1] ?? '';
+  const bytes = own ?? swaps[outer];
+  const argument = call ?? (own === undefined && bytes !== undefined ? word : undefined);
+  if (bytes === undefined || argument === undefined) return undefined;
+  const value = numberOf(source, knowledge, argument);
+  if (value === undefined || value < 0 || value >= 2 ** (8 * bytes)) return undefined;
+  const hex = value.toString(16).padStart(2 * bytes, '0');
+  const inPacket = hex.match(/../g)?.join(' ') ?? '';
+  return `\`${own === undefined ? outer : word}(${argument.trim()})\` is ${value} (0x${hex}); in the packet: \`${inPacket}\``;
+}
+
+function mapText(source: CSource, knowledge: Knowledge, map: MapDefinition): string {
+  const type = mapTypes.find(({ name }) => name === map.type);
+  const size = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : layoutOf(source, knowledge, text)?.size;
+  const [keySize, valueSize] = [size(map.key), size(map.value)];
+  const entries = map.maxEntries === undefined ? undefined : numberOf(source, knowledge, map.maxEntries);
+  const lines = [
+    `**map** \`${map.name}\`: ${type === undefined ? `\`${map.type ?? '?'}\`` : `${type.text} (\`${type.name}\`)`}`,
+  ];
+  if (map.key !== undefined) lines.push(`key \`${map.key}\`${keySize === undefined ? '' : `, ${keySize} bytes`}`);
+  if (map.value !== undefined)
+    lines.push(`value \`${map.value}\`${valueSize === undefined ? '' : `, ${valueSize} bytes`}`);
+  if (map.maxEntries !== undefined) lines.push(`at most ${entries ?? `\`${map.maxEntries}\``} entries`);
+  const memory = memoryOf(map, { keySize, valueSize, entries });
+  if (memory !== undefined) lines.push(memory);
+  return lines.join('  \n');
+}
+
+/** Keys and values alone, as the kernel rounds them; its own bookkeeping comes on top. */
+function memoryOf(
+  map: MapDefinition,
+  { keySize, valueSize, entries }: Record<'keySize' | 'valueSize' | 'entries', number | undefined>,
+): string | undefined {
+  if (entries === undefined) return undefined;
+  if (map.type === 'BPF_MAP_TYPE_RINGBUF') return `memory: ${bytes(entries)}`;
+  if (valueSize === undefined) return undefined;
+  const round = (size: number): number => Math.ceil(size / 8) * 8;
+  const perCpu = /PERCPU/.test(map.type ?? '');
+  const key = /ARRAY/.test(map.type ?? '') ? 0 : round(keySize ?? 0);
+  const each = key + (perCpu ? 0 : round(valueSize));
+  const whole = bytes(each * entries);
+  if (!perCpu) return `memory: about ${whole} for keys and values`;
+  return `memory: about ${bytes(round(valueSize) * entries)} on each possible CPU${key === 0 ? '' : `, and ${whole} for keys`}`;
+}
+
+function bytes(count: number): string {
+  if (count < 1024) return `${count} bytes`;
+  return count < 1 << 20 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / (1 << 20)).toFixed(1)} MiB`;
+}
+
+function fieldText(source: CSource, knowledge: Knowledge, start: number, name: string): string | undefined {
+  const line = source.text.slice(source.text.lastIndexOf('\n', start - 1) + 1, start);
+  const path = /((?:\w+(?:\[[^\]]*\])?(?:->|\.))+)$/.exec(line)?.[1];
+  if (path === undefined) return undefined;
+  const struct = structOf(source, knowledge, { path: path.replace(/(?:->|\.)$/, ''), offset: start });
+  const field =
+    struct === undefined
+      ? undefined
+      : recordNamed(source, knowledge, struct)?.fields.find((each) => each.name === name);
+  if (struct === undefined || field === undefined) return undefined;
+  const order = field.type.startsWith('__be') ? '\n\nIn network order: read it with `bpf_ntohs` or `bpf_ntohl`.' : '';
+  const length = field.length === undefined ? '' : `[${field.length}]`;
+  return `${c(`${field.type} ${name}${length};`)}\nof \`struct ${struct}\`${order}`;
+}
+
+function macroText(source: CSource, knowledge: Knowledge, word: string): string | undefined {
+  const define = defineNamed(source, knowledge, word);
+  if (define === undefined || define.body === '') return undefined;
+  const head = `#define ${word}${define.parameters === undefined ? '' : `(${define.parameters})`} ${define.body.slice(0, 400)}`;
+  const value = define.parameters === undefined ? numberOf(source, knowledge, word) : undefined;
+  return `${c(head)}${value === undefined || String(value) === define.body ? '' : `\n\n${value} (0x${value.toString(16)})`}`;
+}
