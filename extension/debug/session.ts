@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   DebugSession,
@@ -12,11 +11,13 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { Debuggee, type Pause, pauses, type Stop } from '../core/debugger/debuggee.ts';
 import type { StepEnd, StepKind } from '../core/debugger/stepping.ts';
 import { describeError, XdpError } from '../core/errors.ts';
+import type { XdpRun } from '../core/vm/machine.ts';
 import { CompileFailed } from '../session/bpfObject.ts';
 import { BreakpointTable } from './breakpointTable.ts';
 import { capabilities } from './capabilities.ts';
 import { CodeAddresses } from './disassembly.ts';
 import { Inspection } from './inspection.ts';
+import { compareWithKernel, kernelIsThere } from './kernelVerdict.ts';
 import { parseLaunch, prepare, type Prepared } from './prepare.ts';
 import { compareWithReal, describeOutcome } from './verdict.ts';
 
@@ -26,6 +27,13 @@ const thread = 1;
 const slice = 20_000;
 /** The machine's own limit on one run. */
 const fuel = 64 * 1024 * 1024;
+
+/** Where things of the product are. Absolute. */
+export interface Places {
+  bundledInclude: string;
+  /** dist/helper.js */
+  helper: string;
+}
 
 /** Everything that exists once a program is there. */
 interface Running {
@@ -37,7 +45,7 @@ interface Running {
 
 /** The debug adapter: DAP on one side, the built-in machine on the other. */
 export class XdpDebugSession extends DebugSession {
-  private readonly bundledInclude: string;
+  private readonly places: Places;
   private running: Running | undefined;
   private stopOnEntry: boolean | undefined;
   private lastStop: Stop = { kind: 'entry' };
@@ -45,9 +53,9 @@ export class XdpDebugSession extends DebugSession {
   private moving = false;
   private launched = false;
 
-  constructor(bundledInclude: string) {
+  constructor(places: Places) {
     super();
-    this.bundledInclude = bundledInclude;
+    this.places = places;
     this.setDebuggerLinesStartAt1(true);
     this.setDebuggerColumnsStartAt1(true);
   }
@@ -63,7 +71,7 @@ export class XdpDebugSession extends DebugSession {
   ): void {
     void this.answer(response, async () => {
       const launch = parseLaunch(args);
-      const prepared = await prepare(launch, this.bundledInclude);
+      const prepared = await prepare(launch, this.places.bundledInclude);
       const { scenario, image, expected, build, program } = prepared;
       const debuggee = new Debuggee({ scenario, image, expected, onLog: (text) => this.print(text) });
       const addresses = new CodeAddresses(image);
@@ -283,11 +291,32 @@ export class XdpDebugSession extends DebugSession {
       else void this.move(undefined, { first: false });
       return;
     }
-    this.compare([...timeline.outcomes, run]);
-    this.sendEvent(new TerminatedEvent());
+    void this.finish([...timeline.outcomes, run]);
   }
 
-  private compare(outcomes: Parameters<typeof compareWithReal>[2]): void {
+  private async finish(outcomes: readonly XdpRun[]): Promise<void> {
+    try {
+      this.compare(outcomes);
+      await this.askKernel(outcomes);
+    } finally {
+      this.sendEvent(new TerminatedEvent());
+    }
+  }
+
+  private async askKernel(outcomes: readonly XdpRun[]): Promise<void> {
+    const { debuggee, prepared } = this.need();
+    const { helper } = this.places;
+    if (debuggee.timeline.wasEdited || prepared.real === undefined || !kernelIsThere(helper)) return;
+    try {
+      const differences = await compareWithKernel(prepared, outcomes, helper);
+      if (differences.length === 0) this.print('This kernel comes to the same.');
+      for (const difference of differences) this.print(`  ${difference}`, 'important');
+    } catch (error) {
+      this.print(`The kernel could not be asked: ${describeError(error)}`);
+    }
+  }
+
+  private compare(outcomes: readonly XdpRun[]): void {
     const { debuggee, prepared } = this.need();
     // What the user changed on the way did not happen to the other object.
     if (debuggee.timeline.wasEdited || prepared.real === undefined) return;
@@ -346,8 +375,4 @@ function reasonOf(stop: Exclude<Stop, { kind: 'ended' }>): string {
     case 'pause':
       return 'exception';
   }
-}
-
-export function bundledIncludeFolder(): string {
-  return path.resolve(__dirname, '..', 'bpf', 'include');
 }

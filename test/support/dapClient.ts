@@ -15,8 +15,9 @@ export class DapClient {
   private buffer = Buffer.alloc(0);
   private seq = 1;
 
-  constructor() {
-    this.session = new XdpDebugSession(bundledInclude);
+  /** Without a helper the kernel is not asked. */
+  constructor(helper = '') {
+    this.session = new XdpDebugSession({ bundledInclude, helper });
     this.session.setRunAsServer(true);
     this.session.start(this.toAdapter, this.fromAdapter);
     this.fromAdapter.on('data', (chunk: Buffer) => this.receive(chunk));
