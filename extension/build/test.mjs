@@ -38,10 +38,10 @@ const checks = [
 
 /** `privileged`: needs root, and leaves no excuse to skip where the machine is ours. */
 const suites = [
-  { name: 'unit', command: vitest('unit'), read: readVitestRows, privileged: false, limitMs: 8 * minute },
-  { name: 'kernel', command: vitest('kernel'), read: readVitestRows, privileged: true, limitMs: 8 * minute },
+  { name: 'unit', command: vitest('unit'), read: readVitestRows, privileged: false, limitMs: 16 * minute },
+  { name: 'kernel', command: vitest('kernel'), read: readVitestRows, privileged: true, limitMs: 16 * minute },
   { name: 'host', command: ['test/host/run.mjs'], read: readOwnRows, privileged: true, limitMs: 10 * minute },
-  { name: 'ui', command: ['test/ui/run.mjs'], read: readOwnRows, privileged: true, limitMs: 12 * minute },
+  { name: 'ui', command: ['test/ui/run.mjs'], read: readOwnRows, privileged: true, limitMs: 18 * minute },
 ];
 
 /** @param {string} project */

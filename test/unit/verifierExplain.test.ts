@@ -184,7 +184,7 @@ test('a very long log, and a line without end', () => {
   );
   expect(explained?.failure.code).toBe('too-complex');
   explainLog(`0: (b7) r0 = ${'('.repeat(3_000_000)}\nR0=${'('.repeat(100_000)}\n`);
-  expect(performance.now() - start).toBeLessThan(5000);
+  expect(performance.now() - start).toBeLessThan(20_000);
 });
 
 test('damaged logs and objects give an answer or nothing', () => {
