@@ -4,17 +4,23 @@ import path from 'node:path';
 import { launchChromium, root, serve } from './webviewHarnessServer.mjs';
 import { shots } from './webviewHarnessShots.mjs';
 
-/** @returns {Promise<{ checked: number, violations: string[] }>} */
-export async function axeShots(filter) {
+/**
+ * @param {string} filter parts of the names of shots, separated by commas
+ * @param {readonly string[]} themes
+ * @returns {Promise<{ checked: number, violations: string[] }>}
+ */
+export async function axeShots(filter, themes) {
+  const wanted = filter.split(',');
   const axe = readFileSync(path.join(root, 'node_modules/axe-core/axe.min.js'), 'utf8');
   const server = await serve(0);
   const browser = await launchChromium();
+  /** @type {string[]} */
   const violations = [];
   let checked = 0;
   try {
     const { port } = server.address();
-    for (const shot of shots.filter(({ name }) => name.includes(filter))) {
-      for (const theme of ['dark', 'light', 'hcDark', 'hcLight']) {
+    for (const shot of shots.filter(({ name }) => wanted.some((part) => name.includes(part)))) {
+      for (const theme of themes) {
         // The page's policy allows no script but its own; axe is not part of the page.
         const context = await browser.newContext({ viewport: shot.size, bypassCSP: true });
         const tab = await context.newPage();

@@ -49,6 +49,7 @@ const summaries = {
   flows: summary(13, 'flows', 'hash', [16, 32, 200_000], flowGroup),
   hex: summary(14, 'legacy', 'hash', [6, 12, 64], flowGroup),
   huge: summary(16, 'per_flow', 'percpu_hash', [4, 8, 131_072]),
+  events: { ...summary(17, 'events', 'ringbuf', [0, 0, 4096], flowGroup), shows: 'events' },
   emptyHash: summary(15, 'blocklist', 'lru_hash', [16, 32, 1024], flowGroup),
 };
 const chosenMap = () =>
@@ -106,6 +107,7 @@ function schema(map) {
     13: ['flow_key', 'flow'],
     15: ['flow_key', 'flow'],
     16: ['__u32', '__u64'],
+    17: ['__u32', '__u32'],
   }[map.id];
   const { id: mapId, name, type, keySize, valueSize, maxEntries } = map;
   return {
@@ -327,6 +329,25 @@ function answer(message, map) {
       post({ kind: 'history', mapId: map.id, undoable: edits });
       return { kind: 'edited', done: 1, failures: [], left: 0 };
     }
+    case 'snapshot':
+      return { ...pageOf(map), kind: 'snapshot', truncated: false, takenAtMs: Date.now() };
+    case 'follow': {
+      let number = 0;
+      const next = () => {
+        const data = new Uint8Array(Uint32Array.of(number++, 1, number * 98, 0).buffer);
+        post({
+          kind: 'events',
+          mapId: map.id,
+          records: [{ cpu: number % 2, data }, { data: data.slice(0, 5) }],
+          lost: number > 3 ? 2 : 0,
+          left: 0,
+          atMs: performance.now(),
+        });
+        if (number < 40) setTimeout(next, 60);
+      };
+      setTimeout(next, 50);
+      return { kind: 'edited', done: 0, failures: [], left: 0 };
+    }
     case 'clear':
     case 'undo':
     case 'import':
@@ -351,6 +372,8 @@ async function receive(message) {
     case 'arrange':
     case 'rows':
     case 'lookup':
+    case 'snapshot':
+    case 'follow':
     case 'set':
     case 'delete':
     case 'clear':

@@ -47,6 +47,15 @@ export const shots = [
     act: addEntry,
   },
   { name: 'maps-refused', view: 'maps', scene: 'flows', theme: 'dark', size: wide, waitMs: 1500, act: refusedEdit },
+  { name: 'maps-events', view: 'maps', scene: 'events', theme: 'dark', size: wide, waitMs: 1200, act: asRecord },
+  {
+    name: 'maps-snapshots',
+    view: 'maps',
+    scene: 'counter',
+    theme: 'dark',
+    size: { width: 900, height: 560 },
+    act: snapshots,
+  },
   { name: 'maps-none', view: 'maps', scene: 'none', theme: 'dark', size: side },
   { name: 'maps-none-light', view: 'maps', scene: 'none', theme: 'light', size: side },
   { name: 'maps-empty', view: 'maps', scene: 'emptyHash', theme: 'dark', size: side },
@@ -328,4 +337,17 @@ async function openPaste(tab) {
   await tab.getByRole('textbox', { name: 'Packets as text' }).fill('0000  45 00 zz');
   await tab.getByRole('button', { name: 'Read' }).click();
   await tab.waitForTimeout(300);
+}
+
+async function asRecord(tab) {
+  await tab.getByLabel('Show as').selectOption({ label: 'struct datarec (16 bytes)' });
+  await tab.waitForTimeout(400);
+}
+
+async function snapshots(tab) {
+  await tab.getByRole('button', { name: 'More…' }).click();
+  await tab.getByRole('menuitem', { name: 'Take Snapshot' }).click();
+  await tab.waitForTimeout(700);
+  await tab.getByRole('button', { name: 'Take Snapshot' }).click();
+  await tab.waitForTimeout(400);
 }
