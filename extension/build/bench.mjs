@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { build } from 'esbuild';
+import { benchRequirements, productRequirements } from './requirements.mjs';
+import { ensureSystemPackages } from './systemPackages.mjs';
 
 /**
  * `npm run bench`: builds what is measured, then measures it (test/bench/main.ts says what).
  * @param {string[]} args
  */
 const npm = (...args) => execFileSync('npm', ['run', '--silent', ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+await ensureSystemPackages([...productRequirements, ...benchRequirements], { yes: process.env.CI === 'true' });
 npm('build');
 npm('package');
 await build({

@@ -78,7 +78,7 @@ const debugClang = {
 };
 
 /** Without them the product works, with less; not worth a failure. @type {readonly Requirement[]} */
-export const niceToHave = [command('ping', 'sends pings in the lab', ['iputils-ping']), debugClang];
+export const niceToHave = [debugClang];
 
 /** What the tests use as their judges. @type {readonly Requirement[]} */
 export const testRequirements = [
@@ -115,8 +115,11 @@ export const testRequirements = [
   command('llvm-dwarfdump', 'says what is in debug information', ['llvm']),
   command('xz', 'unpacks the BPF sources of Debian packages', ['xz-utils']),
   command('sudo', 'is tried as a way to get privilege'),
-  command('ping', 'sends pings in the lab', ['iputils-ping']),
+  command('ping', 'sends packets that a program must see', ['iputils-ping']),
 ];
+
+/** What `npm run bench` measures against, beside what the tests need. @type {readonly Requirement[]} */
+export const benchRequirements = [command('xdp-loader', 'is what attaching is measured against', ['xdp-tools'])];
 
 /** @returns {string | undefined} */
 export function findBrowser() {

@@ -97,7 +97,7 @@ function readRows() {
 function describe(outcome) {
   switch (outcome.part) {
     case 'cycles':
-      return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned; resident memory of the helper ${outcome.before} → ${outcome.after} KiB, descriptors, maps and programs as before`;
+      return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned; memory of the helper: malloc ${outcome.before.malloc} → ${outcome.after.malloc} KiB, resident ${outcome.before.resident} → ${outcome.after.resident} KiB; descriptors, maps and programs as before`;
     case 'corpus':
       return `${outcome.compared} of ${outcome.programs} programs of Debian's sources ran ${outcome.packets} packets each in kernel, interpreter and compiled machine without a difference; the others are listed with their reason in artifacts/vm-corpus.json`;
     case 'fuzz':

@@ -276,6 +276,8 @@ export const kernelContract = {
    * The interfaces of this helper's network namespace, or of another one: then with the system profile only. `peers`:
    * addresses of the user's remote session.
    */
+  /** One interface by its name, in the namespace of the helper. Errors: `interface-not-found`. */
+  'interfaces/index': method(v.object({ name: v.string() }), v.object({ ifindex: u32 })),
   'interfaces/list': method(
     v.object({ netns: v.optional(v.string()), peers: v.optional(v.array(v.string())) }),
     v.object({ interfaces: v.array(InterfaceInfo) }),

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startHelper } from '../../extension/kernel/client.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
+import { attachRows } from './attach.ts';
 import { mapRows } from './maps.ts';
 import { runRows } from './runs.ts';
 import { mapViewRows } from './mapView.ts';
@@ -76,6 +77,7 @@ try {
     ...(await runRows(bundledInclude)),
     ...mapViewRows(),
     ...(await machineRows(client, bundledInclude)),
+    ...(await attachRows(client, bundledInclude)),
     await compileRow(),
     activationRow(),
     ...vsixRows(),

@@ -6,6 +6,7 @@ import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject } from '../../extension/protocol/kernel.ts';
 import {
   bpftool,
+  bpftoolList,
   command,
   eventually,
   fixture,
@@ -65,9 +66,7 @@ test.for<[Mode, 'link' | 'netlink', number, string]>([
   expect(attachment).toMatchObject({ program: 'xdp_counter', progId: progId(), mode: got, via, iface: lab.near });
   expect(attachment.modeReason).toBeUndefined();
   expect(ipXdp(lab)).toEqual({ mode: ipMode, id: progId() });
-  const links = (bpftool('link', 'list') as { id: number; type: string; prog_id: number }[]).filter(
-    (one) => one.prog_id === progId(),
-  );
+  const links = bpftoolList('link').filter((one) => one.prog_id === progId());
   expect(links).toMatchObject(via === 'link' ? [{ id: attachment.linkId, type: 'xdp' }] : []);
   expect(await attachedNow()).toEqual([
     {

@@ -133,6 +133,8 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     possibleCpus: () => [0, 1, 2, 3],
     onlineCpus: () => [0, 1],
     kernelRelease: () => '5.15.0',
+    interfaceIndex: (name) => (name === fakeLink.name ? fakeLink.ifindex : undefined),
+    interfaceName: (ifindex) => (ifindex === fakeLink.ifindex ? fakeLink.name : undefined),
     driver: () => 'fake_driver',
     onCpu: (_cpu, work) => work(),
     printk: { open: () => ({ take: () => [], close: () => undefined }) },

@@ -52,7 +52,8 @@ describe('a kill of the editor', () => {
       await comeTo(app, stage);
       await aMoment();
       const hosts: number[] = app.extensionHosts();
-      assert.equal(hosts.length, 1);
+      // One that VS Code started again after the kill before may still wait for its window.
+      assert.ok(hosts.length > 0);
       for (const pid of hosts) process.kill(pid, 'SIGKILL');
       kept += await requireClean(stage);
       await app.reload();
@@ -90,9 +91,13 @@ describe('a kill of the editor', () => {
 
   async function comeTo(window: App, stage: Stage): Promise<void> {
     const last = stages.indexOf(stage);
+    // A window whose predecessor was killed finds its extensions anew, which takes its time on a busy machine.
+    const title = 'XDP: Attach to Interface';
+    const found = async (): Promise<true | undefined> => (await window.commandsFor(title)).includes(title) || undefined;
+    await until('the extension', found, 60_000);
     await window.openFile('xdp_counter.bpf.c');
     const steps = [
-      () => window.command('XDP: Attach to Interface'),
+      () => window.command(title),
       () => window.pick('In another network namespace'),
       async () => {
         await window.pick(namespace);

@@ -73,6 +73,22 @@ export function onCpu<T>(cpu: number, work: () => T): T | number {
   }
 }
 
+const nameToIndex = lazyFunction<(name: string) => number>(libc, 'uint32_t if_nametoindex(const char *name)');
+const indexToName = lazyFunction<(index: number, name: Uint8Array) => bigint | null>(
+  libc,
+  'void *if_indextoname(uint32_t index, void *name)',
+);
+
+export function interfaceIndex(name: string): number | undefined {
+  const index = nameToIndex(name);
+  return index === 0 ? undefined : index;
+}
+
+export function interfaceName(ifindex: number): string | undefined {
+  const name = Buffer.alloc(16); // IF_NAMESIZE
+  return indexToName(ifindex, name) === null ? undefined : name.toString('utf8', 0, name.indexOf(0));
+}
+
 const SIOCETHTOOL = 0x8946;
 const ETHTOOL_GDRVINFO = 3;
 

@@ -2,7 +2,17 @@ import type { Libbpf } from '../libbpf/port.ts';
 import { createNetlink, type Netlink } from '../netlink/client.ts';
 import { fileSystem, type System } from '../system/system.ts';
 import { bindLibbpf } from './binding.ts';
-import { closeFd, ethtoolDriver, netlinkReceive, netlinkSend, netlinkSocket, onCpu, watchReadable } from './libc.ts';
+import {
+  closeFd,
+  ethtoolDriver,
+  interfaceIndex,
+  interfaceName,
+  netlinkReceive,
+  netlinkSend,
+  netlinkSocket,
+  onCpu,
+  watchReadable,
+} from './libc.ts';
 import { inNetns } from './netns.ts';
 
 export { exitProcess, watchDisconnect } from './libc.ts';
@@ -18,6 +28,6 @@ export function bindMachine(): { libbpf: Libbpf; netlink: Netlink; system: Syste
       watch: watchReadable,
       close: closeFd,
     }),
-    system: { ...fileSystem, driver: ethtoolDriver, onCpu, inNetns },
+    system: { ...fileSystem, interfaceIndex, interfaceName, driver: ethtoolDriver, onCpu, inNetns },
   };
 }

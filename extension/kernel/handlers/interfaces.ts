@@ -11,10 +11,15 @@ import type { Context } from './context.ts';
 import { kernelError, privilegeError } from './object/failures.ts';
 import { reportLost } from './watch.ts';
 
-type InterfaceHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/list'>;
+type InterfaceHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/list' | 'interfaces/index'>;
 
 export function interfaceHandlers(context: Context): InterfaceHandlers {
   return {
+    'interfaces/index': ({ name }) => {
+      const ifindex = context.system.interfaceIndex(name);
+      if (ifindex !== undefined) return { ifindex };
+      throw new XdpError('interface-not-found', `There is no interface ${name} in this network namespace`);
+    },
     'interfaces/list': ({ netns, peers = [] }) => {
       if (netns === undefined) return { interfaces: listInterfaces(context, 'own', peers) };
       const interfaces = context.system.inNetns(netnsPath(netns), () => listInterfaces(context, 'other', []));

@@ -13,6 +13,9 @@ export interface System {
   possibleCpus(): number[];
   onlineCpus(): number[];
   kernelRelease(): string;
+  /** By the C library, which takes no lock of the network stack; undefined when there is none. */
+  interfaceIndex(name: string): number | undefined;
+  interfaceName(ifindex: number): string | undefined;
   /** Ethtool's driver name. */
   driver(iface: string): string | undefined;
   /** Runs `work` with this thread on one CPU; -errno when the CPU cannot be had. */
@@ -37,7 +40,7 @@ export interface System {
 let possible: number[] | undefined;
 
 /** The parts that are files. */
-export const fileSystem: Omit<System, 'driver' | 'onCpu' | 'inNetns'> = {
+export const fileSystem: Omit<System, 'interfaceIndex' | 'interfaceName' | 'driver' | 'onCpu' | 'inNetns'> = {
   capabilities: () => capabilitiesOfStatus(readFileSync('/proc/self/status', 'utf8'), 'CapEff'),
   possibleCpus: () => (possible ??= parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8'))),
   onlineCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),

@@ -1,6 +1,13 @@
 import { XdpError } from '../../core/errors.ts';
 import type { HelperClient } from '../../kernel/client.ts';
-import type { AttachedProgram, Attachment, InterfaceInfo, KernelEvents, Lifeline } from '../../protocol/kernel.ts';
+import type {
+  AttachedProgram,
+  Attachment,
+  InterfaceInfo,
+  KernelEvents,
+  LoadedObject,
+  Lifeline,
+} from '../../protocol/kernel.ts';
 import type { AttachmentEvent, AttachRequest, LiveAttachment, Replaced, ReplaceRequest } from './attachmentTypes.ts';
 import { sessionPeers } from './lifelines.ts';
 import { Emitter } from '../emitter.ts';
@@ -9,6 +16,7 @@ import { adoptedMaps, loadedMaps } from '../maps/liveMaps.ts';
 import type { KeptProgram } from './kept.ts';
 import type { AttachmentRegistry, RegisteredAttachment } from './registry.ts';
 import { tcProgramOf } from '../bpfObject.ts';
+import { advisingNetns, findInterface, interfaceIndex } from './byName.ts';
 import { planReuse } from './reuseMaps.ts';
 
 export type { AttachmentEvent, AttachRequest, LiveAttachment } from './attachmentTypes.ts';
@@ -62,18 +70,13 @@ export class Attachments {
     const { object, netns } = request;
     const client = await this.#access.own(netns);
     this.#watch(client);
-    const iface = await findInterface(client, request.iface, netns);
-    const loaded = await client.call('object/load', {
-      elf: object.elf,
-      name: object.name,
-      programs: [request.program, ...(request.withTc === undefined ? [] : [request.withTc])],
-    });
+    const { ifindex, loaded } = await this.#load(client, request);
     let attachment: Attachment;
     try {
       attachment = await client.call('xdp/attach', {
         object: loaded.object,
         program: request.program,
-        ifindex: iface.ifindex,
+        ifindex,
         mode: request.mode,
         via: request.via,
         keep: request.keep,
@@ -82,7 +85,7 @@ export class Attachments {
       });
     } catch (error) {
       await client.call('object/close', { object: loaded.object }).catch(() => undefined);
-      throw advisingNetns(await this.#namingTheHolder(error, iface), netns);
+      throw advisingNetns(await this.#namingTheHolder(error, client, request.iface, netns), netns);
     }
     const live: LiveAttachment = {
       ...attachment,
@@ -94,9 +97,23 @@ export class Attachments {
     };
     if (request.guardSeconds !== undefined) this.#guarded.set(live, { previous: undefined });
     this.#live = [...this.#live, live];
-    await this.#registry.add(live, object.file, netns);
+    void this.#registry.add(live, object.file, netns);
     this.#events.fire({ kind: 'attached', attachment: live });
     return live;
+  }
+
+  /** Both at once: the helper looks for the interface while the verifier works. */
+  async #load(client: HelperClient, request: AttachRequest): Promise<{ ifindex: number; loaded: LoadedObject }> {
+    const { object, program, withTc } = request;
+    const programs = [program, ...(withTc === undefined ? [] : [withTc])];
+    const loading = client.call('object/load', { elf: object.elf, name: object.name, programs });
+    const [ifindex, loaded] = await Promise.allSettled([interfaceIndex(client, request.iface, request.netns), loading]);
+    if (ifindex.status === 'rejected') {
+      if (loaded.status === 'fulfilled') await client.call('object/close', { object: loaded.value.object });
+      throw ifindex.reason;
+    }
+    if (loaded.status === 'rejected') throw loaded.reason;
+    return { ifindex: ifindex.value, loaded: loaded.value };
   }
 
   /**
@@ -195,7 +212,7 @@ export class Attachments {
   /** Why dropping the packets of an interface could lock the user out; empty when nothing speaks against it. */
   async lifelines(name: string, netns: string | undefined): Promise<Lifeline[]> {
     const client = await this.#access.own(netns);
-    const { ifindex } = await findInterface(client, name, netns);
+    const ifindex = await interfaceIndex(client, name, netns);
     // The session's own connection lives in the namespace that this process is in.
     const peers = netns === undefined ? sessionPeers(process.env) : [];
     return (await client.call('xdp/lifelines', { ifindex, peers })).lifelines;
@@ -205,7 +222,7 @@ export class Attachments {
   async adopt(name: string, netns: string | undefined): Promise<LiveAttachment> {
     const client = await this.#access.own(netns);
     this.#watch(client);
-    const { ifindex } = await findInterface(client, name, netns);
+    const ifindex = await interfaceIndex(client, name, netns);
     const adopted = await client.call('xdp/adopt', { ifindex });
     const known = this.#live.find(
       (live) => live.client === client && live.attachment === adopted.attachment.attachment,
@@ -329,8 +346,14 @@ export class Attachments {
     });
   }
 
-  async #namingTheHolder(error: unknown, iface: InterfaceInfo): Promise<unknown> {
+  async #namingTheHolder(
+    error: unknown,
+    client: HelperClient,
+    name: string,
+    netns: string | undefined,
+  ): Promise<unknown> {
     if (!(error instanceof XdpError) || error.code !== 'interface-busy') return error;
+    const iface = await findInterface(client, name, netns);
     const registered = await this.#registry.find(iface.attached);
     if (!registered) return error;
     return new XdpError(error.code, `${error.message.replace(/\.?$/, '.')} It belongs to ${registered.holder}.`, {
@@ -403,25 +426,4 @@ function guardOf({ guardSeconds }: { guardSeconds?: number }): { guardSeconds?: 
 async function closeObject({ client, loaded }: LiveAttachment): Promise<void> {
   // A helper that has ended closed everything.
   if (loaded !== undefined) await client.call('object/close', { object: loaded.object }).catch(() => undefined);
-}
-
-/** The helper does not know the name of the namespace that it runs in; the command that it advises needs it. */
-function advisingNetns(error: unknown, netns: string | undefined): unknown {
-  if (netns === undefined || !(error instanceof XdpError) || error.fix === undefined) return error;
-  const fix = error.fix.replaceAll(/(xdp detach --iface \S+)/g, `$1 --netns ${netns}`);
-  return new XdpError(error.code, error.message, { fix, details: error.details, cause: error });
-}
-
-export async function findInterface(
-  client: HelperClient,
-  name: string,
-  netns: string | undefined,
-): Promise<InterfaceInfo> {
-  const { interfaces } = await client.call('interfaces/list', {});
-  const found = interfaces.find((each) => each.name === name);
-  if (found) return found;
-  const where = netns === undefined ? '' : ` in network namespace ${netns}`;
-  throw new XdpError('interface-not-found', `There is no interface ${name}${where}.`, {
-    fix: `Interfaces there: ${interfaces.map((each) => each.name).join(', ')}.`,
-  });
 }

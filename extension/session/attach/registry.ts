@@ -53,13 +53,26 @@ interface Record {
 export class AttachmentRegistry {
   readonly #folder: string;
   readonly #kind: HolderKind;
+  /** What was begun earlier is done first: nobody need wait for a write to go on with what it is about. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(kind: HolderKind, folder: string = defaultFolder()) {
     this.#kind = kind;
     this.#folder = folder;
   }
 
-  async add(attachment: Attachment, file: string, netns?: string): Promise<void> {
+  add(attachment: Attachment, file: string, netns?: string): Promise<void> {
+    // As it is now: it may have changed when its turn comes.
+    const now = { ...attachment };
+    return this.#inTurn(() => this.#add(now, file, netns));
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#writing = this.#writing.then(work).catch(() => undefined);
+    return this.#writing;
+  }
+
+  async #add(attachment: Attachment, file: string, netns: string | undefined): Promise<void> {
     if (attachment.pin !== undefined) await this.#addKept(attachment, file, netns);
     const startTime = await processStartTime(process.pid);
     if (startTime === undefined) return;
@@ -95,6 +108,7 @@ export class AttachmentRegistry {
 
   /** What was kept since this machine started, and may have ended since. */
   async kept(): Promise<KeptRecord[]> {
+    await this.#writing;
     if (!(await this.#isOurs())) return [];
     const now = await bootId();
     const names = (await readdir(this.#folder).catch(() => [])).filter((name) => name.startsWith(keptPrefix));
@@ -102,16 +116,21 @@ export class AttachmentRegistry {
     return records.flatMap((record) => (record?.bootId === now ? [record] : []));
   }
 
-  async forgetKept(key: { progId: number }): Promise<void> {
-    if (await this.#isOurs()) await rm(this.#keptPath(key), { force: true }).catch(() => undefined);
+  forgetKept({ progId }: { progId: number }): Promise<void> {
+    return this.#inTurn(() => this.#delete(this.#keptPath({ progId })));
   }
 
-  async remove(key: { progId: number }): Promise<void> {
-    if (await this.#isOurs()) await rm(this.#path(key), { force: true }).catch(() => undefined);
+  remove({ progId }: { progId: number }): Promise<void> {
+    return this.#inTurn(() => this.#delete(this.#path({ progId })));
+  }
+
+  async #delete(file: string): Promise<void> {
+    if (await this.#isOurs()) await rm(file, { force: true });
   }
 
   /** The session of this user that holds one of these programs, if any. */
   async find(attached: readonly AttachedProgram[]): Promise<RegisteredAttachment | undefined> {
+    await this.#writing;
     return (await this.all()).find(({ key }) => attached.some(({ progId }) => progId === key.progId));
   }
 

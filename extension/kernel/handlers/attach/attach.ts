@@ -3,8 +3,7 @@ import { flagsOfMode, type XdpMode, type XdpModeRequest, xdpFlags } from '../../
 import type { Attachment, kernelContract } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
 import { errno } from '../../libbpf/errno.ts';
-import type { LinkRecord } from '../../netlink/rtnetlink.ts';
-import { attachError } from './attachFailures.ts';
+import { attachError, interfaceGone } from './attachFailures.ts';
 import { describeAttachment, type StoredAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
@@ -40,7 +39,9 @@ export function attachHandlers(context: Context): AttachHandlers {
 function attach(context: Context, params: AttachParams): Attachment {
   const program = context.objects.program(params.object, params.program);
   requireXdp(program, 'no interface takes as XDP');
-  const link = findLink(context, params.ifindex);
+  const { ifindex } = params;
+  // Without rtnetlink, whose one lock everything that changes the network waits for.
+  const iface = context.system.interfaceName(ifindex) ?? findLink(context, ifindex).name;
   if (params.keep && 'problem' in context.pins) {
     throw new XdpError('environment', `${program.name} cannot be kept attached: ${context.pins.problem}`, {
       fix: 'Mount a BPF file system (mount -t bpf bpf /sys/fs/bpf) and start the helper with elevation, or attach without keeping.',
@@ -51,10 +52,10 @@ function attach(context: Context, params: AttachParams): Attachment {
       fix: 'Attach by a link, or without the guard (--guard 0).',
     });
   }
-  const tc = attachCompanion(context, params, link);
-  const { held, mode, modeReason } = undoing(tc, () => inSomeMode(context, params, program, link));
+  const tc = attachCompanion(context, params, iface);
+  const { held, mode, modeReason } = undoing(tc, () => inSomeMode(context, params, program, iface));
   try {
-    const attachment = register(context, params, program, { link, mode, linkFd: held, tc });
+    const attachment = register(context, params, program, { iface, mode, linkFd: held, tc });
     if (params.guardSeconds !== undefined) guardAttachment(context, attachment, params);
     context.emit('interfaces/changed', {});
     return { ...attachment, ...(modeReason === undefined ? {} : { modeReason }) };
@@ -67,10 +68,15 @@ function attach(context: Context, params: AttachParams): Attachment {
 }
 
 /** Before the XDP program, whose first packet it is to see with its metadata. */
-function attachCompanion(context: Context, params: AttachParams, link: LinkRecord): TcCompanion | undefined {
+function attachCompanion(context: Context, params: AttachParams, iface: string): TcCompanion | undefined {
   if (params.withTc === undefined) return undefined;
   const lasting = params.keep || params.guardSeconds !== undefined;
-  return attachTc(context, context.objects.program(params.object, params.withTc), link, { lasting });
+  return attachTc(
+    context,
+    context.objects.program(params.object, params.withTc),
+    { ifindex: params.ifindex, name: iface },
+    { lasting },
+  );
 }
 
 function undoing<T>(tc: TcCompanion | undefined, work: () => T): T {
@@ -92,7 +98,7 @@ function inSomeMode(
   context: Context,
   params: AttachParams,
   program: StoredProgram,
-  link: LinkRecord,
+  iface: string,
 ): { held: number | undefined; mode: XdpMode; modeReason?: string } {
   const modes: readonly XdpMode[] = params.mode === 'auto' ? ['native', 'generic'] : [params.mode];
   let modeReason: string | undefined;
@@ -106,15 +112,15 @@ function inSomeMode(
       return { held, mode, ...(modeReason === undefined ? {} : { modeReason }) };
     }
     const now = context.netlink.link(params.ifindex);
-    const current = typeof now === 'number' ? link : now;
+    if (typeof now === 'number') throw interfaceGone(iface, program.name);
     const error = attachError({
-      link: current,
-      driver: driverOf(context, current),
+      link: now,
+      driver: driverOf(context, now),
       program: program.name,
       mode,
       result,
       words,
-      attached: attachedPrograms(context, current),
+      attached: attachedPrograms(context, now),
       offered: offers(context, params.ifindex, mode),
       capabilities: context.system.capabilities(),
     });
@@ -178,7 +184,7 @@ function register(
   context: Context,
   params: AttachParams,
   program: StoredProgram,
-  { link, mode, linkFd, tc }: Held & { link: LinkRecord; mode: XdpMode },
+  { iface, mode, linkFd, tc }: Held & { iface: string; mode: XdpMode },
 ): Attachment {
   const info = linkFd === undefined ? undefined : context.libbpf.linkInfo(linkFd);
   const linkId = info === undefined || typeof info === 'number' ? undefined : info.id;
@@ -189,7 +195,7 @@ function register(
     programId: program.info.id,
     programFd: program.fd,
     ifindex: params.ifindex,
-    iface: link.name,
+    iface,
     mode,
     via: params.via,
     linkFd,

@@ -1,4 +1,4 @@
-import { XdpError } from '../../../core/errors.ts';
+import { XdpError, type XdpErrorDetails } from '../../../core/errors.ts';
 import { vethSingleBufferMtu } from '../../../core/preflight/drivers.ts';
 import type { XdpMode } from '../../../core/xdp.ts';
 import type { AttachedProgram } from '../../../protocol/kernel.ts';
@@ -28,6 +28,13 @@ export function attachError(failure: AttachFailure): XdpError {
   return explain(failure);
 }
 
+export function interfaceGone(iface: string, program: string, details: XdpErrorDetails = {}): XdpError {
+  return new XdpError('interface-gone', `${iface} vanished while ${program} was being attached`, {
+    fix: 'Choose another interface.',
+    details,
+  });
+}
+
 function explain(failure: AttachFailure): XdpError {
   const { link, mode, result, words } = failure;
   const where = `${link.name} in ${mode} mode`;
@@ -38,10 +45,7 @@ function explain(failure: AttachFailure): XdpError {
       return privilegeError(`Attaching to ${link.name}`, failure.capabilities, ['CAP_NET_ADMIN', 'CAP_BPF']);
     case errno.ENODEV:
     case errno.ENXIO:
-      return new XdpError('interface-gone', `${link.name} vanished while ${failure.program} was being attached`, {
-        fix: 'Choose another interface.',
-        details,
-      });
+      return interfaceGone(link.name, failure.program, details);
     case errno.EBUSY:
     case errno.EEXIST:
       return busy(failure, said, details);

@@ -42,7 +42,7 @@ export function describeTc(tc: TcCompanion | undefined): Pick<Attachment, 'tc'> 
 export function attachTc(
   context: Context,
   program: StoredProgram,
-  link: LinkRecord,
+  link: Pick<LinkRecord, 'ifindex' | 'name'>,
   options: { lasting: boolean },
 ): TcCompanion {
   const { libbpf } = context;
@@ -121,7 +121,7 @@ function requireTc({ name, type }: StoredProgram): void {
   });
 }
 
-function tcError(context: Context, program: StoredProgram, link: LinkRecord, result: number): XdpError {
+function tcError(context: Context, program: StoredProgram, link: Pick<LinkRecord, 'name'>, result: number): XdpError {
   const what = `Attaching ${program.name} to the tc ingress of ${link.name}`;
   if (result === -errno.EPERM) return privilegeError(what, context.system.capabilities(), ['CAP_NET_ADMIN', 'CAP_BPF']);
   return new XdpError('attach-failed', `${what} failed: ${errnoText(result)}`, {

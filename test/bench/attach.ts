@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { HelperClient } from '../../extension/kernel/client.ts';
+import { Attachments } from '../../extension/session/attach/attachments.ts';
+import { AttachmentRegistry } from '../../extension/session/attach/registry.ts';
+import { openObject } from '../../extension/session/bpfObject.ts';
+import { KernelAccess } from '../../extension/session/kernelAccess.ts';
+import { median, type Row } from './measure.ts';
+
+/**
+ * From the request to the attached program, the helper running: loading included, as for the tools beside it, which are
+ * whole processes. Native mode on a veth pair of its own; in turns, so that a drift of the machine's speed hits all.
+ */
+export async function attachRows(client: HelperClient, bundledInclude: string): Promise<Row[]> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'xdp-bench-'));
+  const iface = `xdpb${process.pid % 100_000}`;
+  const quiet = { stdio: 'ignore' } as const;
+  execFileSync('ip', ['link', 'add', iface, 'type', 'veth', 'peer', 'name', `${iface}p`]);
+  const kernel = new KernelAccess({ helperPath: '', execPath: '', elevation: 'none', start: async () => client });
+  const attachments = new Attachments(
+    kernel,
+    new AttachmentRegistry('cli', path.join(folder, 'registry', 'attachments')),
+  );
+  try {
+    const object = await openObject('bpf/examples/counter/xdp_counter.bpf.c', { bundledInclude });
+    const file = path.join(folder, 'counter.o');
+    writeFileSync(file, object.elf);
+    const request = { object, program: 'xdp_counter', iface, mode: 'native', via: 'link', keep: false } as const;
+    const ours: number[] = [];
+    const byIp: number[] = [];
+    const byLoader: number[] = [];
+    for (let run = -3; run < 30; run++) {
+      const keep = (times: number[], started: number): void => {
+        if (run >= 0) times.push(performance.now() - started);
+      };
+      let started = performance.now();
+      const live = await attachments.attach(request);
+      keep(ours, started);
+      await attachments.detach(live);
+      started = performance.now();
+      execFileSync('ip', ['link', 'set', 'dev', iface, 'xdpdrv', 'object', file, 'section', 'xdp'], quiet);
+      keep(byIp, started);
+      execFileSync('ip', ['link', 'set', 'dev', iface, 'xdp', 'off'], quiet);
+      started = performance.now();
+      execFileSync('xdp-loader', ['load', '-m', 'native', iface, file], quiet);
+      keep(byLoader, started);
+      execFileSync('xdp-loader', ['unload', iface, '--all'], quiet);
+    }
+    return [row('ip link set xdp', ours, byIp), row('xdp-loader load', ours, byLoader)];
+  } finally {
+    execFileSync('ip', ['link', 'del', iface]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function row(tool: string, ours: readonly number[], peer: readonly number[]): Row {
+  return {
+    name: `attach: request to attached, against the whole of ${tool}`,
+    ours: median(ours),
+    peer: median(peer),
+    unit: 'ms',
+    ratio: median(peer) / median(ours),
+    aim: '≥ 1×',
+    met: median(ours) <= median(peer),
+  };
+}
