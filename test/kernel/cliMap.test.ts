@@ -219,6 +219,13 @@ test('an import that does not fit writes what it can and exits 1', () => {
     status: 1,
     json: { written: 2, failures: [{ message: expect.stringContaining('full: 2 entries') }] },
   });
+  // A file that does not fit takes nothing away.
+  writeFileSync(file, JSON.stringify([{ key: 1, value: 'many' }]));
+  expect(xdp('import', 'tiny', file, '--clear')).toMatchObject({
+    status: 2,
+    json: { error: { code: 'value-invalid' } },
+  });
+  expect(read('tiny')).toHaveLength(2);
   xdp('clear', 'tiny');
 });
 

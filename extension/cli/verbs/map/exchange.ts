@@ -5,6 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XdpError } from '../../../core/errors.ts';
 import { csvPieces, fromCsv } from '../../../core/maps/csv.ts';
+import { encodeEntryValue, encodeKey } from '../../../core/maps/entries.ts';
 import { openMetricsPieces } from '../../../core/maps/openMetrics.ts';
 import { readSnapshot } from '../../../core/maps/snapshot.ts';
 import { fileError, requireRegularFile } from '../../../session/bpfObject.ts';
@@ -89,7 +90,14 @@ export async function importMap(args: readonly string[], context: Context): Prom
   return await withMap<ExitCode>(context, name, values.netns, async (opened) => {
     const { client, map } = opened;
     const edits = format === 'csv' ? fromCsv(map.schema, text) : fromJson(text, file);
-    if (values.clear === true) await clearMap(client, map);
+    if (values.clear === true) {
+      // What does not fit is found before anything is gone.
+      for (const { key, value } of edits) {
+        encodeKey(map.schema, key);
+        encodeEntryValue(map.schema, value);
+      }
+      await clearMap(client, map);
+    }
     const { done, failures, left } = await setEntries(client, map, edits);
     const document = {
       id: map.info.id,
