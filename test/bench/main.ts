@@ -9,6 +9,7 @@ import { mapRows } from './maps.ts';
 import { runRows } from './runs.ts';
 import { mapViewRows } from './mapView.ts';
 import { machineRows } from './machine.ts';
+import { packetRows } from './packets.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
@@ -78,6 +79,7 @@ try {
     ...mapViewRows(),
     ...(await machineRows(client, bundledInclude)),
     ...(await attachRows(client, bundledInclude)),
+    ...(await packetRows()),
     await compileRow(),
     activationRow(),
     ...vsixRows(),

@@ -5,6 +5,7 @@
  *   node test/ui/webviewHarness.mjs serve [PORT]     open /maps.html?scene=counter&theme=dark in a browser
  *   node test/ui/webviewHarness.mjs shots [FILTER]   every shot whose name contains FILTER
  *   node test/ui/webviewHarness.mjs axe [FILTER[,FILTER…]] [THEME]  accessibility of the same pages, by axe-core, in all themes
+ *   node test/ui/webviewHarness.mjs keys             how long a keystroke in a packet takes to its bytes
  *   node test/ui/webviewHarness.mjs trace            what 100,000 rows on 128 CPUs cost at 10 Hz, by Chromium's trace
  *
  * Needs clang (for the types of the simulated maps) and Chromium.
@@ -15,6 +16,7 @@ import { build, launchChromium, root, serve } from './webviewHarnessServer.mjs';
 import { themes } from './webviewHarnessThemes.mjs';
 import { shots } from './webviewHarnessShots.mjs';
 import { axeShots } from './webviewAxe.mjs';
+import { measureKeystrokes } from './webviewKeystroke.mjs';
 import { traceMaps } from './webviewTrace.mjs';
 
 const shotFolder = path.join(root, '.cache/shots');
@@ -52,6 +54,7 @@ async function takeShots(filter) {
 const [command, argument = '', theme] = process.argv.slice(2);
 await build();
 if (command === 'shots') await takeShots(argument);
+else if (command === 'keys') console.log(JSON.stringify(await measureKeystrokes(), null, 2));
 else if (command === 'axe') {
   const { checked, violations } = await axeShots(argument, theme === undefined ? Object.keys(themes) : [theme]);
   console.log([...violations, `${checked} pages checked, ${violations.length} violations`].join('\n'));

@@ -6,6 +6,7 @@ import { formatScapy, parseScapy } from '../../extension/core/packet/scapy.ts';
 import { generatePacket, Random } from '../support/packetGenerate.ts';
 import { hexOf } from '../support/packetHex.ts';
 import { buildWithScapy } from '../support/packetOracles.ts';
+import { count, seed } from '../support/soak.ts';
 
 const mac = 'src="02:00:00:00:00:01", dst="02:00:00:00:00:02"';
 const ip = 'src="10.0.0.1", dst="10.0.0.2"';
@@ -112,9 +113,9 @@ test('the same bytes as Scapy from the same expression', () => {
   );
 });
 
-test('the same bytes as Scapy from generated expressions, with wrong fields among them', () => {
-  const random = new Random(20_240_601);
-  const packets = Array.from({ length: 600 }, () => generatePacket(random, { wrong: true }));
+test('the same bytes as Scapy from generated expressions, with wrong fields among them', { timeout: 600_000 }, () => {
+  const random = new Random(20_240_600 + seed);
+  const packets = Array.from({ length: count(600, 6000) }, () => generatePacket(random, { wrong: true }));
   const texts = packets.map((packet) => formatScapy(packet, { portable: true }));
   const theirs = buildWithScapy(texts);
   for (const [i, packet] of packets.entries()) {

@@ -53,6 +53,8 @@ export class PacketEditor extends LitElement {
   @property({ attribute: false }) pointed: FieldPlace | undefined;
   @property({ attribute: false }) capture: OpenedCapture | undefined;
   @property() view: LayerView = 'fields';
+  /** What a program returned for this very packet, where one ran on it. */
+  @property({ attribute: false }) verdict: number | undefined;
   /** Whether packets of a list can become tests. */
   @property({ type: Boolean }) tests = false;
   /** Whether packets can be run here: fires `run-all` (detail: their bytes). */
@@ -167,6 +169,7 @@ export class PacketEditor extends LitElement {
         @layers=${(event: CustomEvent<readonly Layer[]>) => this.report(this.take(event.detail))}
         @many=${(event: CustomEvent<ManyPackets>) => this.listMany(event.detail)}
         @open-capture=${() => this.dispatchEvent(new CustomEvent('open-capture'))}
+        @save-packet=${() => this.save([draft.built.bytes], this.verdict)}
       ></xdp-packet-tools>
       ${this.renderList()}
       ${this.renderExpression(draft)}
@@ -240,8 +243,8 @@ export class PacketEditor extends LitElement {
     this.report(this.take(exactLayers(packet.bytes)));
   }
 
-  private save(packets: readonly Uint8Array[]): void {
-    const detail = writePcapng(packets.map((data) => ({ data })));
+  private save(packets: readonly Uint8Array[], xdpAction?: number): void {
+    const detail = writePcapng(packets.map((data) => ({ data, ...(xdpAction === undefined ? {} : { xdpAction }) })));
     this.dispatchEvent(new CustomEvent<Uint8Array>('save-capture', { detail }));
   }
 

@@ -30,7 +30,7 @@ type Pane = { kind: 'none' } | { kind: 'ask'; asked: Asked } | { kind: 'paste' }
 
 /**
  * What can be done to the packet as a whole. Fires `layers` (detail: the new layers), `many` (detail: ManyPackets) and
- * `open-capture`.
+ * `open-capture` and `save-packet` (as a capture).
  */
 @customElement('xdp-packet-tools')
 export class PacketTools extends LitElement {
@@ -174,8 +174,12 @@ export class PacketTools extends LitElement {
       html`<option value="scapy">${strings.copyScapy}</option>
         <option value="hex">${strings.copyHexDigits}</option>
         <option value="dump">${strings.copyDump}</option>
-        <option value="c">${strings.copyC}</option>`,
-      (form) => void this.copy(forms[form]?.() ?? ''),
+        <option value="c">${strings.copyC}</option>
+        <option value="capture" title=${strings.copyCaptureTitle}>${strings.copyCapture}</option>`,
+      (form) => {
+        if (form === 'capture') this.dispatchEvent(new CustomEvent('save-packet'));
+        else void this.copy(forms[form]?.() ?? '');
+      },
     );
   }
 

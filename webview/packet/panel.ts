@@ -144,6 +144,7 @@ export class PacketPanel extends LitElement {
             .pointed=${this.pointed}
             .folded=${this.folded}
             .view=${this.view}
+            .verdict=${this.verdict()}
             .capture=${this.capture}
             @view=${(event: CustomEvent<LayerView>) => this.show(event.detail)}
             runs
@@ -223,6 +224,14 @@ export class PacketPanel extends LitElement {
       interfaces: this.programs?.interfaces ?? [],
       attached: this.programs?.attached ?? [],
     });
+  }
+
+  /** What the program returned for the packet as it is now. */
+  private verdict(): number | undefined {
+    const { run } = this;
+    return run.kind === 'done' && run.of === this.revision && run.result.kind === 'result'
+      ? run.result.retval
+      : undefined;
   }
 
   private highlight(): ByteRange | undefined {

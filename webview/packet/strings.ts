@@ -46,6 +46,8 @@ export const strings = {
   copyHexDigits: 'Hex digits',
   copyDump: 'Hex dump',
   copyC: 'C array',
+  copyCapture: 'Capture file…',
+  copyCaptureTitle: 'A .pcapng; after a run, with the verdict where Wireshark shows it (frame.verdict.ebpf_xdp)',
   copied: 'Copied.',
   paste: 'Paste…',
   pasteTitle: 'Read packets from text',
