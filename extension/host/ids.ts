@@ -8,6 +8,7 @@ export const commands = {
   verify: 'xdp.verify',
   explainLog: 'xdp.explainLog',
   showCompile: 'xdp.showCompile',
+  shareFlags: 'xdp.shareFlags',
   attach: 'xdp.attach',
   detach: 'xdp.detach',
   replace: 'xdp.replace',

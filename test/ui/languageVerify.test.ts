@@ -144,6 +144,18 @@ describe('the verifier as a linter', () => {
     if (await app.page.locator('.monaco-dialog-box').isVisible()) await app.pressInDialog("Don't Save");
   });
 
+  it('hands the flags to clangd', async () => {
+    await app.openFile('xdp_ttl.bpf.c');
+    await app.command('XDP: Give Flags to clangd or C/C++…');
+    await app.screenshot('language-7-share');
+    await app.pick('clangd');
+    await app.notification('The flags of src/xdp_ttl.bpf.c are in .clangd now.');
+    const text = readFileSync(path.join(folder, '.clangd'), 'utf8');
+    assert.match(text, /PathMatch: "src\/xdp_ttl\\\\\.bpf/);
+    assert.ok(text.includes(path.join(folder, 'two')), text);
+    await app.clearNotifications();
+  });
+
   it('says how a file is compiled', async () => {
     await app.openFile('xdp_ttl.bpf.c');
     await app.command('XDP: Show How Current File Is Compiled');

@@ -65,6 +65,10 @@ export function registerCommands(
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.explainLog, () => explainLogCommand(services)),
+    register(commands.shareFlags, async (target) => {
+      const { shareFlagsCommand } = await import('../language/shareFlags.ts');
+      await shareFlagsCommand(services, target);
+    }),
     register(commands.showCompile, (target) => showCompileCommand(services, target)),
     register(commands.attach, (target) => attachCommand(services, target)),
     register(commands.detach, (target) => detachCommand(services, target)),

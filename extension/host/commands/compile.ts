@@ -1,13 +1,13 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { compileSource } from '../../session/bpfObject.ts';
+import { type CompileResult, compileSource } from '../../session/bpfObject.ts';
 import { saveIfDirty, targetFile } from '../build.ts';
 import { showDiagnostics } from '../diagnostics.ts';
 import { chooseHeaders } from '../language/compileView.ts';
 import type { Services } from '../services.ts';
 
 /** Compiles the file to an object beside it; Problems show what clang said. Returns clang's result for callers. */
-export async function compileCommand(services: Services, target: unknown): Promise<unknown> {
+export async function compileCommand(services: Services, target: unknown): Promise<CompileResult | undefined> {
   const file = await targetFile(target);
   if (!file) return undefined;
   await saveIfDirty(file);
