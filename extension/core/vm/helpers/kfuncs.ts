@@ -1,6 +1,7 @@
 import { errno } from '../errno.ts';
 import { right } from '../memory/regions.ts';
 import type { Call, Helper } from './call.ts';
+import { dynptrKfuncs } from './dynptr.ts';
 
 /** Kernel functions by name: net/core/xdp.c and kernel/bpf/bpf_iter.c. */
 export const kfuncs: ReadonlyMap<string, Helper> = new Map(
@@ -16,6 +17,7 @@ export const kfuncs: ReadonlyMap<string, Helper> = new Map(
       { name: 'bpf_rcu_read_unlock', run: () => {} },
       { name: 'bpf_preempt_disable', run: () => {} },
       { name: 'bpf_preempt_enable', run: () => {} },
+      ...dynptrKfuncs,
       // Not the kernel's: what bpf/include/xdp_debugger.h makes of memcpy() and the like.
       { name: '__xdp_memcpy', run: memoryMove },
       { name: '__xdp_memmove', run: memoryMove },

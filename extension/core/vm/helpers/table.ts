@@ -1,5 +1,6 @@
 import { Fault } from '../memory/regions.ts';
 import type { Helper } from './call.ts';
+import { dynptrHelpers } from './dynptr.ts';
 import { eventHelpers } from './eventHelpers.ts';
 import { mapHelpers } from './mapHelpers.ts';
 import { helperName } from './names.ts';
@@ -10,9 +11,15 @@ import { xdpHelpers } from './xdpHelpers.ts';
 
 /** Every helper that the machine has, by number. The one table of all engines. */
 export const helpers: ReadonlyMap<number, Helper> = new Map(
-  [...mapHelpers, ...xdpHelpers, ...systemHelpers, ...eventHelpers, ...networkHelpers, ...tcpHelpers].flatMap(
-    (helper) => (helper.id === undefined ? [] : [[helper.id, helper]]),
-  ),
+  [
+    ...mapHelpers,
+    ...xdpHelpers,
+    ...systemHelpers,
+    ...eventHelpers,
+    ...dynptrHelpers,
+    ...networkHelpers,
+    ...tcpHelpers,
+  ].flatMap((helper) => (helper.id === undefined ? [] : [[helper.id, helper]])),
 );
 
 /** Why a helper cannot run: not here, or nowhere. */
