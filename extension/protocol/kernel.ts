@@ -273,13 +273,18 @@ export const kernelContract = {
    */
   'trace/follow': method(v.object({ printk: v.boolean() }), v.object({ problem: v.optional(v.string()) })),
   /**
-   * The interfaces of this helper's network namespace, or of another one: then with the system profile only. `peers`:
-   * addresses of the user's remote session.
+   * The interfaces of this helper's network namespace, or of another one: then with the system profile only. `short`, the
+   * default, leaves out what takes time: `channels`, `offloads`, `peer`, `lifelines`. `peers`: addresses of the user's remote
+   * session; in another namespace only default routes count.
    */
   /** One interface by its name, in the namespace of the helper. Errors: `interface-not-found`. */
   'interfaces/index': method(v.object({ name: v.string() }), v.object({ ifindex: u32 })),
   'interfaces/list': method(
-    v.object({ netns: v.optional(v.string()), peers: v.optional(v.array(v.string())) }),
+    v.object({
+      netns: v.optional(v.string()),
+      depth: v.optional(v.picklist(['short', 'whole'])),
+      peers: v.optional(v.array(v.string())),
+    }),
     v.object({ interfaces: v.array(InterfaceInfo) }),
   ),
   /** Which other namespaces bring `interfaces/changed` from now on. System profile. */

@@ -202,6 +202,9 @@ function counted(netns: string, iface: string): number {
   return Number(entries[0]?.value);
 }
 
+/** What the near end's own kernel may send meanwhile: IPv6 neighbours and routers. */
+const stray = 50;
+
 /** Received packets, as the kernel counts them for an interface. */
 function received(): number {
   const [link] = JSON.parse(lab.runFar('ip', '-s', '-j', 'link', 'show', lab.far)) as [
@@ -219,13 +222,13 @@ test('7: a veth drops what XDP_TX sends back until the other end has a program',
     new RegExp(`xdp attach \\S+xdp_pass\\.bpf\\.c --iface ${lab.far} --netns ${lab.farNs} --mode native --keep`),
   );
   const before = received();
-  send(20);
-  expect(received() - before).toBe(0);
+  send(100);
+  expect(received() - before).toBeLessThan(stray);
   expect(attach('counts', lab.far, lab.farNs, '--mode', 'native').status).toBe(0);
   const still = received();
-  send(20);
-  await eventually('20 packets', () => received() - still >= 20);
-  expect(counted(lab.farNs, lab.far)).toBeGreaterThanOrEqual(20);
+  send(100);
+  await eventually('100 packets', () => received() - still >= 100);
+  expect(counted(lab.farNs, lab.far)).toBeGreaterThanOrEqual(100);
   expect(detach(lab.near, lab.ns)).toBe(0);
   expect(near('back', '--mode', 'native').stderr).not.toContain('has no program');
   expect([detach(lab.near, lab.ns), detach(lab.far, lab.farNs)]).toEqual([0, 0]);
@@ -236,19 +239,19 @@ test('7: GRO at the other end helps redirects, and not XDP_TX', async () => {
   expect(lost.stderr).toContain(`prog may redirect, and what goes to ${lab.near} is dropped`);
   expect(lost.stderr).toContain(`ip netns exec ${lab.farNs} ethtool -K ${lab.far} gro on`);
   let before = received();
-  send(20);
-  expect(received() - before).toBe(0);
+  send(100);
+  expect(received() - before).toBeLessThan(stray);
   lab.runFar('ethtool', '-K', lab.far, 'gro', 'on');
   before = received();
-  send(20);
-  await eventually('20 packets', () => received() - before >= 20);
+  send(100);
+  await eventually('100 packets', () => received() - before >= 100);
   expect(detach(lab.near, lab.ns)).toBe(0);
   expect(near('redirects', '--mode', 'native').stderr).not.toContain('may redirect');
   expect(detach(lab.near, lab.ns)).toBe(0);
   expect(near('back', '--mode', 'native').stderr).toContain('has no program');
   before = received();
-  send(20);
-  expect(received() - before).toBe(0);
+  send(100);
+  expect(received() - before).toBeLessThan(stray);
   expect(detach(lab.near, lab.ns)).toBe(0);
 });
 

@@ -51,7 +51,7 @@ afterAll(async () => {
 });
 
 async function look(): Promise<Map<string, InterfaceInfo>> {
-  const { interfaces } = await system.call('interfaces/list', { netns: ns });
+  const { interfaces } = await system.call('interfaces/list', { netns: ns, depth: 'whole' });
   return new Map(interfaces.map((each) => [each.name, each]));
 }
 

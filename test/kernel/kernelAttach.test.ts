@@ -98,7 +98,7 @@ test('auto falls back to generic and says why not native', async () => {
     fix: expect.stringContaining('mtu 3506'),
   });
   expect(ipXdp(lab)).toBeUndefined();
-  const { interfaces } = await client.call('interfaces/list', {});
+  const { interfaces } = await client.call('interfaces/list', { depth: 'whole' });
   expect(interfaces.find((one) => one.name === lab.near)?.peer).toMatchObject({
     name: lab.far,
     here: false,

@@ -20,9 +20,10 @@ export function interfaceHandlers(context: Context): InterfaceHandlers {
       if (ifindex !== undefined) return { ifindex };
       throw new XdpError('interface-not-found', `There is no interface ${name} in this network namespace`);
     },
-    'interfaces/list': ({ netns, peers = [] }) => {
-      if (netns === undefined) return { interfaces: listInterfaces(context, 'own', peers) };
-      const interfaces = context.system.inNetns(netnsPath(netns), () => listInterfaces(context, 'other', []));
+    'interfaces/list': ({ netns, depth = 'short', peers = [] }) => {
+      if (netns === undefined) return { interfaces: listInterfaces(context, { where: 'own', depth, peers }) };
+      const about = { where: 'other', depth, peers: [] } as const;
+      const interfaces = context.system.inNetns(netnsPath(netns), () => listInterfaces(context, about));
       if (typeof interfaces === 'number') throw namespaceError(context, netns, interfaces);
       return { interfaces };
     },
@@ -38,17 +39,22 @@ export function namespaceError(context: Context, netns: string, result: number):
 }
 
 /** In the network namespace that this thread is in. */
-function listInterfaces(context: Context, where: 'own' | 'other', peers: readonly string[]): InterfaceInfo[] {
+function listInterfaces(
+  context: Context,
+  { where, depth, peers }: { where: 'own' | 'other'; depth: 'short' | 'whole'; peers: readonly string[] },
+): InterfaceInfo[] {
   const { netlink, system } = context;
+  const whole = depth === 'whole';
   // First: reading the pins puts back what a killed helper had replaced and nobody confirmed.
   const kept = keptAttachments(context);
   const links = netlink.links();
   if (typeof links === 'number') throw kernelError('Listing the interfaces', links);
   if (where === 'own') reportLost(context, links);
   const features = netlink.xdpFeatures();
-  const ethtool = netlink.ethtool();
+  const ethtool = whole ? netlink.ethtool() : undefined;
   const addresses = netlink.addresses();
-  const lifelines = system.lifelines(peers);
+  // The table of connections is the machine's, and takes milliseconds to read in each namespace.
+  const lifelines = whole ? system.lifelines(peers, where === 'own' ? 'sessions' : 'routes') : undefined;
   const netnsName = netnsNames(context);
   const nameOf = (ifindex: number | undefined): LinkRecord | undefined =>
     ifindex === undefined ? undefined : links.find((other) => other.ifindex === ifindex);
@@ -59,8 +65,9 @@ function listInterfaces(context: Context, where: 'own' | 'other', peers: readonl
     const lower = stacked.has(link.kind) && link.linkedNetnsId === undefined ? nameOf(link.linkedIfindex) : undefined;
     const channels = ethtool?.channels.get(link.ifindex);
     const offloads = ethtool?.offloads.get(link.ifindex);
-    const peer = link.kind === 'veth' ? peerOf(context, link, links, ethtool) : undefined;
-    const peerNetns = link.linkedNetnsId === undefined ? undefined : netnsName(link.linkedNetnsId);
+    const peer = whole && link.kind === 'veth' ? peerOf(context, link, links, ethtool) : undefined;
+    const peerNetns =
+      peer === undefined || link.linkedNetnsId === undefined ? undefined : netnsName(link.linkedNetnsId);
     const about = { ...link, driver, lower: lower?.name };
     return {
       name: link.name,
@@ -83,7 +90,7 @@ function listInterfaces(context: Context, where: 'own' | 'other', peers: readonl
       ...(channels === undefined ? {} : { channels }),
       ...(offloads === undefined ? {} : { offloads }),
       ...(peer === undefined ? {} : { peer: { ...peer, ...(peerNetns === undefined ? {} : { netns: peerNetns }) } }),
-      lifelines: lifelines(link.name),
+      lifelines: lifelines?.(link.name) ?? [],
       attached: attachedPrograms(context, link, kept),
     };
   });

@@ -48,7 +48,7 @@ export function lifelinesOf(iface: string, peers: readonly string[], tables: Net
   return found;
 }
 
-export function readNetworkTables(): NetworkTables {
+export function readNetworkTables(kinds: 'sessions' | 'routes'): NetworkTables {
   const read = (name: string): string => {
     try {
       return readFileSync(`/proc/self/net/${name}`, 'utf8');
@@ -56,7 +56,8 @@ export function readNetworkTables(): NetworkTables {
       return ''; // A kernel without IPv6 has no such table.
     }
   };
-  return { route: read('route'), ipv6Route: read('ipv6_route'), tcp: read('tcp'), tcp6: read('tcp6') };
+  const [tcp, tcp6] = kinds === 'sessions' ? [read('tcp'), read('tcp6')] : ['', ''];
+  return { route: read('route'), ipv6Route: read('ipv6_route'), tcp, tcp6 };
 }
 
 /** The interface of the longest prefix, of the smallest metric among equals. */

@@ -22,9 +22,9 @@ export interface System {
   onCpu<T>(cpu: number, work: () => T): T | number;
   /**
    * Why losing an interface would lock the user out, in this network namespace as it is now. `peers`: ends of the user's
-   * remote session.
+   * remote session. `routes`: default routes alone, not who is connected.
    */
-  lifelines(peers: readonly string[]): (iface: string) => Lifeline[];
+  lifelines(peers: readonly string[], kinds?: 'sessions' | 'routes'): (iface: string) => Lifeline[];
   /** Runs `work` with this thread in the network namespace of that file, and comes back; -errno when it cannot enter. */
   inNetns<T>(file: string, work: () => T): T | number;
   /** Calls `visit` with each named network namespace that can be opened, and an fd of it for the time of the call. */
@@ -45,8 +45,8 @@ export const fileSystem: Omit<System, 'interfaceIndex' | 'interfaceName' | 'driv
   possibleCpus: () => (possible ??= parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8'))),
   onlineCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
-  lifelines: (peers) => {
-    const tables = readNetworkTables();
+  lifelines: (peers, kinds = 'sessions') => {
+    const tables = readNetworkTables(kinds);
     return (iface) => lifelinesOf(iface, peers, tables);
   },
   eachNetns,

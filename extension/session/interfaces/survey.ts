@@ -19,7 +19,7 @@ export type Look = Omit<Surroundings, 'cpus'>;
 /** The interfaces of the helper's own namespace. `netns`: its name, when it is not this process's own. */
 export async function surveyOne(client: HelperClient, look: Look, netns?: string): Promise<SeenInterface[]> {
   const peers = netns === undefined ? sessionPeers(process.env) : [];
-  const { interfaces } = await client.call('interfaces/list', { peers });
+  const { interfaces } = await client.call('interfaces/list', { depth: 'whole', peers });
   return await describeInterfaces(interfaces, netns, surroundings(client, look));
 }
 
@@ -67,7 +67,7 @@ async function lookInto(
 ): Promise<{ interfaces: SeenInterface[] } | { problem: string }> {
   try {
     if (seesEverything(client)) {
-      const { interfaces } = await client.call('interfaces/list', { netns });
+      const { interfaces } = await client.call('interfaces/list', { netns, depth: 'whole' });
       return { interfaces: await describeInterfaces(interfaces, netns, surroundings(client, look)) };
     }
     const own = await session?.ownIfRunning(netns);
