@@ -97,7 +97,7 @@ export class XdpDebugSession extends DebugSession {
     const noBreakpoints = table.isEmpty;
     debuggee.toEntry();
     if (this.stopOnEntry ?? noBreakpoints) this.stopped({ kind: 'entry' });
-    else void this.move(undefined, { first: false });
+    else this.go(undefined, { first: false });
   }
 
   protected override disconnectRequest(response: DebugProtocol.DisconnectResponse): void {
@@ -168,7 +168,7 @@ export class XdpDebugSession extends DebugSession {
   protected override continueRequest(response: DebugProtocol.ContinueResponse): void {
     response.body = { allThreadsContinued: true };
     this.sendResponse(response);
-    void this.move(undefined, { first: true });
+    this.go(undefined, { first: true });
   }
 
   protected override nextRequest(response: DebugProtocol.NextResponse, args: DebugProtocol.NextArguments): void {
@@ -226,12 +226,27 @@ export class XdpDebugSession extends DebugSession {
   private step(response: DebugProtocol.Response, kind: StepKind, granularity: string | undefined): void {
     this.sendResponse(response);
     const end = granularity === 'instruction' ? () => true : this.need().debuggee.stepTo(kind);
-    void this.move(end, { first: true });
+    this.go(end, { first: true });
   }
 
   private back(response: DebugProtocol.Response, action: (debuggee: Debuggee) => Stop): void {
     this.sendResponse(response);
-    this.stopped(action(this.need().debuggee));
+    try {
+      this.stopped(action(this.need().debuggee));
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  private go(end: StepEnd | undefined, options: { first: boolean }): void {
+    this.move(end, options).catch((error: unknown) => this.broken(error));
+  }
+
+  /** A mistake of the debugger ends its session, and says so; the client would wait for a stop for ever. */
+  private broken(error: unknown): void {
+    this.moving = false;
+    this.print(`The debugger cannot go on: ${describeError(error)}`, 'important');
+    this.sendEvent(new TerminatedEvent());
   }
 
   /** Runs until the program stops, in slices, so that the client can pause it. */
@@ -288,7 +303,7 @@ export class XdpDebugSession extends DebugSession {
       debuggee.toEntry();
       this.print(`Packet ${packet + 2} of ${timeline.packetCount}.`);
       if (this.stopOnEntry ?? this.need().table.isEmpty) this.stopped({ kind: 'entry' });
-      else void this.move(undefined, { first: false });
+      else this.go(undefined, { first: false });
       return;
     }
     void this.finish([...timeline.outcomes, run]);
