@@ -7,7 +7,7 @@ import { compile } from '../../extension/toolchain/compile.ts';
 import { attachRows } from './attach.ts';
 import { mapRows } from './maps.ts';
 import { runRows } from './runs.ts';
-import { mapViewRows } from './mapView.ts';
+import { hostMemoryRow, mapViewRows } from './mapView.ts';
 import { machineRows } from './machine.ts';
 import { packetRows } from './packets.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
@@ -74,6 +74,7 @@ const client = await startHelper({
 });
 try {
   const rows = [
+    await hostMemoryRow(client, bundledInclude),
     ...(await mapRows(client, bundledInclude)),
     ...(await runRows(bundledInclude)),
     ...mapViewRows(),

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { root } from '../../extension/build/paths.mjs';
 import { type App, launchApp } from './driver.ts';
 import { until } from './driverWaits.ts';
+import { helperProcesses } from './helperProcesses.ts';
 import { createNetwork, packetsByKey, type TestNetwork } from './network.ts';
 
 const otherPin = `/sys/fs/bpf/xui_other_${process.pid}`;
@@ -169,9 +170,6 @@ describe('the map viewer', () => {
 
   it("opens another tool's map by name, adds, deletes and undoes, and says when it is full", async () => {
     await app.command('XDP: Open Map…');
-    await until('every map', async () =>
-      (await app.choices()).some((row) => row.includes(otherName)) ? true : undefined,
-    );
     await app.screenshot('maps-4-picker');
     await app.pick(otherName);
     const view = await app.webview(otherName);
@@ -243,6 +241,37 @@ describe('the map viewer', () => {
     await data.getByRole('textbox', { name: 'limit' }).press('Enter');
     await until('the limit', async () => ((await limit.innerText()) === '0' ? true : undefined));
     await app.screenshot('maps-8-variables');
+  });
+
+  it('goes on after the helper was killed and started again', async () => {
+    await app.command('XDP: Open Map…');
+    await app.pick(otherName);
+    const view = await app.webview(otherName);
+    await view.getByRole('button', { name: 'Pause' }).waitFor();
+    for (const pid of helperProcesses(app.home, 'own')) process.kill(pid, 'SIGKILL');
+    await view.getByRole('button', { name: 'Restart Helper' }).click();
+    bpftool(
+      'map',
+      'update',
+      'pinned',
+      otherPin,
+      'key',
+      '5',
+      '0',
+      '0',
+      '0',
+      'value',
+      '1',
+      '0',
+      '0',
+      '0',
+      '0',
+      '0',
+      '0',
+      '0',
+    );
+    await view.locator('tr.entry[data-key="05000000"]').waitFor();
+    await view.getByRole('button', { name: 'Restart Helper' }).waitFor({ state: 'hidden' });
   });
 });
 
