@@ -1,4 +1,5 @@
 import { XdpError, type XdpErrorCode } from '../../extension/core/errors.ts';
+import type { AdminStatus } from '../../extension/session/admin/adminInstall.ts';
 import type { DoctorMachine, TrialHelper } from '../../extension/session/doctor/machine.ts';
 
 /** A machine as data. Folders come from the names of the files. */
@@ -9,6 +10,7 @@ export interface RecordedMachine {
   uid?: number;
   elevation?: DoctorMachine['elevation'];
   graphical?: boolean;
+  adminInstall?: AdminStatus;
   /** `null`: it is there and this user may not read it. */
   files?: Record<string, string | null>;
   /** Path → what it prints when asked for its version; `null`: it fails. */
@@ -41,6 +43,7 @@ export function play(one: RecordedMachine): Played {
     uid: one.uid ?? 1000,
     elevation: one.elevation ?? 'auto',
     graphical: one.graphical ?? false,
+    adminInstall: () => one.adminInstall ?? { state: 'absent', directory: '/opt/xdp-vscode' },
     read: (path) => {
       const text = files[path];
       if (text === undefined) return Promise.resolve({ kind: 'absent' });

@@ -80,6 +80,23 @@ test('no sudo at all', () =>
     privilege: /^missing: .*sudo is not there \| Become root/,
   }));
 
+test('an administrator’s install, whole and spoilt', async () => {
+  const directory = '/opt/xdp-vscode';
+  await check({ ...machines.pkexec, adminInstall: { state: 'installed', directory, version: '1.2.3' } }, true, {
+    ...onlyRootTraces,
+    ...notTried,
+    privilege: /^ok: pkexec/,
+    'admin-install': /^ok: version 1\.2\.3 in \/opt\/xdp-vscode/,
+  });
+  const problem = '/opt/xdp-vscode/node can be written by others than root';
+  await check({ ...machines.pkexec, adminInstall: { state: 'untrusted', directory, problem } }, true, {
+    ...onlyRootTraces,
+    ...notTried,
+    privilege: /^ok: pkexec/,
+    'admin-install': /^warning: .* is not used: .*written by others.*xdp admin install/,
+  });
+});
+
 test('pkexec in a graphical session', () =>
   check(machines.pkexec, true, { ...onlyRootTraces, ...notTried, privilege: /^ok: pkexec/ }));
 

@@ -11,7 +11,7 @@ import {
   wslCheck,
 } from './kernelChecks.ts';
 import type { Check, DoctorMachine } from './machine.ts';
-import { capabilitiesCheck, containerCheck, findPrivilege } from './privilege.ts';
+import { adminInstallCheck, capabilitiesCheck, containerCheck, findPrivilege } from './privilege.ts';
 import { clangCheck, libbpfCheck, nodeCheck, toolChecks } from './toolChecks.ts';
 import { trialChecks } from './trialChecks.ts';
 
@@ -62,6 +62,7 @@ async function examineLinux(machine: DoctorMachine): Promise<Check[]> {
       tracefs,
       capabilitiesCheck(facts),
       privilege.check,
+      adminInstallCheck(machine.adminInstall()),
       await clangCheck(machine, true),
       await libbpfCheck(machine, facts, privilege),
       ...(await toolChecks(machine, facts, privilege)),

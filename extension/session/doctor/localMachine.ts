@@ -3,6 +3,7 @@ import { release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { adminStatus } from '../admin/adminInstall.ts';
 import { type BuildOptions, openObject } from '../bpfObject.ts';
 import { type Elevation, KernelAccess, type KernelAccessOptions } from '../kernelAccess.ts';
 import { verifyObject } from '../verify.ts';
@@ -43,6 +44,7 @@ export function localMachine(options: LocalMachineOptions): DoctorMachine {
     nodeVersion: process.versions.node,
     uid: process.getuid?.(),
     elevation: options.elevation,
+    adminInstall: () => adminStatus(),
     graphical: process.env['DISPLAY'] !== undefined || process.env['WAYLAND_DISPLAY'] !== undefined,
     read,
     exists: (file) =>

@@ -1,5 +1,6 @@
 import type { HelloReply } from '../../protocol/kernel.ts';
 import type { Clang } from '../../toolchain/clang.ts';
+import type { AdminStatus } from '../admin/adminInstall.ts';
 import type { BpfObject } from '../bpfObject.ts';
 import type { Elevation } from '../kernelAccess.ts';
 import type { Verdict } from '../verify.ts';
@@ -45,6 +46,8 @@ export interface DoctorMachine {
   readonly elevation: Elevation;
   /** A graphical session, which is where pkexec's dialog can appear. */
   readonly graphical: boolean;
+  /** What an administrator installed for the members of a group. */
+  adminInstall(): AdminStatus;
   /** A file whose name ends in `.gz` is unpacked. */
   read(path: string): Promise<FileAnswer>;
   exists(path: string): Promise<boolean>;

@@ -1,4 +1,5 @@
 import { toErrorData, type XdpErrorData } from '../../core/errors.ts';
+import type { AdminStatus } from '../admin/adminInstall.ts';
 import { type Capability, type Facts, isOlder, neededCapabilities } from './facts.ts';
 import type { Check, DoctorMachine, TrialHelper } from './machine.ts';
 
@@ -90,6 +91,24 @@ function found(way: Privilege['way'], detail: string, started: Privilege['starte
 function none(detail: string, fix: string): Privilege {
   const check: Check = { id: 'privilege', title: 'Privilege', required: true, status: 'missing', detail, fix };
   return { way: 'none', started: undefined, check };
+}
+
+/** Only where there is one. */
+export function adminInstallCheck({ state, directory, version, problem }: AdminStatus): Check | undefined {
+  const check = { id: 'admin-install', title: 'Administrator’s install', required: false } as const;
+  switch (state) {
+    case 'absent':
+      return undefined;
+    case 'installed':
+      return { ...check, status: 'ok', detail: `version ${version} in ${directory}, for the members of its group` };
+    case 'untrusted':
+      return {
+        ...check,
+        status: 'warning',
+        detail: `${directory} is not used: ${problem}`,
+        fix: 'Find out who changed it, then install it again: sudo xdp admin install',
+      };
+  }
 }
 
 /** What this process has, or can gain. */
