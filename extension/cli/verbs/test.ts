@@ -4,7 +4,7 @@ import { totalsOf } from '../../core/coverage/coverage.ts';
 import { toCobertura, toLcov } from '../../core/coverage/formats.ts';
 import { XdpError } from '../../core/errors.ts';
 import { CoverageRun } from '../../session/engine/coverage.ts';
-import { bothTestEngine } from '../../session/engine/bothTests.ts';
+import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { vmTestEngine } from '../../session/engine/vmTests.ts';
 import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
@@ -143,7 +143,7 @@ async function startEngine(name: EngineName, { kernel }: Context): Promise<TestE
   const client = await kernel.own();
   const { onlineCpus, possibleCpus: possible } = client.hello;
   const ours = kernelTestEngine(client);
-  return name === 'kernel' ? ours : bothTestEngine(ours, vmTestEngine(possible), onlineCpus[0] ?? 0);
+  return name === 'kernel' ? ours : bothTestEngine(ours, machinesToCompare(possible), onlineCpus[0] ?? 0);
 }
 
 /** Text for stdout, at most 20 times a second: a write for each of a thousand tests costs as much as the tests. */

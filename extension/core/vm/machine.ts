@@ -138,6 +138,7 @@ export class Machine {
       cpuCount,
       clockNs: inputs.clockNs ?? defaultClock,
       randomState: inputs.randomSeed ?? 1,
+      cookieSecret: inputs.randomSeed ?? 0,
       keyScratch: keyScratch(memory),
       redirect: undefined,
       printk: [],

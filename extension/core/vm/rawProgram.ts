@@ -77,6 +77,7 @@ function emptyWorld(memory: Memory): World {
     cpuCount: 1,
     clockNs: 0n,
     randomState: 1,
+    cookieSecret: 0,
     keyScratch: keyScratch(memory),
     redirect: undefined,
     printk: [],

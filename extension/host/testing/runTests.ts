@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { TestResult } from '../../core/packetTest/result.ts';
 import { CompileFailed } from '../../session/bpfObject.ts';
-import { bothTestEngine } from '../../session/engine/bothTests.ts';
+import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { vmTestEngine } from '../../session/engine/vmTests.ts';
 import { type FileReport, type PacketTestEvent, runPacketTests } from '../../session/packetTest/packetTest.ts';
@@ -58,7 +58,7 @@ export async function runTests(
     const client = await services.kernel.own();
     if (engine === 'kernel') return kernelTestEngine(client);
     const { onlineCpus, possibleCpus: possible } = client.hello;
-    return bothTestEngine(kernelTestEngine(client), vmTestEngine(possible), onlineCpus[0] ?? 0);
+    return bothTestEngine(kernelTestEngine(client), machinesToCompare(possible), onlineCpus[0] ?? 0);
   };
   let breathed = performance.now();
   try {

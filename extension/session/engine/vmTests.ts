@@ -1,6 +1,7 @@
 import { XdpError } from '../../core/errors.ts';
 import type { MapSchema } from '../../core/maps/schema.ts';
 import type { MapSnapshot } from '../../core/packetTest/matchMaps.ts';
+import type { Inputs } from '../../core/vm/helpers/world.ts';
 import type { LinkedObject } from '../../core/vm/link/linkedObject.ts';
 import { Machine } from '../../core/vm/machine.ts';
 import type { BpfObject } from '../bpfObject.ts';
@@ -16,10 +17,10 @@ import type {
 import { faultError, inputsOf, linkForVm, openVmMap, requestOf } from './vm.ts';
 import { eventsOf, mapNamed, setUp, systemInterfaceIndex, valueIn } from './vmMaps.ts';
 
-/** Runs packet tests in the built-in machine: no kernel, no privilege. */
-export function vmTestEngine(possibleCpus: readonly number[] = [0]): TestEngine {
+/** Runs packet tests in the built-in machine: no kernel, no privilege. `inputs`: what every test finds at its start. */
+export function vmTestEngine(possibleCpus: readonly number[] = [0], inputs: Inputs = {}): TestEngine {
   return {
-    open: (object, program) => Promise.resolve().then(() => new VmInstance(object, program, possibleCpus)),
+    open: (object, program) => Promise.resolve().then(() => new VmInstance(object, program, possibleCpus, inputs)),
     interfaceIndex: systemInterfaceIndex,
   };
 }
@@ -28,12 +29,14 @@ class VmInstance implements TestInstance {
   readonly schemas: ReadonlyMap<string, MapSchema>;
   readonly #object: BpfObject;
   readonly #program: string;
+  readonly #inputs: Inputs;
   readonly #possibleCpus: readonly number[];
   readonly #linked: LinkedObject;
   /** Never run: its maps are what fresh ones hold. */
   readonly #fresh: Machine;
 
-  constructor(object: BpfObject, program: string, possibleCpus: readonly number[]) {
+  constructor(object: BpfObject, program: string, possibleCpus: readonly number[], inputs: Inputs) {
+    this.#inputs = inputs;
     this.#object = object;
     this.#program = program;
     this.#possibleCpus = possibleCpus;
@@ -84,7 +87,7 @@ class VmInstance implements TestInstance {
   }
 
   #start(): Machine {
-    return new Machine(this.#linked, { cpuCount: this.#possibleCpus.length });
+    return new Machine(this.#linked, { cpuCount: this.#possibleCpus.length, inputs: this.#inputs });
   }
 
   #snapshot(machine: Machine, name: string): MapSnapshot {

@@ -76,7 +76,7 @@ function connectionHash(
 ): number {
   const { bytes } = call.world.memory;
   const { at, bytes: count } = family.addresses;
-  let hash = 0x811c9dc5;
+  let hash = 0x811c9dc5 ^ call.world.cookieSecret;
   const mix = (byte: number): void => {
     hash = Math.imul(hash ^ byte, 0x01000193);
   };

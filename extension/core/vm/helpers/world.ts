@@ -14,7 +14,7 @@ export interface Inputs {
   clockNs?: bigint;
   /** 1000. */
   clockStepNs?: bigint;
-  /** Seed of bpf_get_prandom_u32(): 1. */
+  /** Seed of bpf_get_prandom_u32(): 1. The secret of SYN cookies is made of it, too. */
   randomSeed?: number;
   /** Routes for bpf_fib_lookup(). Without any the helper stops the run. */
   routes?: readonly Route[];
@@ -64,6 +64,8 @@ export interface World {
   cpuCount: number;
   clockNs: bigint;
   randomState: number;
+  /** Of SYN cookies: what a kernel draws at every boot. */
+  readonly cookieSecret: number;
   /** A region of 8 bytes for keys that helpers show to callbacks. */
   readonly keyScratch: number;
   redirect: RedirectTarget | undefined;
