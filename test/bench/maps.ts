@@ -29,7 +29,7 @@ export async function mapRows(client: HelperClient, bundledInclude: string): Pro
         repeat: entries,
         capturePrintk: false,
       });
-      if (rows.length === 0) rows.push(await pollRow(client, open('small').info.id));
+      if (rows.length === 0) rows.push(...(await pollRows(client, open('small').info.id, batch)));
       rows.push(...(await readRows(client, open('big').info.id, entries, batch)));
       if (entries === 1_000_000)
         rows.push(await tableRow(client, open('big'), entries, batch), await screenRow(client, open('big')));
@@ -48,20 +48,33 @@ function compileBatch(): string {
   return output;
 }
 
-async function pollRow(client: HelperClient, id: number): Promise<Row> {
+async function pollRows(client: HelperClient, id: number, batch: string): Promise<Row[]> {
   const polls = await sample(2000, () => client.call('map/read', { map: { id }, limit: 5 }), 200);
   const dumps = await sample(30, () => execFileSync('bpftool', ['-j', 'map', 'dump', 'id', String(id)]));
+  const starts = await sample(30, () => execFileSync(batch, [String(id), '1', String(batchEntries)]));
   const ours = median(polls) * 1000;
   const peer = median(dumps) * 1000;
-  return {
-    name: 'live poll, 5-entry per-CPU array (p50; peer: bpftool -j map dump)',
-    ours,
-    peer,
-    unit: 'µs',
-    ratio: peer / ours,
-    aim: '≤ 200 µs and ≥ 10×',
-    met: ours <= 200 && peer / ours >= 10,
-  };
+  const least = median(starts) * 1000;
+  return [
+    {
+      name: 'live poll, 5-entry per-CPU array (p50; peer: bpftool -j map dump)',
+      ours,
+      peer,
+      unit: 'µs',
+      ratio: peer / ours,
+      aim: '≤ 200 µs and ≥ 10×',
+      met: ours <= 200 && peer / ours >= 10,
+    },
+    {
+      name: 'the same (peer: the C program, started for each look as bpftool is; ratio: ours/peer)',
+      ours,
+      peer: least,
+      unit: 'µs',
+      ratio: ours / least,
+      aim: '≤ 1.5×',
+      met: ours / least <= 1.5,
+    },
+  ];
 }
 
 /** Entries that the batch size of the session asks for, in both. */
