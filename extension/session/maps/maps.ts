@@ -100,7 +100,8 @@ export async function findMap(client: HelperClient, text: string): Promise<MapRe
   return { id: only.id };
 }
 
-const pageEntries = 4096;
+/** The helper gives as many as make a good page. */
+const pageEntries = 1 << 16;
 
 /** Reads up to `maxEntries` entries (all by default), page by page; never more than the map can hold. */
 export async function readMap(

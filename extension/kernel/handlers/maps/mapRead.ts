@@ -9,8 +9,11 @@ import { mostEntries, readingOf, unreadable } from './mapTraits.ts';
 /** Where a page ended. On the wire: one byte for the kind, u32 entries so far, then the kernel's own cursor. */
 type Cursor = { kind: 'batch' | 'key'; seen: number; at: Uint8Array };
 
-/** One page's buffers at most, so that one request cannot take all memory; the cursor gets the rest. */
-const maxPageBytes = 64 << 20;
+/**
+ * One page's buffers at most; the cursor gets the rest. So much is read in some 15 ms, after which others get their answers, and is
+ * enough that the way to and fro hardly counts.
+ */
+const maxPageBytes = 1 << 20;
 
 export interface ReadRequest {
   map: OpenMap;
