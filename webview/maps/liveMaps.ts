@@ -155,6 +155,7 @@ export class LiveMaps extends LitElement {
         @show-idle=${() => store.setColumns({ idle: true })}
         @sort=${({ detail: order }: CustomEvent<Order | undefined>) => reader.arrange({ order })}
         @cell-action=${({ detail }: CustomEvent<CellAction>) => this.onCell(detail)}
+        @dismiss-note=${({ detail: id }: CustomEvent<string>) => store.editor?.dismiss(id)}
         @active-row=${() => this.requestUpdate()}
       ></xdp-map-table>
       ${reader.arranged?.rows === 0 ? html`<xdp-notice kind="empty" message=${fill(strings.noMatch, { filter: this.filter })}></xdp-notice>` : nothing}

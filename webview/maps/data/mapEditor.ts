@@ -55,6 +55,7 @@ export class MapEditor {
     this.changed();
   }
 
+  /** The reader of a row's note has understood. */
   dismiss(id: string): void {
     const notes = new Map(this.notes);
     if (notes.delete(id)) this.notes = notes;

@@ -27,10 +27,4 @@ export class Lines {
     }
     return { index: line - before, sub: undefined };
   }
-
-  lineOf(row: number): number {
-    let before = 0;
-    for (const { index, lines } of this.unfolded) if (index < row) before += lines.length;
-    return row + before;
-  }
 }

@@ -326,6 +326,9 @@ export class MapTable extends LitElement {
       return this.toggle(row.id, event.key === '+' ? 'open' : undefined);
     }
     if (event.key === '-') return this.toggle(row.id, 'closed');
+    if (event.key === 'Escape' && this.notes.has(row.id)) {
+      return this.dispatchEvent(new CustomEvent('dismiss-note', { detail: row.id }));
+    }
     if (plain && (event.key === 'Enter' || event.key === 'F2')) return this.fire('edit');
     if (plain && event.key === ' ') return this.fire('plot');
     if (plain && event.key === 'Delete') return this.fire('delete');
