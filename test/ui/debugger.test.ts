@@ -73,4 +73,39 @@ describe('the debugger', () => {
     });
     await app.screenshot('debug-3-ended-light');
   });
+
+  it('debugs the packet of the packet panel', async () => {
+    await app.openFile('xdp_firewall.bpf.c');
+    await app.command('XDP: Run Packet');
+    const panel = await app.webview('XDP Packet');
+    const button = panel.getByRole('button', { name: 'Debug', exact: true });
+    await button.waitFor();
+    await app.screenshot('debug-4-panel-light');
+    await button.click();
+    await stoppedAt(lineOf('source.addr = ip->saddr;'));
+    await app.page.keyboard.press('Shift+F5');
+    await until('the end of the session', async () => ((await stack()).length === 0 ? true : undefined));
+  });
+
+  it('shows which lines the packet tests ran', async () => {
+    await app.theme('dark');
+    await app.openView('Testing');
+    await app.command('Test: Run All Tests with Coverage');
+    const row = await until(
+      'the coverage of the source',
+      async () => {
+        const rows = await textsOf(app.treeRows('Test Coverage'));
+        return rows.find((text) => text.includes('xdp_firewall.bpf.c') && text.includes('%'));
+      },
+      60_000,
+    );
+    assert.match(row, /9\d(\.\d+)?%/);
+    await app.openFile('xdp_firewall.bpf.c');
+    await app.editor.goToLine(lineOf('source.addr = ip->saddr;'));
+    await until('green and red lines in the editor', async () => {
+      const hit = await app.page.locator('.editor-instance .coverage-deco-hit').count();
+      return hit > 0 ? true : undefined;
+    });
+    await app.screenshot('coverage-dark');
+  });
 });
