@@ -171,6 +171,10 @@ test('hostile text neither hangs nor breaks the analysis', () => {
     '*'.repeat(50_000),
     'x,'.repeat(30_000),
     '"\\'.repeat(9000),
+    'x = y;'.repeat(30_000),
+    'if (ip->id == 5) eth = data;'.repeat(8_000),
+    'bpf_xdp_adjust_head(ctx, 4);'.repeat(4_000),
+    `}\n${'struct bpf_map_def '.repeat(20_000)}`,
   ];
   for (const text of nasty) {
     const startedAt = performance.now();

@@ -178,6 +178,9 @@ function firstOf(code: string, from: number): number {
   return at;
 }
 
+/** A head is some words; what is longer is no declaration. Characters. */
+const maxHead = 4000;
+
 function readItem(source: CSource, plain: string, item: Item): void {
   const { code } = source;
   const { start, end, open } = item;
@@ -192,7 +195,7 @@ function readItem(source: CSource, plain: string, item: Item): void {
     readRecord(source, plain, { start, end, open, kind: record[1] as RecordDefinition['kind'], name: record[2] ?? '' });
     return;
   }
-  const legacy = /\bstruct\s+bpf_map_def\b[^=]*?\b(\w+)\s*(?:SEC\s*\([^)]*\)\s*)?=/.exec(head);
+  const legacy = /\bstruct\s+bpf_map_def\b[^=]*?\b(\w+)\s*(?:SEC\s*\([^)]*\)\s*)?=/.exec(head.slice(0, maxHead));
   if (legacy !== null && open !== undefined) {
     readLegacyMap(source, plain, { start, end, open, name: legacy[1] ?? '' });
     return;
@@ -360,7 +363,8 @@ function readVariable(source: CSource, plain: string, { start, end, open }: Item
   const declarator = (equals < 0 ? head : head.slice(0, equals)).replaceAll(/\bSEC\s*\([^)]*\)/g, (match) =>
     ' '.repeat(match.length),
   );
-  if (/^(?:typedef|extern|return)\b/.test(declarator) || declarator.includes('(')) return;
+  if (declarator.length > maxHead || /^(?:typedef|extern|return)\b/.test(declarator) || declarator.includes('('))
+    return;
   const match = /^([\s\S]*?[\s*])(\w+)\s*((?:\[[^\]]*\]\s*)*)$/.exec(declarator.trimEnd());
   if (match === null || (match[1] ?? '').trim() === '') return;
   const at = start + (match[1] ?? '').length;

@@ -73,12 +73,25 @@ function folders(values: readonly string[]): string[] {
 }
 
 function* commands(text: string): Generator<Command> {
-  const plain = text.replaceAll(/#\[\[[\s\S]*?\]\]/g, '').replaceAll(/(^|\s)#.*/g, '$1');
+  const plain = withoutBlocks(text).replaceAll(/(^|\s)#.*/g, '$1');
   const start = /([A-Za-z_]\w*)[ \t]*\(/g;
   for (let match = start.exec(plain); match !== null; match = start.exec(plain)) {
     const { args, end } = readArguments(plain, start.lastIndex);
     start.lastIndex = end;
     yield { name: (match[1] ?? '').toLowerCase(), args };
+  }
+}
+
+/** Bracket comments: `#[[ … ]]`. */
+function withoutBlocks(text: string): string {
+  let result = '';
+  let at = 0;
+  for (;;) {
+    const open = text.indexOf('#[[', at);
+    const close = open < 0 ? -1 : text.indexOf(']]', open);
+    if (close < 0) return result + text.slice(at);
+    result += text.slice(at, open);
+    at = close + 2;
   }
 }
 

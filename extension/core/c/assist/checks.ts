@@ -35,6 +35,17 @@ export function check(source: CSource, knowledge: Knowledge, options: CheckOptio
   return findings.sort((a, b) => a.start - b.start);
 }
 
+/** What is looked at of one function: more of it is generated code, and each look reads the function again. */
+const maxLooks = 100;
+
+function* some<T>(all: Iterable<T>): Generator<T> {
+  let count = 0;
+  for (const each of all) {
+    if (count++ >= maxLooks) return;
+    yield each;
+  }
+}
+
 /** Fields that are in network order, by the struct of the kernel's headers that has them. */
 const networkFields: Readonly<Record<string, readonly string[]>> = {
   ethhdr: ['h_proto'],
@@ -48,7 +59,7 @@ const networkFields: Readonly<Record<string, readonly string[]>> = {
 function byteOrder(source: CSource, knowledge: Knowledge, fn: CFunction): Finding[] {
   const found: Finding[] = [];
   const body = source.code.slice(fn.body.start, fn.body.end);
-  for (const match of body.matchAll(/\b(\w+)->(\w+)\s*(==|!=)\s*(\w+)\b(?!\s*(?:\(|->|\.))/g)) {
+  for (const match of some(body.matchAll(/\b(\w+)->(\w+)\s*(==|!=)\s*(\w+)\b(?!\s*(?:\(|->|\.))/g))) {
     const [, variable = '', field = '', , value = ''] = match;
     const start = fn.body.start + match.index;
     const struct = /^(?:const\s+)?struct\s+(\w+)\s*\*$/.exec(typeOfVariable(source, variable, start) ?? '')?.[1];
@@ -75,7 +86,7 @@ function uncheckedPacket(source: CSource, fn: CFunction): Finding[] {
   if (/data_end|data_meta/.test(body)) return [];
   // Another function may do the comparing.
   const context = /(\w+)$/.exec(fn.parameters[0] ?? '')?.[1] ?? 'ctx';
-  for (const call of body.matchAll(/\b(\w+)\s*\((?=([^;{}]{0,200}))/g)) {
+  for (const call of some(body.matchAll(/\b(\w+)\s*\((?=([^;{}]{0,200}))/g))) {
     const isOwn = !/^(?:bpf_\w+|if|for|while|switch|sizeof|return)$/.test(call[1] ?? '');
     if (isOwn && new RegExp(String.raw`\b${context}\b(?!\s*->)`).test(call[2] ?? '')) return [];
   }
@@ -93,7 +104,7 @@ function uncheckedPacket(source: CSource, fn: CFunction): Finding[] {
 function stalePointers(source: CSource, fn: CFunction): Finding[] {
   const body = source.code.slice(fn.body.start, fn.body.end);
   const call = /\bbpf_xdp_adjust_(?:head|tail|meta)\s*\(/g;
-  for (const match of body.matchAll(call)) {
+  for (const match of some(body.matchAll(call))) {
     // From the end of the statement with the call to the end of its block.
     let depth = 0;
     let at = match.index;
@@ -148,7 +159,7 @@ function mapSizes(source: CSource, fn: CFunction): Finding[] {
   const found: Finding[] = [];
   const body = source.code.slice(fn.body.start, fn.body.end);
   const calls = /\bbpf_map_(?:lookup|update|delete)_elem\s*\(\s*&(\w+)\s*,\s*(&(\w+))\s*(?:,\s*(&(\w+)))?/g;
-  for (const match of body.matchAll(calls)) {
+  for (const match of some(body.matchAll(calls))) {
     const map = source.maps.find(({ name }) => name === match[1]);
     if (map === undefined) continue;
     const parts = [

@@ -34,14 +34,14 @@ export function tokensOf(source: CSource, knowledge: Knowledge): Token[] {
 export function pointersIn(body: string, parameters: readonly string[]): { packet: Set<string>; values: Set<string> } {
   const packet = new Set(parameters.flatMap((each) => /\b(data|data_end)$/.exec(each)?.[1] ?? []));
   const values = new Set<string>();
-  for (const match of body.matchAll(/\b(\w+)\s*=(?!=)\s*([^;,]+)/g)) {
+  const pointers = new Set([...body.matchAll(/\*\s*(\w+)/g)].map((match) => match[1] ?? ''));
+  for (const match of body.matchAll(/\b(\w+)\s*=(?!=)\s*([^;,]{1,400})/g)) {
     const [, name = '', value = ''] = match;
     if (/->data(?:_end|_meta)?\b/.test(value)) packet.add(name);
     else if (/^\s*(?:\([^()]*\)\s*)*bpf_map_lookup_(?:percpu_)?elem\s*\(/.test(value)) values.add(name);
     else if (/^\s*(?:\([^()]*\*\s*\)\s*)*\(?\s*(\w+)\b(?!\s*(?:->|\.|\[|\())/.test(value)) {
       const from = /^\s*(?:\([^()]*\*\s*\)\s*)*\(?\s*(\w+)/.exec(value)?.[1] ?? '';
-      const isPointer = new RegExp(String.raw`\*\s*${name}\b`).test(body);
-      if (isPointer && packet.has(from)) packet.add(name);
+      if (pointers.has(name) && packet.has(from)) packet.add(name);
     }
   }
   return { packet, values };
