@@ -105,4 +105,17 @@ describe('the packet builder', () => {
     });
     assert.ok(!text().includes('ttl=33'));
   });
+
+  it('saves and runs the tests of the file', async () => {
+    await app.command('XDP: Open in Packet Builder');
+    await frame.getByRole('button', { name: 'Run tests' }).click();
+    await app.openView('Testing');
+    const row = app.page.locator('.test-explorer .monaco-list-row').filter({ hasText: name }).first();
+    await until(
+      'the tests to have run',
+      async () => (/\((Passed|Failed)\)/.test((await row.getAttribute('aria-label')) ?? '') ? true : undefined),
+      60_000,
+    );
+    assert.ok(text().includes('ttl=33'));
+  });
 });

@@ -71,7 +71,8 @@ export class PacketTestEditor implements vscode.CustomTextEditorProvider {
       }
       case 'runTests':
         if (document.isDirty) await document.save();
-        await vscode.commands.executeCommand('testing.runCurrentFile', document.uri);
+        // By the file: while a custom editor is shown, there is no current one.
+        await vscode.commands.executeCommand('testing.run.uri', document.uri);
         return;
       case 'openCapture':
       case 'saveCapture':
