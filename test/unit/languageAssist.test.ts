@@ -176,7 +176,8 @@ test('hostile text neither hangs nor breaks the analysis', () => {
     'bpf_xdp_adjust_head(ctx, 4);'.repeat(4_000),
     `}\n${'struct bpf_map_def '.repeat(20_000)}`,
   ];
-  for (const text of nasty) {
+  // Also closed, so that all of it is one function's body.
+  for (const text of nasty.flatMap((each) => [each, `${each};\n}\n`])) {
     const startedAt = performance.now();
     const source = scanSource(`${head}${text}`);
     for (const offset of [source.text.length, head.length + 5]) {
