@@ -163,7 +163,8 @@ export class GridMeasure {
         if (text.length * 7 + padding <= known) return;
         const width = Math.ceil(Math.min(maxWidth, this.text.width(text) + padding));
         if (width <= known) return;
-        this.widths.set(id, width);
+        // A counter that outgrew its column grows on: room for three digits more, since every row is made anew for it.
+        this.widths.set(id, known === 0 ? width : Math.min(maxWidth, width + 24));
         wider ||= width > (body.widths[at] ?? 0);
       });
     }
