@@ -40,7 +40,15 @@ describe('the walkthrough', () => {
     await step('Meet XDP').waitFor();
     // Which of the page's webviews is the walkthrough's is not said from outside.
     await until('the picture of the modes', async () => {
-      const seen = await Promise.all(app.page.frames().map((frame) => frame.locator('img[alt^="Where XDP"]').count()));
+      const seen = await Promise.all(
+        app.page.frames().map((frame) =>
+          frame
+            .locator('img[alt^="Where XDP"]')
+            .count()
+            // A frame that went away meanwhile was not the one.
+            .catch(() => 0),
+        ),
+      );
       return seen.some((count) => count > 0) ? true : undefined;
     });
     await app.screenshot('walkthrough-1-meet');
