@@ -55,6 +55,9 @@ describe('the verifier as a linter', () => {
       mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
       writeFileSync(path.join(folder, name), text);
     }
+    // Before VS Code lists the files: it may not know one that is made a moment before it is asked for.
+    const log = readFileSync(path.join(import.meta.dirname, '../../test/fixtures/verifier/packetBounds.log'), 'utf8');
+    writeFileSync(path.join(folder, 'pasted.verifier.log'), log);
     app = await launchApp({ folder });
     await app.theme('dark');
   });
@@ -131,8 +134,6 @@ describe('the verifier as a linter', () => {
   });
 
   it('explains a log that was pasted', async () => {
-    const log = readFileSync(path.join(import.meta.dirname, '../../test/fixtures/verifier/packetBounds.log'), 'utf8');
-    writeFileSync(path.join(folder, 'pasted.verifier.log'), log);
     await app.openFile('pasted.verifier.log');
     await app.command('XDP: Explain Verifier Log');
     await until('the explanation', async () => {
