@@ -4,6 +4,8 @@ import Mocha from 'mocha';
 
 export interface TestResult {
   title: string;
+  /** The bundled test file it comes from, absolute. */
+  file?: string;
   state: 'passed' | 'failed' | 'skipped';
   durationMs: number;
   error?: string;
@@ -27,7 +29,13 @@ export function recordResults(runner: Mocha.Runner, file: string, note: (line: s
   const add = (test: Mocha.Runnable, state: TestResult['state'], error?: Error): void => {
     const title = test.fullTitle();
     const durationMs = test.duration ?? 0;
-    results.tests.push({ title, state, durationMs, ...(error && { error: error.stack ?? error.message }) });
+    results.tests.push({
+      title,
+      ...(test.file !== undefined && { file: test.file }),
+      state,
+      durationMs,
+      ...(error && { error: error.stack ?? error.message }),
+    });
     save();
     const mark = { passed: '✓', failed: '✗', skipped: '-' }[state];
     note(`  ${mark} ${title}${state === 'passed' ? ` (${durationMs} ms)` : ''}`);

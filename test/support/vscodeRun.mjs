@@ -3,7 +3,7 @@ import path from 'node:path';
 import { artifacts, root } from '../../extension/build/paths.mjs';
 
 /**
- * @typedef {{ title: string, state: 'passed' | 'failed' | 'skipped', durationMs: number, error?: string }} TestResult
+ * @typedef {{ title: string, file?: string, state: 'passed' | 'failed' | 'skipped', durationMs: number, error?: string }} TestResult
  * @typedef {{ complete: boolean, tests: TestResult[] }} SuiteResults
  */
 
@@ -44,7 +44,7 @@ export function conclude(suite, file) {
  * @param {string} file
  * @returns {SuiteResults}
  */
-function readResults(file) {
+export function readResults(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {

@@ -10,6 +10,10 @@ export interface TestNetwork {
   remove(): void;
 }
 
+const writeIn = (namespace: string, file: string, text: string): void => {
+  execFileSync('ip', ['netns', 'exec', namespace, 'tee', file], { input: text, stdio: ['pipe', 'ignore', 'inherit'] });
+};
+
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
 
 export function createNetwork(name: string): TestNetwork {
@@ -18,6 +22,8 @@ export function createNetwork(name: string): TestNetwork {
   const namespace = `xdp-ui-${name}`;
   ip('netns', 'add', namespace);
   try {
+    // The far end sends what it is asked to, and nothing of its own such as router solicitations.
+    writeIn(namespace, '/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
     ip('link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', namespace);
     ip('link', 'set', near, 'up');
     ip('addr', 'add', '10.99.7.1/24', 'dev', near);

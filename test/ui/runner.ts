@@ -1,20 +1,18 @@
-import { readdirSync } from 'node:fs';
-import path from 'node:path';
 import Mocha from 'mocha';
 import { closeBrowser } from '../support/vscodeBrowser.ts';
 import { recordResults, SilentReporter } from '../support/vscodeResults.ts';
 import { openApps } from './driver.ts';
 
 export interface UiRun {
-  /** The bundled tests. */
-  folder: string;
+  /** The bundled test files, absolute. */
+  files: readonly string[];
   results: string;
   /** Only tests whose title holds this. */
   title?: string;
 }
 
 /** Runs the tests one after another. A failing one leaves a screenshot, and no VS Code is left running. */
-export async function runUiTests({ folder, results, title }: UiRun): Promise<void> {
+export async function runUiTests({ files, results, title }: UiRun): Promise<void> {
   const mocha = new Mocha({
     ui: 'bdd',
     timeout: 120_000,
@@ -32,9 +30,7 @@ export async function runUiTests({ folder, results, title }: UiRun): Promise<voi
       for (const app of openApps) await app.keep(`failed-${name}`);
     },
   });
-  for (const file of readdirSync(folder).sort()) {
-    if (file.endsWith('.test.mjs')) mocha.addFile(path.join(folder, file));
-  }
+  for (const file of files) mocha.addFile(file);
   await mocha.loadFilesAsync();
   await new Promise<number>((resolve) => {
     recordResults(mocha.run(resolve), results, (line) => console.log(line));

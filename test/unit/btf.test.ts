@@ -105,16 +105,13 @@ function expectSame(btf: Btf, dump: Dump): void {
 
 const vmlinux = '/sys/kernel/btf/vmlinux';
 
-test.skipIf(!existsSync(vmlinux))('every type of the running kernel is what bpftool reads, in good time', () => {
+test.skipIf(!existsSync(vmlinux))('every type of the running kernel is what bpftool reads', () => {
   const text = execFileSync('bpftool', ['-j', 'btf', 'dump', 'file', vmlinux], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });
   const bytes = new Uint8Array(readFileSync(vmlinux));
-  const start = performance.now();
   const btf = readBtf(bytes);
-  // About 0.4 s on two busy cores; the bound only catches a reader that became quadratic.
-  expect(performance.now() - start).toBeLessThan(20_000);
   expectSame(btf, parseDump(text));
   expect(btf.types.length).toBeGreaterThan(10_000);
 });

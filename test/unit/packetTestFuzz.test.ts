@@ -90,17 +90,12 @@ function checkPlaces(text: string, problems: readonly Problem[]): void {
   }
 }
 
-/** No single file may take long; a machine under load gets its time. */
-const patienceMs = 20_000;
-
 test('damaged test files have problems with places', { timeout: 24 * 3600_000 }, () => {
   const random = randomNumbers(seed);
   let read = 0;
   for (let round = 0; round < count(3000, 1_000_000); round++) {
     const text = damaged(random);
-    const startedMs = performance.now();
     const { file, problems } = parseTestFile(text);
-    expect(performance.now() - startedMs, text).toBeLessThan(patienceMs);
     expect(file === undefined).toBe(problems.length > 0);
     if (file !== undefined) read++;
     // Looking each line up costs more than reading the file.

