@@ -1,5 +1,5 @@
 /** What generated packets are made of: chance, addresses, options, messages. */
-import type { FieldValue, Layer, TcpOption } from '../../extension/core/packet/model.ts';
+import type { FieldValue, Layer, NamedOption } from '../../extension/core/packet/model.ts';
 
 /** mulberry32: small, fast, and the same everywhere. */
 export class Random {
@@ -67,8 +67,8 @@ export function layerOf(
   return { name, fields };
 }
 
-export function tcpOptions(random: Random): TcpOption[] {
-  const makers: (() => TcpOption)[] = [
+export function tcpOptions(random: Random): NamedOption[] {
+  const makers: (() => NamedOption)[] = [
     () => ['MSS', random.uint(16)],
     () => ['WScale', random.below(15)],
     () => ['SAckOK', null],
@@ -78,7 +78,7 @@ export function tcpOptions(random: Random): TcpOption[] {
     () => ['UTO', random.uint(16)],
     () => [253, random.bytes(1 + random.below(5))],
   ];
-  const options: TcpOption[] = [];
+  const options: NamedOption[] = [];
   for (let size = 0, count = random.below(5); count > 0; count--) {
     const option = random.pick(makers)();
     size += 18;

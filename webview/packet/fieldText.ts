@@ -1,7 +1,7 @@
 import { asciiOf, hexText } from '../common/format.ts';
 import type { FieldSpec } from '../../extension/core/packet/headers/spec.ts';
 import type { FieldValue } from '../../extension/core/packet/model.ts';
-import { fieldText, isLayer, isTcpOption } from '../../extension/core/packet/value.ts';
+import { fieldText, isLayer, isNamedOption } from '../../extension/core/packet/value.ts';
 
 /** Values of fields as the text of an input, and back. */
 
@@ -25,7 +25,7 @@ export function inputText(spec: FieldSpec, value: FieldValue): string {
 
 function itemText(item: unknown): string {
   if (isLayer(item)) return item.name;
-  if (isTcpOption(item)) return item[1] === null ? String(item[0]) : `${item[0]} ${String(item[1])}`;
+  if (isNamedOption(item)) return item[1] === null ? String(item[0]) : `${item[0]} ${String(item[1])}`;
   return String(item);
 }
 

@@ -1,9 +1,10 @@
 /** DHCP options as Scapy writes them: `[("message-type", "discover"), ("router", "10.0.0.1"), "end"]`. RFC 2132. */
 import { formatIpv4 } from './address.ts';
 import { readBits } from './bits.ts';
-import type { FieldValue, TcpOption, TcpOptionValue } from './model.ts';
+import type { FieldValue, NamedOption, OptionValue } from './model.ts';
+import { append, encodeOptionList, type OptionField } from './optionList.ts';
 import { utf8 } from './text.ts';
-import { addressBytes, badField, describe, isTcpOption, type Place } from './value.ts';
+import { addressBytes, badField, describe, type Place } from './value.ts';
 
 /** `none`: only the code. `list`: one byte each, as one list. The others may be given several times. */
 export type DhcpValueKind = 'none' | 'bytes' | 'ipv4' | 'u8' | 'u16' | 'u32' | 'type' | 'list';
@@ -66,28 +67,11 @@ export function dhcpOptionNamed(name: string | number): DhcpOptionKind | undefin
 const widths: Partial<Record<DhcpValueKind, number>> = { u8: 1, u16: 2, u32: 4, type: 1, list: 1, ipv4: 4 };
 
 export function encodeDhcpOptions(value: FieldValue, field: string, place: Place): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if (!Array.isArray(value)) throw badField(place, field, `${describe(value)} is not a list of options.`);
-  const out: number[] = [];
-  for (const option of value) {
-    if (!isTcpOption(option)) {
-      throw badField(
-        place,
-        field,
-        `${describe(option)} is not an option.`,
-        'An option is a pair or a name alone: ("message-type", "discover"), "end".',
-      );
-    }
-    encodeOption(option, out, field, place);
-  }
-  return Uint8Array.from(out);
+  const example = 'a pair or a name alone: ("message-type", "discover"), "end"';
+  return encodeOptionList(value, { name: field, place }, example, encodeOption);
 }
 
-function encodeOption([name, value]: TcpOption, out: number[], field: string, place: Place): void {
-  if (name === 'raw') {
-    if (value instanceof Uint8Array) for (const byte of value) out.push(byte);
-    return;
-  }
+function encodeOption([name, value]: NamedOption, out: number[], { name: field, place }: OptionField): void {
   const known = dhcpOptionNamed(name);
   const code = known?.code ?? name;
   if (typeof code !== 'number') {
@@ -121,7 +105,7 @@ function encodeValue(
   place: Place,
 ): void {
   if (item instanceof Uint8Array) {
-    out.push(...item);
+    append(out, item);
     return;
   }
   if (kind === 'ipv4') {
@@ -130,7 +114,7 @@ function encodeValue(
   }
   if (kind === 'bytes' || kind === 'none') {
     if (typeof item === 'number') throw badField(place, field, `option ${name} takes text or bytes.`);
-    out.push(...utf8(item));
+    append(out, utf8(item));
     return;
   }
   const named = kind === 'type' ? dhcpMessageTypes.indexOf(item as (typeof dhcpMessageTypes)[number]) : -1;
@@ -143,8 +127,8 @@ function encodeValue(
 }
 
 /** What does not parse is kept as `["raw", bytes]` to the end. */
-export function decodeDhcpOptions(bytes: Uint8Array): TcpOption[] {
-  const options: TcpOption[] = [];
+export function decodeDhcpOptions(bytes: Uint8Array): NamedOption[] {
+  const options: NamedOption[] = [];
   for (let at = 0; at < bytes.length; ) {
     const code = bytes[at] ?? 0;
     const known = byCode.get(code);
@@ -166,7 +150,7 @@ export function decodeDhcpOptions(bytes: Uint8Array): TcpOption[] {
 }
 
 /** Undefined: not of this kind, so kept as bytes under the number. */
-function decodeValue(bytes: Uint8Array, kind: DhcpValueKind): TcpOptionValue | undefined {
+function decodeValue(bytes: Uint8Array, kind: DhcpValueKind): OptionValue | undefined {
   const width = widths[kind];
   if (width === undefined) return bytes.slice();
   if (bytes.length === 0 || bytes.length % width !== 0) return undefined;

@@ -3,8 +3,8 @@ import { toHex } from './hex.ts';
 import { compiledHeaders } from './compile.ts';
 import { dissect } from './dissect.ts';
 import { packetInvalid, suggest } from './fail.ts';
-import type { BuiltLayer, FieldValue, Layer, TcpOption, TcpOptionValue } from './model.ts';
-import { isLayer, isTcpOption } from './value.ts';
+import type { BuiltLayer, FieldValue, Layer, NamedOption, OptionValue } from './model.ts';
+import { isLayer, isNamedOption } from './value.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
@@ -42,7 +42,7 @@ export function builtPacketJson(packet: {
 }
 
 /** Numbers as numbers, 64-bit ones as decimal strings, addresses as text, bytes as hexadecimal. */
-export function fieldJson(value: FieldValue | TcpOptionValue): JsonValue {
+export function fieldJson(value: FieldValue | OptionValue): JsonValue {
   if (value === null || typeof value === 'number' || typeof value === 'string') return value;
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array) return toHex(value);
@@ -53,7 +53,7 @@ export function fieldJson(value: FieldValue | TcpOptionValue): JsonValue {
       );
       return { name: item.name, fields: Object.fromEntries(fields) };
     }
-    if (isTcpOption(item)) return [item[0], fieldJson(item[1])];
+    if (isNamedOption(item)) return [item[0], fieldJson(item[1])];
     return item;
   });
 }
@@ -106,11 +106,11 @@ function valueFromJson(value: unknown, error: () => Error): FieldValue | undefin
   if (isRecord(value) && typeof value['hex'] === 'string') return bytesFromHex(value['hex'], error);
   if (!Array.isArray(value)) throw error();
   if (value.every((item): item is string => typeof item === 'string')) return value;
-  if (value.every(Array.isArray)) return value.map((item): TcpOption => tcpOptionFromJson(item, error));
+  if (value.every(Array.isArray)) return value.map((item): NamedOption => tcpOptionFromJson(item, error));
   return layersFromJson(value);
 }
 
-function tcpOptionFromJson(item: readonly unknown[], error: () => Error): TcpOption {
+function tcpOptionFromJson(item: readonly unknown[], error: () => Error): NamedOption {
   const [name, value] = item;
   if (typeof name !== 'string' && typeof name !== 'number') throw error();
   if (value === undefined || value === null || typeof value === 'number' || typeof value === 'string')
@@ -136,7 +136,7 @@ export function layersToJson(layers: readonly Layer[]): JsonValue[] {
   }));
 }
 
-function valueToJson(value: FieldValue | TcpOptionValue): JsonValue {
+function valueToJson(value: FieldValue | OptionValue): JsonValue {
   if (value === null || typeof value === 'number' || typeof value === 'string') return value;
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array) {
@@ -145,7 +145,7 @@ function valueToJson(value: FieldValue | TcpOptionValue): JsonValue {
   }
   if (value.length > 0 && value.every(isLayer)) return layersToJson(value);
   return value.map((item): JsonValue => {
-    if (isTcpOption(item))
+    if (isNamedOption(item))
       return [item[0], item[1] instanceof Uint8Array ? { hex: toHex(item[1]) } : valueToJson(item[1])];
     return isLayer(item) ? null : item;
   });

@@ -7,8 +7,8 @@
  * `[name or kind, value]` of a TCP or DHCP option, as in Scapy: `["MSS", 1460]`, `["NOP", null]`, `[254, bytes]`,
  * `["router", "10.0.0.1"]`. `["raw", bytes]` is written as it is.
  */
-export type TcpOption = readonly [kind: string | number, value: TcpOptionValue];
-export type TcpOptionValue = null | number | string | Uint8Array | readonly number[] | readonly string[];
+export type NamedOption = readonly [kind: string | number, value: OptionValue];
+export type OptionValue = null | number | string | Uint8Array | readonly number[] | readonly string[];
 
 /**
  * - number: integers up to 48 bits, flags and enumerations by number; bigint: wider ones
@@ -21,7 +21,7 @@ export type FieldValue =
   | bigint
   | string
   | Uint8Array
-  | readonly TcpOption[]
+  | readonly NamedOption[]
   | readonly string[]
   | readonly Layer[];
 

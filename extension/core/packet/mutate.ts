@@ -3,7 +3,7 @@ import { buildPacket } from './build.ts';
 import { compiledHeaders } from './compile.ts';
 import { exactLayers } from './exact.ts';
 import { packetInvalid } from './fail.ts';
-import type { BuiltPacket, FieldValue, Layer, TcpOption } from './model.ts';
+import type { BuiltPacket, FieldValue, Layer, NamedOption } from './model.ts';
 
 export interface Mutation {
   id: string;
@@ -48,7 +48,7 @@ function flipped({ built, at }: MutationInput, mask: number, byte: number): (rea
 }
 
 /** TCP options that fill the 40 bytes there are. */
-const allTcpOptions: readonly TcpOption[] = [
+const allTcpOptions: readonly NamedOption[] = [
   ['MSS', 1460],
   ['SAckOK', null],
   ['Timestamp', [1, 0]],

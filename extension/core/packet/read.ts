@@ -7,7 +7,7 @@ import { markAutomatic } from './judge.ts';
 import type { Laid } from './laid.ts';
 import { decodeDhcpOptions } from './dhcpOptions.ts';
 import { encodedNameLength, nameValue, textsValue } from './dnsText.ts';
-import type { BuiltLayer, FieldValue, Layer, TcpOption } from './model.ts';
+import type { BuiltLayer, FieldValue, Layer, NamedOption } from './model.ts';
 import { decodeTcpOptions } from './tcpOptions.ts';
 import { anyAddressText, numberBits } from './value.ts';
 import { PacketWriter, writeHeader } from './write.ts';
@@ -165,7 +165,7 @@ function wantedSize(laid: Laid, field: CompiledField, bytes: Uint8Array, at: num
   return (laid.numbers[laid.header.positions.get(rule.field) ?? -1] ?? 0) * rule.unit + (rule.plus ?? 0);
 }
 
-function noOptions(): { options: TcpOption[]; damaged: boolean } {
+function noOptions(): { options: NamedOption[]; damaged: boolean } {
   return { options: [], damaged: false };
 }
 

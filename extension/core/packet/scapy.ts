@@ -9,12 +9,12 @@ import { dissect, layersOf } from './dissect.ts';
 import { isEncodedName } from './dnsText.ts';
 import { packetInvalid, suggest } from './fail.ts';
 import type { FieldSpec } from './headers/spec.ts';
-import type { FieldValue, Layer, TcpOption, TcpOptionValue } from './model.ts';
+import type { FieldValue, Layer, NamedOption, OptionValue } from './model.ts';
 import { type MinimalOptions, minimalLayers } from './minimal.ts';
 import { readOptions } from './read.ts';
 import { literalBytes, type Node, Reader } from './scapyReader.ts';
 import { utf8 } from './text.ts';
-import { flagsToText, isLayer, isTcpOption } from './value.ts';
+import { flagsToText, isLayer, isNamedOption } from './value.ts';
 
 /** Errors are XdpError('packet-invalid') with `details.position`, 0-based in `text`. */
 export function parseScapy(text: string): Layer[] {
@@ -210,7 +210,7 @@ function listValue(reader: Parser, spec: FieldSpec, node: Extract<Node, { kind: 
   }
 }
 
-function tcpOption(reader: Parser, node: Node): TcpOption {
+function tcpOption(reader: Parser, node: Node): NamedOption {
   const items = node.kind === 'tuple' || node.kind === 'list' ? node.items : [];
   const [name, value] = items;
   if (items.length !== 2 || value === undefined || (name?.kind !== 'text' && name?.kind !== 'integer')) {
@@ -220,7 +220,7 @@ function tcpOption(reader: Parser, node: Node): TcpOption {
 }
 
 /** `"end"`, `("router", "10.0.0.1", "10.0.0.2")`, `(99, b"…")`, and bytes as they are. */
-function dhcpOption(reader: Parser, node: Node): TcpOption {
+function dhcpOption(reader: Parser, node: Node): NamedOption {
   if (node.kind === 'text') return [node.value, null];
   if (node.kind === 'bytes') return ['raw', node.value];
   if (node.kind === 'integer') return [Number(node.value), null];
@@ -241,7 +241,7 @@ function dhcpOption(reader: Parser, node: Node): TcpOption {
   ];
 }
 
-function tcpOptionValue(reader: Parser, node: Node): TcpOptionValue {
+function tcpOptionValue(reader: Parser, node: Node): OptionValue {
   switch (node.kind) {
     case 'none':
       return null;
@@ -340,7 +340,7 @@ function formatValue(field: CompiledField, value: FieldValue): string {
 
 function formatItem(item: unknown): string {
   if (isLayer(item)) return formatLayer(item);
-  if (isTcpOption(item)) {
+  if (isNamedOption(item)) {
     const [name, value] = item;
     // Scapy wants None for these two and bytes for all others that have no value.
     const none = value === null && (name === 'NOP' || name === 'EOL');
@@ -350,7 +350,7 @@ function formatItem(item: unknown): string {
 }
 
 function formatDhcpOption(item: unknown): string {
-  if (!isTcpOption(item)) return formatItem(item);
+  if (!isNamedOption(item)) return formatItem(item);
   const [name, value] = item;
   if (name === 'raw') return value instanceof Uint8Array ? formatBytes(value) : 'b""';
   const known = dhcpOptionNamed(name);
@@ -365,7 +365,7 @@ function formatDhcpOption(item: unknown): string {
   return known?.kind === 'list' ? `(${key}, [${items}])` : `(${key}, ${items})`;
 }
 
-function formatOptionValue(value: TcpOptionValue): string {
+function formatOptionValue(value: OptionValue): string {
   if (value === null) return 'b""';
   if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return formatBytes(utf8(value));

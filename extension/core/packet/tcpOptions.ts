@@ -1,8 +1,9 @@
 /** TCP options as Scapy writes them. Kinds: RFC 9293 §3.1, RFC 7323, RFC 2018, RFC 2385, RFC 5482, RFC 7413. */
 import { readBits } from './bits.ts';
-import type { FieldValue, TcpOption, TcpOptionValue } from './model.ts';
+import type { FieldValue, NamedOption, OptionValue } from './model.ts';
+import { append, encodeOptionList, type OptionField } from './optionList.ts';
 import { utf8 } from './text.ts';
-import { badField, describe, isTcpOption, type Place } from './value.ts';
+import { badField, type Place } from './value.ts';
 
 /** `sizes`: bytes of each integer of the value; `list`: any number of integers of that size; neither: bytes. */
 interface OptionKind {
@@ -41,28 +42,11 @@ const byKind: ReadonlyMap<number, OptionKind> = new Map(
 const byName: ReadonlyMap<string, OptionKind> = new Map(tcpOptionKinds.map((option) => [option.name, option]));
 
 export function encodeTcpOptions(value: FieldValue, field: string, place: Place): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if (!Array.isArray(value)) throw badField(place, field, `${describe(value)} is not a list of options.`);
-  const out: number[] = [];
-  for (const option of value) {
-    if (!isTcpOption(option)) {
-      throw badField(
-        place,
-        field,
-        `${describe(option)} is not an option.`,
-        'An option is a pair: ("MSS", 1460), ("NOP", None).',
-      );
-    }
-    encodeOption(option, out, field, place);
-  }
-  return new Uint8Array(out);
+  const example = 'a pair: ("MSS", 1460), ("NOP", None)';
+  return encodeOptionList(value, { name: field, place }, example, encodeOption);
 }
 
-function encodeOption([name, value]: TcpOption, out: number[], field: string, place: Place): void {
-  if (name === 'raw') {
-    if (value instanceof Uint8Array) append(out, value);
-    return;
-  }
+function encodeOption([name, value]: NamedOption, out: number[], { name: field, place }: OptionField): void {
   const known = typeof name === 'number' ? byKind.get(name) : byName.get(name);
   const kind = typeof name === 'number' ? name : known?.kind;
   if (kind === undefined) {
@@ -86,10 +70,6 @@ function encodeOption([name, value]: TcpOption, out: number[], field: string, pl
   const length = out.length - start + 1;
   if (length > 255) throw badField(place, field, `option ${name} has ${length - 2} bytes of value; 253 fit.`);
   out[start] = length;
-}
-
-function append(out: number[], bytes: Uint8Array): void {
-  for (let i = 0; i < bytes.length; i++) out.push(bytes[i] ?? 0);
 }
 
 function encodeIntegers(
@@ -123,9 +103,9 @@ const integerLimits: readonly number[] = [0, 0xff, 0xffff, 0xffffff, 0xffffffff]
  * The options of `bytes`, which includes the padding. What does not parse is kept as `["raw", bytes]`; undefined when
  * even so the bytes would not come out again (a length that is no multiple of four).
  */
-export function decodeTcpOptions(bytes: Uint8Array): { options: TcpOption[]; damaged: boolean } | undefined {
+export function decodeTcpOptions(bytes: Uint8Array): { options: NamedOption[]; damaged: boolean } | undefined {
   if (bytes.length % 4 !== 0) return undefined;
-  const options: TcpOption[] = [];
+  const options: NamedOption[] = [];
   let at = 0;
   let damaged = false;
   while (at < bytes.length) {
@@ -155,7 +135,7 @@ export function decodeTcpOptions(bytes: Uint8Array): { options: TcpOption[]; dam
 }
 
 /** The integers of an option whose length is right, else its bytes. */
-function decodeValue(known: OptionKind | undefined, bytes: Uint8Array, start: number, end: number): TcpOptionValue {
+function decodeValue(known: OptionKind | undefined, bytes: Uint8Array, start: number, end: number): OptionValue {
   const length = end - start;
   if (length === 0) return null;
   const list = known?.list;

@@ -4,7 +4,7 @@ import { equalBytes } from './bits.ts';
 import type { CompiledField } from './compile.ts';
 import { packetInvalid, suggest } from './fail.ts';
 import type { FieldSpec } from './headers/spec.ts';
-import type { FieldValue, Layer, TcpOption } from './model.ts';
+import type { FieldValue, Layer, NamedOption } from './model.ts';
 import { utf8 } from './text.ts';
 import type { XdpError } from '../errors.ts';
 
@@ -142,7 +142,7 @@ export function isLayer(value: unknown): value is Layer {
   return typeof value === 'object' && value !== null && 'name' in value && 'fields' in value;
 }
 
-export function isTcpOption(value: unknown): value is TcpOption {
+export function isNamedOption(value: unknown): value is NamedOption {
   return Array.isArray(value) && value.length === 2 && (typeof value[0] === 'string' || typeof value[0] === 'number');
 }
 
