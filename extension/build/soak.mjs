@@ -97,11 +97,19 @@ function readRows() {
   return new Map(lines.flatMap((line) => [...line.matchAll(/^\| (\w+) \|/g)].map((match) => [match[1], line])));
 }
 
+/**
+ * @param {Record<string, any>} outcome
+ * @param {string} what
+ */
+function figures({ start, middle, end }, what) {
+  return [start, middle, end].map((memory) => memory[what]).join(' → ');
+}
+
 /** @param {Record<string, any>} outcome */
 function describe(outcome) {
   switch (outcome.part) {
     case 'cycles':
-      return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned; memory of the helper: malloc ${outcome.before.malloc} → ${outcome.after.malloc} KiB, resident ${outcome.before.resident} → ${outcome.after.resident} KiB; descriptors, maps and programs as before`;
+      return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned. The helper's memory after a tenth, half and all of them: V8 reaches ${figures(outcome, 'reachable')} KiB, malloc has given out ${figures(outcome, 'allocated')} KiB, resident ${figures(outcome, 'resident')} KiB; descriptors, maps and programs as before`;
     case 'corpus':
       return `${outcome.compared} of ${outcome.programs} programs of Debian's sources ran ${outcome.packets} packets each in kernel, interpreter and compiled machine without a difference; the others are listed with their reason in artifacts/vm-corpus.json`;
     case 'fuzz':

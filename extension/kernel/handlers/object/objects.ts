@@ -45,6 +45,9 @@ export interface EventReader {
   close(): void;
 }
 
+/** Of how many maps that were let go the names are known: who still asks for one asks soon after. */
+const rememberedClosed = 256;
+
 interface Entry {
   stored: StoredObject;
   object: Pick<BpfObject, 'close'>;
@@ -61,7 +64,7 @@ export class ObjectStore {
   readonly #libbpf: Libbpf;
   readonly #objects = new Map<number, Entry>();
   #lastHandle = 0;
-  /** Maps of objects that were closed: the kernel gives no id twice. */
+  /** The last maps of objects that were closed: the kernel gives no id twice, and a helper lives as long as its editor. */
   readonly #closed = new Map<number, string>();
 
   constructor(libbpf: Libbpf) {
@@ -189,9 +192,19 @@ export class ObjectStore {
   close(handle: number): void {
     const entry = this.#entry(handle);
     this.#objects.delete(handle);
-    for (const { id, name } of entry.stored.maps) this.#closed.set(id, name);
+    for (const { id, name } of entry.stored.maps) this.#rememberClosed(id, name);
     entry.closing = true;
     if (entry.users === 0) this.#free(entry);
+  }
+
+  /** A map keeps its keys in the order of their coming: the first is the oldest. */
+  #rememberClosed(id: number, name: string): void {
+    this.#closed.set(id, name);
+    if (this.#closed.size <= rememberedClosed) return;
+    for (const oldest of this.#closed.keys()) {
+      this.#closed.delete(oldest);
+      return;
+    }
   }
 
   closeAll(): void {
