@@ -13,7 +13,7 @@ import {
   helper,
   ipXdp,
   isAlive,
-  openFiles,
+  openFilesAtRest,
   type VethLab,
   vethLab,
 } from '../support/kernelHelper.ts';
@@ -321,9 +321,9 @@ test('200 attach and detach cycles leave the open files as they were', async () 
     await attach('offload').catch(() => {});
   };
   for (let index = 0; index < 10; index++) await cycle(index);
-  const before = openFiles(client.hello.pid);
+  const before = await openFilesAtRest(client.hello.pid);
   for (let index = 0; index < 200; index++) await cycle(index);
-  expect(openFiles(client.hello.pid)).toEqual(before);
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
   expect(ipXdp(lab)).toBeUndefined();
 }, 120_000);
 

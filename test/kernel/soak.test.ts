@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
-import { bpftoolList, eventually, helper, ipXdp, openFiles, type VethLab, vethLab } from '../support/kernelHelper.ts';
+import {
+  bpftoolList,
+  eventually,
+  helper,
+  ipXdp,
+  openFilesAtRest,
+  type VethLab,
+  vethLab,
+} from '../support/kernelHelper.ts';
 import { buildMeasuredHelper, type HelperMemory, helperMemory } from '../support/helperMemory.ts';
 import { replaceUnderTraffic } from '../support/replaceTraffic.ts';
 import { killHelpers, programsInKernel, soakObject } from '../support/soakKills.ts';
@@ -22,19 +30,13 @@ interface Footprint {
   maps: number;
 }
 
-function footprint({ hello }: HelperClient): Footprint {
-  const names = new Set(['soak_seen', 'soak_verdicts']);
-  const maps = bpftoolList('map').filter(({ name }) => names.has(name ?? ''));
-  return { files: openFiles(hello.pid), programs: programsInKernel().length, maps: maps.length };
-}
-
 /** The kernel frees programs and maps a moment after their last descriptor. */
-async function settled(client: HelperClient): Promise<Footprint> {
-  await eventually('the end of every program', () => {
-    const { programs, maps } = footprint(client);
-    return programs + maps === 0;
-  });
-  return footprint(client);
+async function settled({ hello }: HelperClient): Promise<Footprint> {
+  const names = new Set(['soak_seen', 'soak_verdicts']);
+  const programs = (): number => programsInKernel().length;
+  const maps = (): number => bpftoolList('map').filter(({ name }) => names.has(name ?? '')).length;
+  await eventually('the end of every program', () => programs() + maps() === 0);
+  return { files: await openFilesAtRest(hello.pid), programs: programs(), maps: maps() };
 }
 
 test(

@@ -154,6 +154,17 @@ export function openFiles(pid: number): Map<string, number> {
   return kinds;
 }
 
+/** The same while the process rests: a socket that lives for one question of the helper's own timer is not counted. */
+export async function openFilesAtRest(pid: number): Promise<Map<string, number>> {
+  let least = openFiles(pid);
+  for (let look = 0; look < 5; look++) {
+    await new Promise((resolvePromise) => setTimeout(resolvePromise, 20));
+    const now = openFiles(pid);
+    least = new Map([...least].flatMap(([kind, count]) => [[kind, Math.min(count, now.get(kind) ?? 0)] as const]));
+  }
+  return new Map([...least].filter(([, count]) => count > 0));
+}
+
 /** A zombie is dead: it only waits for whoever adopted it. */
 export function isAlive(pid: number): boolean {
   try {

@@ -3,6 +3,7 @@ import type { Handlers } from '../../protocol/rpc.ts';
 import { errno, errnoText } from '../libbpf/errno.ts';
 import { netnsPath } from '../launch/netns.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
+import { removePins } from './attach/keeping.ts';
 import type { Context } from './context.ts';
 
 type WatchHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/watch'>;
@@ -123,8 +124,7 @@ function watchOne(context: Context, changed: () => void): { stop(): void } | und
 
 export function reportLost(context: Context, links: readonly LinkRecord[]): void {
   for (const { attachment, reason, lives } of context.attachments.lost(links)) {
-    const { directory } = attachment;
-    if (directory !== undefined && !lives && !('problem' in context.pins)) context.pins.remove(directory);
+    if (!lives) removePins(context, attachment);
     context.guards.cancel(attachment.handle);
     context.attachments.release(attachment.handle);
     context.emit('attachment/lost', { attachment: attachment.handle, iface: attachment.iface, reason });

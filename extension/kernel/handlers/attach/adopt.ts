@@ -1,9 +1,9 @@
 import { XdpError } from '../../../core/errors.ts';
 import type { Attachment, kernelContract, MapInfo } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
-import { pin } from './attach.ts';
 import { describeAttachment } from './attachments.ts';
 import { findLink } from './findLink.ts';
+import { pin } from './keeping.ts';
 import type { Context } from '../context.ts';
 import { kernelError } from '../object/failures.ts';
 import { toMapInfo } from '../object/objects.ts';
@@ -41,12 +41,8 @@ function keep(context: Context, handle: number, object: number): Attachment {
   if ('problem' in context.pins) {
     throw new XdpError('environment', `${stored.program} cannot be kept attached: ${context.pins.problem}`);
   }
-  const { ifindex, via, linkFd } = stored;
-  const kept = pin(context, { object, ifindex, via, keep: true }, running, {
-    linkFd,
-    tc: stored.tc,
-  });
-  context.attachments.change(handle, { directory: kept?.directory });
+  const kept = pin(context, { object, ifindex: stored.ifindex }, running, stored);
+  context.attachments.change(handle, { directory: kept?.directory, kept: kept !== undefined });
   return { ...describeAttachment(stored), ...(kept === undefined ? {} : { pin: kept.path }) };
 }
 
@@ -100,6 +96,7 @@ function open(
     linkFd,
     linkId,
     directory,
+    kept: true,
     releaseObject,
     tc,
   });

@@ -4,11 +4,13 @@ import type { Attachment, kernelContract } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
 import { errno } from '../../libbpf/errno.ts';
 import { attachError, interfaceGone } from './attachFailures.ts';
-import { describeAttachment, type StoredAttachment } from './attachments.ts';
+import { describeAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
 import { findLink } from './findLink.ts';
 import { startGuard } from './guards.ts';
+import { announce, type Held, pin } from './keeping.ts';
+import type { Announced } from './pins.ts';
 import { attachTc, type TcCompanion } from './tc.ts';
 import { attachedPrograms } from '../attachedPrograms.ts';
 import { driverOf } from '../interfaces.ts';
@@ -53,16 +55,19 @@ function attach(context: Context, params: AttachParams): Attachment {
     });
   }
   const tc = attachCompanion(context, params, iface);
-  const { held, mode, modeReason } = undoing(tc, () => inSomeMode(context, params, program, iface));
+  const undo: (() => void)[] = [() => endTc(tc)];
   try {
-    const attachment = register(context, params, program, { iface, mode, linkFd: held, tc });
+    // Whoever kills this helper from here on finds whose program it is.
+    const announced = params.via === 'netlink' ? announce(context, params, program, tc) : undefined;
+    undo.push(() => announced?.withdraw());
+    const { held, mode, modeReason } = inSomeMode(context, params, program, iface);
+    undo.push(() => (held === undefined ? removeNetlink(context, ifindex, program, mode) : context.libbpf.close(held)));
+    const attachment = register(context, params, program, { iface, mode, linkFd: held, tc, announced });
     if (params.guardSeconds !== undefined) guardAttachment(context, attachment, params);
     context.emit('interfaces/changed', {});
     return { ...attachment, ...(modeReason === undefined ? {} : { modeReason }) };
   } catch (error) {
-    if (held !== undefined) context.libbpf.close(held);
-    else removeNetlink(context, params.ifindex, program, mode);
-    endTc(tc);
+    for (const step of undo.reverse()) step();
     throw error;
   }
 }
@@ -77,15 +82,6 @@ function attachCompanion(context: Context, params: AttachParams, iface: string):
     { ifindex: params.ifindex, name: iface },
     { lasting },
   );
-}
-
-function undoing<T>(tc: TcCompanion | undefined, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    endTc(tc);
-    throw error;
-  }
 }
 
 function endTc(tc: TcCompanion | undefined): void {
@@ -184,12 +180,13 @@ function register(
   context: Context,
   params: AttachParams,
   program: StoredProgram,
-  { iface, mode, linkFd, tc }: Held & { iface: string; mode: XdpMode },
+  { iface, mode, linkFd, tc, announced }: Held & { iface: string; mode: XdpMode; announced: Announced | undefined },
 ): Attachment {
   const info = linkFd === undefined ? undefined : context.libbpf.linkInfo(linkFd);
   const linkId = info === undefined || typeof info === 'number' ? undefined : info.id;
   // Nothing is pinned before it is confirmed.
-  const kept = params.guardSeconds === undefined ? pin(context, params, program, { linkFd, tc }) : undefined;
+  const pinNow = params.keep && params.via === 'link' && params.guardSeconds === undefined;
+  const kept = pinNow ? pin(context, params, program, { linkFd, tc }) : announced?.settle();
   const stored = context.attachments.add({
     program: program.name,
     programId: program.info.id,
@@ -201,6 +198,7 @@ function register(
     linkFd,
     linkId,
     directory: kept?.directory,
+    kept: params.keep && kept !== undefined,
     releaseObject: context.objects.hold(params.object),
     tc,
   });
@@ -214,41 +212,10 @@ function guardAttachment(context: Context, { attachment }: Attachment, params: A
     confirm: (stored) => {
       if (!params.keep) return undefined;
       const kept = pin(context, params, context.objects.program(params.object, params.program), stored);
-      if (kept !== undefined) context.attachments.change(attachment, { directory: kept.directory });
+      if (kept !== undefined) context.attachments.change(attachment, { directory: kept.directory, kept: true });
       return kept?.path;
     },
     revert: (stored) => detachOwn(context, stored),
     abandon: () => {},
-  });
-}
-
-/** What an attachment holds on to. */
-type Held = Pick<StoredAttachment, 'linkFd' | 'tc'>;
-
-/**
- * What is kept is pinned. A netlink attachment survives a crash anyway: its program is pinned whenever that is possible,
- * so that the next helper knows it as this user's own.
- */
-export function pin(
-  context: Context,
-  params: Pick<AttachParams, 'object' | 'ifindex' | 'via' | 'keep'>,
-  program: StoredProgram,
-  { linkFd, tc }: Held,
-): { path: string; directory: string } | undefined {
-  if ('problem' in context.pins || !(params.keep || params.via === 'netlink')) return undefined;
-  const object = context.objects.get(params.object);
-  const btf = params.keep && object.btfFd >= 0 ? context.libbpf.btfInfo(object.btfFd) : -errno.ENOENT;
-  const kept = context.pins.keep({
-    ifindex: params.ifindex,
-    programFd: program.fd,
-    linkFd,
-    maps: params.keep ? object.maps : [],
-    btf: typeof btf === 'number' ? undefined : btf,
-    tc: tc?.hold.linkFd === undefined || !params.keep ? undefined : { programFd: tc.programFd, linkFd: tc.hold.linkFd },
-  });
-  if (!('problem' in kept)) return kept;
-  if (!params.keep) return undefined;
-  throw new XdpError('environment', `${program.name} was not attached, since it could not be pinned: ${kept.problem}`, {
-    fix: 'Attach without keeping, or look at the permissions of the BPF file system.',
   });
 }

@@ -19,6 +19,8 @@ export interface StoredAttachment {
   readonly linkId: number | undefined;
   /** Directory of its pins. */
   readonly directory: string | undefined;
+  /** Its user wants it to outlive this helper; a netlink attachment is pinned in any case. */
+  readonly kept: boolean;
   readonly releaseObject: () => void;
   readonly tc: TcCompanion | undefined;
 }
@@ -59,7 +61,7 @@ export class AttachmentStore {
   /** What was there before is the caller's to release. */
   change(
     handle: number,
-    changed: Partial<Occupant & Pick<StoredAttachment, 'directory'>>,
+    changed: Partial<Occupant & Pick<StoredAttachment, 'directory' | 'kept'>>,
   ): StoredAttachment | undefined {
     const attachment = this.#attachments.get(handle);
     if (attachment === undefined) return undefined;

@@ -16,6 +16,7 @@ import { mapHandlers } from '../maps/maps.ts';
 import { nameHandlers } from '../maps/names.ts';
 import { tableHandlers } from '../maps/tables.ts';
 import { TakenMaps } from '../maps/takenMaps.ts';
+import { settleKept } from './keeping.ts';
 import { ObjectStore } from '../object/objects.ts';
 import type { PinDirectory } from './pins.ts';
 import { capturePrints } from '../trace/prints.ts';
@@ -53,6 +54,7 @@ export function createHandlers(ports: Ports): KernelService {
     guards: new Guards(),
     takenMaps: new TakenMaps(ports.libbpf),
   };
+  settleKept(context);
   const watch = watchInterfaces(context);
   const trace = traceHandlers(context);
   const events = eventHandlers(context);

@@ -7,6 +7,7 @@ import { findLink } from './findLink.ts';
 import { describeHolder } from './attachFailures.ts';
 import type { StoredAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
+import { removePins } from './keeping.ts';
 import { kernelError, privilegeError } from '../object/failures.ts';
 import { attachedPrograms, findForeignLink } from '../attachedPrograms.ts';
 
@@ -74,7 +75,7 @@ export function detachOwn(context: Context, stored: StoredAttachment): void {
       ? removeByNetlink(context, stored.ifindex, stored.mode, stored.programFd)
       : context.libbpf.detachLink(stored.linkFd);
   stored.tc?.hold.detach();
-  if (stored.directory !== undefined && !('problem' in context.pins)) context.pins.remove(stored.directory);
+  removePins(context, stored);
   context.attachments.release(stored.handle);
   if (result < 0 && !isGone(result)) throw kernelError(`Detaching ${stored.program} from ${stored.iface}`, result);
 }

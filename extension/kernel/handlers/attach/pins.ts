@@ -5,6 +5,8 @@ import type { Libbpf } from '../../libbpf/port.ts';
 /** An attachment that outlives its helper: a directory under the pin directory. Reading it opens and closes its pins. */
 export interface KeptAttachment {
   directory: string;
+  /** The process that wrote it down before it attached by netlink, and has not settled it. */
+  announcedBy: number | undefined;
   via: 'link' | 'netlink';
   ifindex: number;
   programId: number;
@@ -22,16 +24,27 @@ export interface KeepRequest {
   tc: { programFd: number; linkFd: number } | undefined;
 }
 
+/** Pins of what is about to be attached by netlink. */
+export interface Announced {
+  /** It runs: its pins take the place of those before. */
+  settle(): { path: string; directory: string };
+  /** It came to nothing. */
+  withdraw(): void;
+}
+
 const BPF_FS_MAGIC = 0xcafe4a11;
 
 /**
  * `<bpffs>/xdp-vscode/<uid>`. It is the helper's working directory and is used by relative paths, so that it can be
  * reached when the BPF file system above it is for root alone.
  *
- * Layout: `n<netns inode>-i<ifindex>/{link,program,maps/<name>,btf/<id>,tc-link,tc-program}`; `link` is absent for a netlink
- * attachment. A
- * dot is reserved in names of a BPF file system, so `.bss` is pinned as `@bss`. BTF cannot be pinned, and opening it by
- * id needs CAP_SYS_ADMIN: its bytes are kept as the one value of an array map.
+ * Layout: `n<netns inode>-i<ifindex>/{link,program,maps/<name>,btf/<id>,tc-link,tc-program}`. A dot is reserved in names of a BPF
+ * file system, so `.bss` is pinned as `@bss`. BTF cannot be pinned, and opening it by id needs CAP_SYS_ADMIN: its bytes are
+ * kept as the one value of an array map.
+ *
+ * A netlink attachment has no `link`, and nothing in the kernel says whose it is: it is written down before it is made, in
+ * `a<pid>-n…-i…`. Where its helper is killed meanwhile both count, and which of them runs, the interface says. Its
+ * `interface` is a device map, in which the kernel forgets an interface that goes.
  */
 export class PinDirectory {
   readonly path: string;
@@ -72,35 +85,115 @@ export class PinDirectory {
   keep(request: KeepRequest): { path: string; directory: string } | { problem: string } {
     const directory = this.#directory(request.ifindex);
     const aside = `${asidePrefix}${process.pid}`;
-    const before = `${beforePrefix}${process.pid}-${directory}`;
-    const btfFd = request.btf === undefined ? -1 : this.#libbpf.createByteStore('xdp_vscode_btf', request.btf.bytes);
     try {
-      this.#pinAll(aside, request, btfFd);
-      if (existsSync(`./${directory}`)) renameSync(`./${directory}`, `./${before}`);
-      renameSync(`./${aside}`, `./${directory}`);
-      this.remove(before);
+      this.#pinAll(aside, request);
+      this.#takePlace(aside, directory);
     } catch (cause) {
       this.remove(aside);
-      if (existsSync(`./${before}`)) quietly(() => renameSync(`./${before}`, `./${directory}`));
-      return { problem: `${this.path}/${directory}: ${cause instanceof Error ? cause.message : String(cause)}` };
-    } finally {
-      if (btfFd >= 0) this.#libbpf.close(btfFd);
+      return { problem: this.#problem(directory, cause) };
     }
     const main = request.linkFd === undefined ? 'program' : 'link';
     return { path: `${this.path}/${directory}/${main}`, directory };
   }
 
-  #pinAll(aside: string, request: KeepRequest, btfFd: number): void {
-    const pins: [string, number][] = [['program', request.programFd]];
-    if (request.linkFd !== undefined) pins.push(['link', request.linkFd]);
+  /** Pins what is about to be attached by netlink, beside what is pinned for that interface now. */
+  announce(request: Omit<KeepRequest, 'linkFd'>): Announced | { problem: string } {
+    const directory = this.#directory(request.ifindex);
+    const announced = `${announcedPrefix}${process.pid}-${directory}`;
+    try {
+      this.#pinAll(announced, { ...request, linkFd: undefined });
+    } catch (cause) {
+      this.remove(announced);
+      return { problem: this.#problem(directory, cause) };
+    }
+    return {
+      settle: () => {
+        this.#takePlace(announced, directory);
+        return { path: `${this.path}/${directory}/program`, directory };
+      },
+      withdraw: () => this.remove(announced),
+    };
+  }
+
+  /**
+   * Of what was kept by netlink in this namespace: what no interface runs any more goes, and what a helper that was killed had
+   * announced and attached takes its place.
+   */
+  settle(runs: (kept: KeptAttachment) => boolean): void {
+    const here = this.kept().filter(({ via }) => via === 'netlink');
+    for (const kept of here.filter(({ announcedBy: pid }) => pid === undefined || !existsSync(`/proc/${pid}`))) {
+      const { directory } = kept;
+      if (!runs(kept)) this.#removeOf(kept);
+      else if (kept.announcedBy !== undefined) {
+        this.#withTc(directory, (linkFd, tcFd) => this.#libbpf.updateLink(linkFd, tcFd, undefined));
+        quietly(() => this.#takePlace(directory, directory.slice(directory.indexOf('-') + 1)));
+      }
+    }
+  }
+
+  /** Another helper that replaces may have put something else in its place since it was read. */
+  #removeOf({ directory, programId }: KeptAttachment): void {
+    const now = this.#read(directory);
+    if (typeof now === 'object' && now.programId === programId) this.remove(directory);
+  }
+
+  /** What was pinned there before goes when the new is in its place, so that a kill in between loses nothing. */
+  #takePlace(made: string, directory: string): void {
+    const before = `${beforePrefix}${process.pid}-${directory}`;
+    try {
+      if (existsSync(`./${directory}`)) renameSync(`./${directory}`, `./${before}`);
+      renameSync(`./${made}`, `./${directory}`);
+    } catch (cause) {
+      if (existsSync(`./${before}`)) quietly(() => renameSync(`./${before}`, `./${directory}`));
+      throw cause;
+    }
+    this.remove(before);
+  }
+
+  #problem(directory: string, cause: unknown): string {
+    return `${this.path}/${directory}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  }
+
+  #pinAll(aside: string, request: KeepRequest): void {
+    const { ifindex, programFd, linkFd, btf } = request;
+    const btfFd = btf === undefined ? -1 : this.#libbpf.createByteStore('xdp_vscode_btf', btf.bytes);
+    const interfaceFd = linkFd === undefined ? this.#interfaceMap(ifindex) : -1;
+    const pins: [string, number][] = [['program', programFd]];
+    if (linkFd !== undefined) pins.push(['link', linkFd]);
+    if (interfaceFd >= 0) pins.push([interfacePin, interfaceFd]);
     if (request.tc !== undefined) pins.push([tcPins.link, request.tc.linkFd], [tcPins.program, request.tc.programFd]);
     for (const map of request.maps) pins.push([`maps/${pinName(map.name)}`, map.fd]);
-    if (request.btf !== undefined && btfFd >= 0) pins.push([`btf/${request.btf.id}`, btfFd]);
-    for (const path of [aside, `${aside}/maps`, `${aside}/btf`]) mkdirSync(`./${path}`, { mode: 0o700 });
-    for (const [name, fd] of pins) {
-      const result = this.#libbpf.pin(fd, `./${aside}/${name}`);
-      if (result < 0) throw new Error(`${name}: ${errnoText(result)}`);
+    if (btf !== undefined && btfFd >= 0) pins.push([`btf/${btf.id}`, btfFd]);
+    try {
+      for (const path of [aside, `${aside}/maps`, `${aside}/btf`]) mkdirSync(`./${path}`, { mode: 0o700 });
+      for (const [name, fd] of pins) {
+        const result = this.#libbpf.pin(fd, `./${aside}/${name}`);
+        if (result < 0) throw new Error(`${name}: ${errnoText(result)}`);
+      }
+    } finally {
+      for (const fd of [btfFd, interfaceFd]) if (fd >= 0) this.#libbpf.close(fd);
     }
+  }
+
+  /** It holds no reference: kernel/bpf/devmap.c, dev_map_notification(). Negative where it cannot be had. */
+  #interfaceMap(ifindex: number): number {
+    const BPF_MAP_TYPE_DEVMAP = 14;
+    const definition = { type: BPF_MAP_TYPE_DEVMAP, name: 'xdp_vscode_if', keySize: 4, valueSize: 4, maxEntries: 1 };
+    const fd = this.#libbpf.createMap({ ...definition, flags: 0 });
+    if (fd < 0) return fd;
+    const result = this.#libbpf.mapUpdate(fd, new Uint8Array(4), new Uint8Array(Uint32Array.of(ifindex).buffer), 0);
+    if (result >= 0) return fd;
+    this.#libbpf.close(fd);
+    return result;
+  }
+
+  /** False only on the kernel's word. */
+  #hasInterface(directory: string): boolean {
+    const fd = this.#libbpf.openPin(`./${directory}/${interfacePin}`);
+    if (fd < 0) return true;
+    const result = this.#libbpf.mapLookup(fd, new Uint8Array(4), new Uint8Array(4));
+    this.#libbpf.close(fd);
+    return result !== -errno.ENOENT;
   }
 
   /**
@@ -108,11 +201,12 @@ export class PinDirectory {
    * removed on the way.
    */
   kept(): KeptAttachment[] {
-    const here = `n${statSync('/proc/thread-self/ns/net').ino}-`;
+    const here = statSync('/proc/thread-self/ns/net').ino;
     return this.#directories().flatMap((directory) => {
       const kept = this.#read(directory);
       if (kept === 'gone') this.remove(directory);
-      return kept === undefined || kept === 'gone' || !directory.startsWith(here) ? [] : [kept];
+      const inode = Number(directoryName.exec(directory)?.[2]);
+      return kept === undefined || kept === 'gone' || inode !== here ? [] : [kept];
     });
   }
 
@@ -228,7 +322,7 @@ export class PinDirectory {
   }
 
   #directories(): string[] {
-    return list('.').filter((name) => /^n\d+-i\d+$/.test(name));
+    return list('.').filter((name) => directoryName.test(name));
   }
 
   /** A helper that was killed while it pinned: what it made is neither kept nor anybody's. */
@@ -260,9 +354,13 @@ export class PinDirectory {
         const info = this.#libbpf.programInfo(tcFd);
         return typeof info === 'number' ? undefined : { program: info.name, programId: info.id };
       });
-      const about = { directory, programId: program.id, programName: program.name, tc };
-      const ifindex = Number(directory.slice(directory.indexOf('-i') + 2));
-      if (linkFd === -errno.ENOENT) return { ...about, via: 'netlink', ifindex, linkId: undefined };
+      const [, announcer, , index] = directoryName.exec(directory) ?? [];
+      const announcedBy = announcer === undefined ? undefined : Number(announcer);
+      const about = { directory, announcedBy, programId: program.id, programName: program.name, tc };
+      const ifindex = Number(index);
+      if (linkFd === -errno.ENOENT) {
+        return this.#hasInterface(directory) ? { ...about, via: 'netlink', ifindex, linkId: undefined } : 'gone';
+      }
       if (linkFd >= 0) this.#restoreAbandoned(directory, linkFd, programFd);
       const link = linkFd < 0 ? linkFd : this.#libbpf.linkInfo(linkFd);
       if (typeof link === 'number') return undefined;
@@ -276,7 +374,11 @@ export class PinDirectory {
 }
 
 const tcPins = { link: 'tc-link', program: 'tc-program' } as const;
+const interfacePin = 'interface';
+/** Announced by which process; namespace; interface. */
+const directoryName = /^(?:a(\d+)-)?n(\d+)-i(\d+)$/;
 const asidePrefix = 'w';
+const announcedPrefix = 'a';
 const beforePrefix = 'o';
 const guardPrefix = 'guard-';
 const lentPrefix = 't';

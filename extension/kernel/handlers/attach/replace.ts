@@ -3,17 +3,17 @@ import { flagsOfMode, xdpFlags } from '../../../core/xdp.ts';
 import type { Attachment, kernelContract } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
 import { errno } from '../../libbpf/errno.ts';
-import { pin } from './attach.ts';
 import { attachError } from './attachFailures.ts';
 import { describeAttachment, type Occupant, type StoredAttachment } from './attachments.ts';
 import { findLink } from './findLink.ts';
 import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
 import { startGuard } from './guards.ts';
+import { announce, pin } from './keeping.ts';
 import { exchangeTc, type TcCompanion } from './tc.ts';
 import { attachedPrograms } from '../attachedPrograms.ts';
 import { driverOf } from '../interfaces.ts';
-import { requireXdp } from '../object/objects.ts';
+import { requireXdp, type StoredProgram } from '../object/objects.ts';
 
 type ReplaceHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/replace'>;
 
@@ -48,16 +48,13 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   }
   const program = context.objects.program(params.object, params.program);
   requireXdp(program, 'no interface takes as XDP');
-  const { directory } = before;
-  const pins = 'problem' in context.pins || directory === undefined ? undefined : context.pins;
-  // Before anything changes: from here on until it is pinned anew, a kill brings the pinned program back.
-  pins?.markReplacing(directory ?? '');
+  const record = writeAhead(context, params, before, program);
   let tc: TcCompanion | undefined;
   try {
     exchange(context, before, program);
     tc = exchangeCompanion(context, params, before, program);
   } catch (error) {
-    pins?.unmarkReplacing(directory ?? '');
+    record.withdraw();
     throw error;
   }
   const after: Occupant = {
@@ -69,24 +66,59 @@ function replace(context: Context, params: ReplaceParams): Attachment {
   };
   const stored = context.attachments.change(before.handle, after) ?? before;
   const finish = (): string | undefined => {
-    const { ifindex, via, linkFd } = before;
-    const asked = { object: params.object, ifindex, via, keep: true };
-    const kept = directory === undefined ? undefined : pin(context, asked, program, { linkFd, tc });
+    const path = record.settle(tc);
     before.releaseObject();
-    return kept?.path;
+    return before.kept ? path : undefined;
   };
   const path = params.guardSeconds === undefined ? finish() : undefined;
   if (params.guardSeconds !== undefined) {
     const seconds = params.guardSeconds;
     const revert = (now: StoredAttachment): void => {
       restore(context, now, before);
-      pins?.unmarkReplacing(directory ?? '');
+      record.withdraw();
     };
     const { program: restores, releaseObject: abandon } = before;
     startGuard(context, before.handle, { seconds, restores, confirm: finish, revert, abandon });
   }
   context.emit('interfaces/changed', {});
   return { ...describeAttachment(stored), ...(path === undefined ? {} : { pin: path }) };
+}
+
+interface WriteAhead {
+  /** The new program is pinned in place of the one before. Answers with the path of the pin, if there is one. */
+  settle(tc: TcCompanion | undefined): string | undefined;
+  /** The one before runs again, or still. */
+  withdraw(): void;
+}
+
+/**
+ * What the next helper finds when this one is killed while it replaces something that is pinned. A link still holds what
+ * runs, and gets the pinned program back; of a netlink attachment both programs are pinned, and whichever runs is kept.
+ */
+function writeAhead(
+  context: Context,
+  params: ReplaceParams,
+  before: StoredAttachment,
+  program: StoredProgram,
+): WriteAhead {
+  const { pins } = context;
+  const { directory, ifindex, linkFd, kept: keep } = before;
+  if ('problem' in pins || directory === undefined) return { settle: () => undefined, withdraw: () => {} };
+  const { object } = params;
+  if (linkFd !== undefined) {
+    pins.markReplacing(directory);
+    return {
+      settle: (tc) => pin(context, { object, ifindex }, program, { linkFd, tc })?.path,
+      withdraw: () => pins.unmarkReplacing(directory),
+    };
+  }
+  const tc = before.tc && { ...before.tc, programFd: tcProgram(context, params, before.tc).fd };
+  const announced = announce(context, { object, ifindex, keep }, program, tc);
+  return { settle: () => announced?.settle().path, withdraw: () => announced?.withdraw() };
+}
+
+function tcProgram({ objects }: Context, { object, withTc }: ReplaceParams, before: TcCompanion): StoredProgram {
+  return objects.program(object, withTc ?? before.program);
 }
 
 /** The tc program of the new build takes over from the one before; where that fails nothing is replaced. */
@@ -98,7 +130,7 @@ function exchangeCompanion(
 ): TcCompanion | undefined {
   if (before.tc === undefined) return undefined;
   try {
-    return exchangeTc(before.tc, context.objects.program(params.object, params.withTc ?? before.tc.program));
+    return exchangeTc(before.tc, tcProgram(context, params, before.tc));
   } catch (error) {
     tryExchange(context, { ...before, programFd: program.fd }, before.programFd);
     throw error;
