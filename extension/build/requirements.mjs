@@ -118,6 +118,7 @@ export const testRequirements = [
   command('strace', 'says what a process does to the system'),
   command('gcc', 'compiles small judges'),
   command('clang-19', 'compiles for the debugger, and emits the instructions that older compilers do not know'),
+  command('llvm-objdump-19', 'tells what the relocations of an object are', ['llvm-19']),
   command('llvm-dwarfdump', 'says what is in debug information', ['llvm']),
   command('xz', 'unpacks the BPF sources of Debian packages', ['xz-utils']),
   command('sudo', 'is tried as a way to get privilege'),

@@ -11,6 +11,7 @@ import { attach } from './verbs/attach.ts';
 import { bpfman } from './verbs/bpfman.ts';
 import { compile } from './verbs/compile.ts';
 import { detach } from './verbs/detach.ts';
+import { disasm } from './verbs/disasm.ts';
 import { doctor } from './verbs/doctor.ts';
 import { explain } from './verbs/explain.ts';
 import { inspect } from './verbs/inspect.ts';
@@ -28,6 +29,7 @@ import { vmPlugin } from './verbs/vmPlugin.ts';
 const verbs = {
   compile,
   inspect,
+  disasm,
   verify,
   interfaces,
   attach,

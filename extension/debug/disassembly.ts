@@ -2,9 +2,9 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { ProgramImage } from '../core/debugger/image.ts';
 import type { CodePlace } from '../core/debugger/image.ts';
 import { disassemble } from '../core/vm/isa/disassemble.ts';
-import { callKind, imm64Kind, opcode, slotBytes } from '../core/vm/isa/opcodes.ts';
+import { opcode, slotBytes } from '../core/vm/isa/opcodes.ts';
+import { codeNames } from '../core/vm/link/codeNames.ts';
 import type { LinkedProgram } from '../core/vm/link/linkedObject.ts';
-import { helperName } from '../core/vm/helpers/names.ts';
 
 /** Each program gets addresses of its own, far from those of others. */
 const programStride = 0x10_0000_0000n;
@@ -13,10 +13,12 @@ const programStride = 0x10_0000_0000n;
 export class CodeAddresses {
   private readonly image: ProgramImage;
   private readonly programs: LinkedProgram[];
+  private readonly mapNames: readonly string[];
 
   constructor(image: ProgramImage) {
     this.image = image;
     this.programs = [...image.linked.programs.values()];
+    this.mapNames = image.linked.maps.map(({ spec }) => spec.name);
   }
 
   addressOf({ program, slot }: CodePlace): string {
@@ -66,10 +68,7 @@ export class CodeAddresses {
     const fn = this.image.functionAt(program, slot);
     return {
       address: this.addressOf({ program, slot }),
-      instruction: `${String(slot).padStart(4)}: ${disassemble(program.code, slot, {
-        callee: (at) => this.callee(program, at),
-        symbol: (at) => this.symbol(program, at),
-      })}`,
+      instruction: `${String(slot).padStart(4)}: ${disassemble(program.code, slot, codeNames(program, this.mapNames))}`,
       ...(fn?.start === slot && { symbol: fn.name }),
       ...(source !== undefined && {
         location: { name: source.file.split('/').at(-1) ?? source.file, path: source.file },
@@ -77,33 +76,6 @@ export class CodeAddresses {
         column: source.column,
       }),
     };
-  }
-
-  private callee(program: LinkedProgram, slot: number): string | undefined {
-    const { code, kfuncs } = program;
-    switch (code.src[slot]) {
-      case callKind.helper:
-        return helperName(code.imm[slot]!);
-      case callKind.kfunc:
-        return kfuncs[code.imm[slot]!];
-      default:
-        return this.image.functionAt(program, code.offset[slot]!)?.name;
-    }
-  }
-
-  private symbol(program: LinkedProgram, slot: number): string | undefined {
-    const { code } = program;
-    const map = this.image.linked.maps[code.imm[slot]!]?.spec.name;
-    switch (code.src[slot]) {
-      case imm64Kind.mapByFd:
-        return map;
-      case imm64Kind.mapValueByFd:
-        return `${map} + ${code.immHigh[slot]}`;
-      case imm64Kind.code:
-        return this.image.functionAt(program, code.offset[slot]!)?.name;
-      default:
-        return undefined;
-    }
   }
 
   private base(program: LinkedProgram): bigint {

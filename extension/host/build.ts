@@ -16,6 +16,7 @@ export async function buildFile(services: Services, file: vscode.Uri, signal?: A
     services.verdicts.clear();
     const object = await openObject(file.fsPath, { ...services.buildOptions(file), ...(signal && { signal }) });
     if (object.compiled) showCompiled(services, file, object.compiled);
+    void services.disassembly.built(file, object);
     return object;
   } catch (error) {
     if (error instanceof CompileFailed) showCompiled(services, file, error.result);

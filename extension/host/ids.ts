@@ -7,6 +7,7 @@ export const commands = {
   compile: 'xdp.compile',
   verify: 'xdp.verify',
   explainLog: 'xdp.explainLog',
+  showDisassembly: 'xdp.showDisassembly',
   showCompile: 'xdp.showCompile',
   shareFlags: 'xdp.shareFlags',
   attach: 'xdp.attach',

@@ -6,6 +6,7 @@ import type { Look } from '../session/interfaces/survey.ts';
 import type { BuildOptions } from '../session/bpfObject.ts';
 import { type Elevation, KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/attach/registry.ts';
+import { DisassemblyViews } from './disassembly/disassemblyViews.ts';
 import { settings } from './ids.ts';
 import { CompileView } from './language/compileView.ts';
 import { TextViews } from './language/textViews.ts';
@@ -21,6 +22,8 @@ export interface Services {
   verdicts: VerdictStore;
   /** Texts beside the source. */
   textViews: TextViews;
+  /** Listings of bytecode and machine code. */
+  disassembly: DisassemblyViews;
   /** How each file was compiled. */
   compileView: CompileView;
   kernel: KernelAccess;
@@ -40,6 +43,7 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
   const verdicts = new VerdictStore();
   const textViews = new TextViews();
+  const disassembly = new DisassemblyViews();
   const kernel = new KernelAccess({
     helperPath: context.asAbsolutePath(path.join('dist', 'helper.js')),
     execPath: setting(settings.nodePath) || process.execPath,
@@ -50,12 +54,13 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const registry = new AttachmentRegistry('vscode');
   const attachments = new Attachments(kernel, registry);
   const milestones = new Milestones();
-  context.subscriptions.push(milestones.follow(attachments), log, diagnostics, verdicts);
+  context.subscriptions.push(milestones.follow(attachments), log, diagnostics, verdicts, disassembly);
   return {
     log,
     diagnostics,
     verdicts,
     textViews,
+    disassembly,
     compileView: new CompileView(textViews),
     kernel,
     attachments,

@@ -197,6 +197,27 @@ test('BPF assembly of bpftool', () =>
     ['  52: (95) exit', { exit: 'keyword.control.return.bpf' }],
   ]));
 
+test('BPF assembly of XDP: Show Disassembly', () =>
+  check('source.bpf-asm', [
+    ['; xdp_firewall, section xdp', { xdp_firewall: 'comment.line.source.bpf' }],
+    ['xdp_firewall:', { xdp_firewall: 'entity.name.function.bpf' }],
+    ['; return XDP_DROP; @ xdp_firewall.bpf.c:42', { 'xdp_firewall.bpf.c': 'string.unquoted.file.bpf' }],
+    ['  L3:', { L3: 'entity.name.label.bpf' }],
+    ['    14: if r1 > r2 goto L5', { L5: 'entity.name.label.bpf', '14': 'entity.name.tag.instruction.bpf' }],
+    [
+      '    1,234× 45: call bpf_map_lookup_elem  ; helper 1',
+      {
+        '1,234×': 'constant.numeric.count.bpf',
+        bpf_map_lookup_elem: 'support.function.helper.bpf',
+        'helper 1': 'comment.line.note.bpf',
+      },
+    ],
+    [
+      '      +0x1c  movzwq  0xc(%rdi), %r13',
+      { '+0x1c': 'entity.name.tag.instruction.bpf', movzwq: 'keyword.mnemonic.bpf', r13: 'variable.language.register' },
+    ],
+  ]));
+
 test('every grammar file is valid and names a scope of its own', () => {
   const folder = join(repository, 'syntaxes');
   const scopes = readdirSync(folder)

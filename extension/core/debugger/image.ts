@@ -5,6 +5,7 @@ import { type ElfFile, readElf } from '../elf/readElf.ts';
 import { sourceOf } from '../object/programs.ts';
 import type { SourcePlace } from '../object/spec.ts';
 import { opcode } from '../vm/isa/opcodes.ts';
+import { functionAt } from '../vm/link/codeNames.ts';
 import type { LinkedFunction, LinkedObject, LinkedProgram } from '../vm/link/linkedObject.ts';
 
 /** What is known about one instruction. */
@@ -49,7 +50,7 @@ export class ProgramImage {
   }
 
   functionAt(program: LinkedProgram, slot: number): LinkedFunction | undefined {
-    return program.functions.find(({ start, length }) => slot >= start && slot < start + length);
+    return functionAt(program, slot);
   }
 
   /** Address of an instruction in the object, as the debug information has it. */

@@ -65,6 +65,10 @@ export function registerCommands(
     register(commands.compile, (target) => compileCommand(services, target)),
     register(commands.verify, (target) => verifyCommand(services, target)),
     register(commands.explainLog, () => explainLogCommand(services)),
+    register(commands.showDisassembly, async (target, program) => {
+      const { showDisassemblyCommand } = await import('../disassembly/showDisassembly.ts');
+      await showDisassemblyCommand(services, target, program);
+    }),
     register(commands.shareFlags, async (target) => {
       const { shareFlagsCommand } = await import('../language/shareFlags.ts');
       await shareFlagsCommand(services, target);

@@ -32,6 +32,8 @@ export class CodeLenses implements vscode.CodeLensProvider {
         add(vscode.l10n.t('Run Packet'), commands.runPacket, vscode.l10n.t('Run {0} on a packet built by hand', name));
         add(vscode.l10n.t('Debug'), commands.debug, vscode.l10n.t('Step through {0} on one packet', name));
       }
+      const disassembly = vscode.l10n.t('Show the bytecode of {0} by C line', name);
+      add(vscode.l10n.t('Disassembly'), commands.showDisassembly, disassembly);
       const cost = costs.get(name);
       if (cost !== undefined) add(costTitle(cost), commands.verify, costTooltip(cost));
     }

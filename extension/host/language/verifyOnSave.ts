@@ -36,12 +36,15 @@ export class VerifyOnSave implements vscode.Disposable {
 
   async #saved(document: vscode.TextDocument): Promise<void> {
     if (!vscode.workspace.isTrusted || document.languageId !== 'c' || !isBpfSource(document)) return;
-    if (!vscode.workspace.getConfiguration(undefined, document.uri).get<boolean>(settings.verifyOnSave)) return;
+    const verifies = vscode.workspace.getConfiguration(undefined, document.uri).get<boolean>(settings.verifyOnSave);
+    // An open listing follows what is saved.
+    if (!verifies && !this.#services.disassembly.follows(document.uri)) return;
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
     try {
-      await this.#verify(document.uri, running.signal);
+      if (verifies) await this.#verify(document.uri, running.signal);
+      else await buildFile(this.#services, document.uri, running.signal);
     } catch (error) {
       // What is wrong with the program is a squiggle by now; what is wrong with the machine is said by the commands.
       if (!(error instanceof CompileFailed)) this.#services.log.debug(`On save: ${String(error)}`);

@@ -17,6 +17,8 @@ export interface DisassemblyNames {
   callee(slot: number): string | undefined;
   /** Of what a 64-bit immediate points to. */
   symbol(slot: number): string | undefined;
+  /** Of a slot that jumps lead to; without it, or for others, its number stands there. */
+  target?(slot: number): string | undefined;
 }
 
 const noNames: DisassemblyNames = { callee: () => undefined, symbol: () => undefined };
@@ -39,7 +41,7 @@ export function disassemble(code: Code, slot: number, names: DisassemblyNames = 
       return arithmetic(insn, 'r');
     case insnClass.jmp:
     case insnClass.jmp32:
-      return jump(insn, names.callee(slot));
+      return jump(insn, names.callee(slot), names.target?.(insn.offset) ?? String(insn.offset));
     case insnClass.ldx:
       return `r${insn.dst} = ${memory(insn, insn.src)}`;
     case insnClass.st:
@@ -103,16 +105,20 @@ const comparisons: Readonly<Record<number, string>> = {
   [jumpOp.sle]: 's<=',
 };
 
-function jump({ op, dst, src, offset, imm, fromRegister }: Operands, callee: string | undefined): string {
+function jump(
+  { op, dst, src, offset, imm, fromRegister }: Operands,
+  callee: string | undefined,
+  target: string,
+): string {
   switch (op) {
     case opcode.ja:
-      return `goto ${offset}`;
+      return `goto ${target}`;
     case opcode.jaLong:
-      return `gotol ${offset}`;
+      return `gotol ${target}`;
     case opcode.jaRegister:
       return `gotox r${dst}`;
     case opcode.mayGoto:
-      return `may_goto ${offset}`;
+      return `may_goto ${target}`;
     case opcode.exit:
       return 'exit';
     case opcode.callRegister:
@@ -123,7 +129,7 @@ function jump({ op, dst, src, offset, imm, fromRegister }: Operands, callee: str
   }
   const register = (op & 7) === insnClass.jmp32 ? 'w' : 'r';
   const operand = fromRegister ? `${register}${src}` : String(imm);
-  return `if ${register}${dst} ${comparisons[op & 0xf0] ?? '?'} ${operand} goto ${offset}`;
+  return `if ${register}${dst} ${comparisons[op & 0xf0] ?? '?'} ${operand} goto ${target}`;
 }
 
 const sizes: Readonly<Record<number, string>> = { 0x00: '32', 0x08: '16', 0x10: '8', 0x18: '64' };

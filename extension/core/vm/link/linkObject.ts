@@ -1,5 +1,5 @@
 import { XdpError } from '../../errors.ts';
-import { readElf } from '../../elf/readElf.ts';
+import { type ElfFile, readElf } from '../../elf/readElf.ts';
 import { parseObject, readLines } from '../../object/parseObject.ts';
 import { entryPoints, functionsOf, lineTable } from '../../object/programs.ts';
 import type { ObjectSpec } from '../../object/spec.ts';
@@ -15,6 +15,32 @@ export function linkObject(
   options: LinkOptions,
   spec: ObjectSpec = parseObject(bytes),
 ): LinkedObject {
+  const input = prepare(bytes, options, spec);
+  const { elf, kconfig, remarks } = input;
+  const maps = linkMaps(elf, spec, options, kconfig.bytes);
+  const programs = new Map<string, LinkedProgram>();
+  for (const place of entryPoints(elf, [])) {
+    const program = spec.programs.find((each) => each.name === place.name);
+    if (program !== undefined) programs.set(place.name, linkProgram(input, program, place));
+  }
+  return { programs, maps, lines: lineTable(readLines(elf)?.lines ?? []), remarks: [...new Set(remarks)] };
+}
+
+/** One program of an object, to be read: what is wrong with the others does not matter. undefined: there is no such program. */
+export function linkOneProgram(
+  bytes: Uint8Array,
+  name: string,
+  options: LinkOptions,
+  spec: ObjectSpec,
+): { elf: ElfFile; program: LinkedProgram } | undefined {
+  const input = prepare(bytes, options, spec);
+  const place = entryPoints(input.elf, []).find((each) => each.name === name);
+  const program = spec.programs.find((each) => each.name === name);
+  if (place === undefined || program === undefined) return undefined;
+  return { elf: input.elf, program: linkProgram(input, program, place) };
+}
+
+function prepare(bytes: Uint8Array, options: LinkOptions, spec: ObjectSpec): ProgramInput {
   // A Buffer's slice() would be a view.
   const elf = readElf(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   if (!elf.littleEndian) {
@@ -24,13 +50,6 @@ export function linkObject(
   }
   const remarks: string[] = [];
   const kconfig = layOutKconfig(spec.btf, options, remarks);
-  const maps = linkMaps(elf, spec, options, kconfig.bytes);
   const core = applyCore(elf, spec, options);
-  const input: ProgramInput = { elf, spec, options, kconfig, core, functions: functionsOf(elf), remarks };
-  const programs = new Map<string, LinkedProgram>();
-  for (const place of entryPoints(elf, [])) {
-    const program = spec.programs.find((each) => each.name === place.name);
-    if (program !== undefined) programs.set(place.name, linkProgram(input, program, place));
-  }
-  return { programs, maps, lines: lineTable(readLines(elf)?.lines ?? []), remarks: [...new Set(remarks)] };
+  return { elf, spec, options, kconfig, core, functions: functionsOf(elf), remarks };
 }

@@ -9,6 +9,7 @@ import {
 } from '../../elf/readElf.ts';
 import type { ProgramPlace } from '../../object/programs.ts';
 import type { ObjectSpec, ProgramSpec } from '../../object/spec.ts';
+import { subprogramsOf } from '../../object/subprograms.ts';
 import { InvalidInstruction } from '../isa/code.ts';
 import { decode } from '../isa/decode.ts';
 import { callKind, imm64Kind, opcode, slotBytes } from '../isa/opcodes.ts';
@@ -54,6 +55,8 @@ class ProgramLinker {
 
   link(place: ProgramPlace): LinkedProgram {
     this.add(place);
+    // In the order of libbpf, so that an instruction has the number that the verifier's log gives it.
+    for (const subprogram of subprogramsOf(this.input.elf, place)) this.add(subprogram);
     const parts: Uint8Array[] = [];
     // Functions are added to the end of the list while it is walked.
     for (const fn of this.functions) parts.push(this.relocate(fn));
