@@ -208,9 +208,17 @@ export const kernelContract = {
     LoadedObject,
   ),
   'object/close': method(v.object({ object: v.number() }), nothing),
-  /** Loads every program of the object alone and closes it again. */
+  /**
+   * Loads every program of the object alone and closes it again. `log`: what led to a rejection (`failure`, the default), or
+   * every step of the verifier on every path (`steps`), which is up to 128 MiB of text.
+   */
   'object/verify': method(
-    v.object({ elf: bytes, name: v.string(), programs: v.optional(v.array(v.string())) }),
+    v.object({
+      elf: bytes,
+      name: v.string(),
+      programs: v.optional(v.array(v.string())),
+      log: v.optional(v.picklist(['failure', 'steps'])),
+    }),
     v.object({ programs: v.array(VerifiedProgram) }),
   ),
   /** System profile: makes a program that somebody else loaded usable like one of our objects, with its maps. */

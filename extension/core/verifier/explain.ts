@@ -5,8 +5,9 @@ import type { RuleContext } from './catalogue/rule.ts';
 import { calledBy, followBack, lastPath, stateBefore, type Way } from './follow.ts';
 import { locateFunction, locateInsn, type ObjectLines, partsOf } from './locate.ts';
 import { insnOf } from './log.ts';
+import { packetChangers } from './packetChangers.ts';
 import { type Place, Places, type Source } from './places.ts';
-import { packetChangers, type StoryEntry, tellStory } from './story.ts';
+import { type StoryEntry, tellStory } from './story.ts';
 import { readTraces, type Trace } from './trace.ts';
 import type { RegisterValue } from './values.ts';
 

@@ -61,17 +61,26 @@ const maxSections = 256;
 
 /** Every program's log in a text: raw, or as libbpf prints it between its markers. */
 export function readTraces(text: string): Trace[] {
+  return logSections(text).map(({ program, log }) => readTrace(log, program));
+}
+
+/** One program's part of a text, with its name where libbpf's markers tell it. */
+export interface LogSection {
+  program: string | undefined;
+  log: string;
+}
+
+export function logSections(text: string): LogSection[] {
   const sections = markedSections(text);
-  if (sections.length > 0) return sections.map(({ program, log }) => readTrace(log, program));
-  return rawSections(text).map((log) => readTrace(log, undefined));
+  return sections.length > 0 ? sections : rawSections(text).map((log) => ({ program: undefined, log }));
 }
 
 /** libbpf from 0.6 on, and before. */
 const beginMarker = /BEGIN (?:PROG LOAD|DUMP) LOG --/g;
 const endMarker = /-- END (?:PROG LOAD )?LOG --/g;
 
-function markedSections(text: string): { program: string | undefined; log: string }[] {
-  const sections: { program: string | undefined; log: string }[] = [];
+function markedSections(text: string): LogSection[] {
+  const sections: LogSection[] = [];
   const begins = new RegExp(beginMarker);
   for (let begin = begins.exec(text); begin !== null && sections.length < maxSections; begin = begins.exec(text)) {
     const start = text.indexOf('\n', begin.index);
@@ -125,11 +134,11 @@ function readTrace(log: string, program: string | undefined): Trace {
 }
 
 /** libbpf writes `<invalid …>` over an instruction that it could not relocate: libbpf.c, fixup_verifier_log(). */
-const stepLine = /^\s*(\d{1,9}): (?:\([0-9a-f]{2}\) |(?=<))(.*)$/;
+export const stepLine = /^\s*(\d{1,9}): (?:\([0-9a-f]{2}\) |(?=<))(.*)$/;
 /** A state that stands alone, before an instruction or behind a jump: `12: R0=1`, `from 5 to 12: frame1: R0=1`. */
 const stateLine = /^\s*(?:from (\d{1,9}) to )?\d{1,9}(?: \(speculative execution\))?: (.*)$/;
 /** States on the line of their instruction: after `;` those behind it, after a number those before the next one. */
-const stateAfter = /(?:\s*; | \d{1,9}: )(?=(?:frame\d+: )?(?:R\d+(?:_\w+)?=|fp-\d+(?:_\w+)?=))/;
+export const stateAfter = /(?:\s*; | \d{1,9}: )(?=(?:frame\d+: )?(?:R\d+(?:_\w+)?=|fp-\d+(?:_\w+)?=))/;
 
 class TraceReader {
   private readonly trace: Trace;
@@ -223,7 +232,7 @@ function frameOf(state: string): number | undefined {
 }
 
 /** `; code @ file.c:12`, or `; code` from kernels before 6.9. */
-function readAnnotation(text: string): Annotation {
+export function readAnnotation(text: string): Annotation {
   const at = text.lastIndexOf(' @ ');
   const place = at < 0 ? null : /^([^:]+):(\d{1,9})$/.exec(text.slice(at + 3));
   if (place === null) return { text: text.slice(1).trim() };
@@ -231,7 +240,7 @@ function readAnnotation(text: string): Annotation {
 }
 
 /** Lines in which the verifier thinks aloud. What is none of them is a message. */
-const thinking = [
+export const thinking: readonly RegExp[] = [
   /^\d+: /, // a state, or the table of live registers
   /^from \d+ to \d+/,
   /^func#\d+ @\d+/,

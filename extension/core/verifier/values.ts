@@ -31,7 +31,8 @@ function endOfValue(state: string, start: number): number {
   return state.length;
 }
 
-function readValue(text: string): RegisterValue {
+/** Reads one value as printed. */
+export function readValue(text: string): RegisterValue {
   const open = text.indexOf('(');
   const head = open < 0 ? text : text.slice(0, open);
   const args = new Map<string, string>();

@@ -17,8 +17,8 @@ type LoadHandlers = Pick<Handlers<typeof kernelContract>, 'object/load' | 'objec
  */
 const logSizes = [1 << 20, 1 << 24, 1 << 27] as const;
 const logOnFailure = 0;
-/** BPF_LOG_LEVEL1 | BPF_LOG_STATS of include/linux/bpf_verifier.h. */
-const logWithStatistics = 1 | 4;
+/** BPF_LOG_LEVEL1 or 2, each with BPF_LOG_STATS, of include/linux/bpf_verifier.h. */
+const logLevels = { failure: 1 | 4, steps: 2 | 4 } as const;
 
 export function loadHandlers(context: Context): LoadHandlers {
   return {
@@ -36,6 +36,13 @@ interface LoadParams {
   name: string;
   programs?: string[] | undefined;
   reuseMaps?: Record<string, MapRef> | undefined;
+}
+
+interface VerifyParams {
+  elf: Uint8Array;
+  name: string;
+  programs?: string[] | undefined;
+  log?: keyof typeof logLevels | undefined;
 }
 
 async function load(context: Context, params: LoadParams, warnings: readonly string[]): Promise<LoadedObject> {
@@ -77,7 +84,7 @@ async function load(context: Context, params: LoadParams, warnings: readonly str
 /** Each program alone, so that one rejection says nothing about the others. */
 async function verify(
   context: Context,
-  params: LoadParams,
+  params: VerifyParams,
   warnings: readonly string[],
 ): Promise<{ programs: VerifiedProgram[] }> {
   const plan = open(context, params, warnings);
@@ -101,7 +108,7 @@ async function verify(
 
 async function verifyAlone(
   context: Context,
-  params: LoadParams,
+  params: VerifyParams,
   programName: string,
   warnings: readonly string[],
 ): Promise<Pick<VerifiedProgram, 'verdict' | 'errno' | 'log' | 'reason'>> {
@@ -110,7 +117,7 @@ async function verifyAlone(
     const object = open(context, params, warnings);
     try {
       const [program] = choosePrograms(object, params.name, [programName]).chosen as [BpfProgram];
-      program.setLog(logBytes, logWithStatistics);
+      program.setLog(logBytes, logLevels[params.log ?? 'failure']);
       const result = await object.load();
       const log = program.log();
       if (result >= 0) return { verdict: 'accepted', errno: 0, log };
