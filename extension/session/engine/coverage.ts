@@ -16,6 +16,11 @@ import { vmTestEngine } from './vmTests.ts';
 /** Files of the system and of the compiler, and this product's own headers, are not what anybody tests. */
 const foreign = /^\/usr\/(?:include|lib)\//;
 
+/** A header of the system or of the compiler. `file`: absolute. */
+export function isForeignFile(file: string): boolean {
+  return foreign.test(file);
+}
+
 /** Where the source of a test is measured. */
 interface Measured {
   build: DebugBuild;
@@ -62,7 +67,7 @@ export class CoverageRun {
 
   files(): FileCoverage[] {
     const own = `${this.build.bundledInclude}${path.sep}`;
-    return this.coverage.files().filter(({ file }) => !foreign.test(file) && !file.startsWith(own));
+    return this.coverage.files().filter(({ file }) => !isForeignFile(file) && !file.startsWith(own));
   }
 
   private async measure(

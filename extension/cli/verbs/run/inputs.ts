@@ -18,6 +18,7 @@ export const options = {
   batch: { type: 'string' },
   record: { type: 'string' },
   name: { type: 'string' },
+  story: { type: 'boolean', default: false },
   output: { type: 'string', short: 'o' },
   'event-type': { type: 'string' },
 } as const;

@@ -17,6 +17,7 @@ import { runOnAttached } from './attached.ts';
 import { options, packetOf, type RunInputs, type RunValues, textOf } from './inputs.ts';
 import { runLiveFrames } from './live.ts';
 import { runCapture } from './sequence.ts';
+import { type StoryAnswer, storyAnswer } from './story.ts';
 import { describeDifferences, describeRun } from './text.ts';
 
 /** Enough runs for a time that means something; BPF_PROG_TEST_RUN has a fixed cost of milliseconds for a batch of them. */
@@ -27,7 +28,7 @@ export const run: Verb = {
   summary: 'run packets through a program (BPF_PROG_TEST_RUN)',
   usage:
     'run FILE --packet P [--prog NAME] [--repeat N] [--ctx JSON] [--maps JSON] [--engine kernel|vm|both] [--netns NS]\n' +
-    '           [--event-type STRUCT] [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]] [-o OUT.pcapng]\n' +
+    '           [--story] [--event-type STRUCT] [--record TESTFILE [--name TEXT]] [--live FRAMES [--batch N]] [-o OUT.pcapng]\n' +
     '       xdp run --attached IF --packet P [--netns NS] [--repeat N] [--ctx JSON]',
   async run(args, context) {
     const { values, positionals } = parse(this.usage, args, options, { min: 0, max: 1 });
@@ -92,6 +93,15 @@ function refuseMixtures(values: RunValues, engine: string, synopsis: string): vo
     throw usage('-o keeps the verdicts of a capture: give one as --packet, without a number.', synopsis);
   }
   if (values.batch !== undefined && values.live === undefined) throw usage('--batch goes with --live.', synopsis);
+  if (
+    values.story &&
+    (values.attached !== undefined || values.live !== undefined || isCaptureName(values.packet ?? ''))
+  ) {
+    throw usage(
+      '--story tells of one packet on fresh maps: not --attached, not --live, not a whole capture.',
+      synopsis,
+    );
+  }
   if (values.name !== undefined && values.record === undefined) throw usage('--name goes with --record.', synopsis);
   if (values.record !== undefined && (values.attached !== undefined || values.live !== undefined)) {
     throw usage('--record takes a run on fresh maps: not --attached, not --live.', synopsis);
@@ -107,18 +117,19 @@ function refuseMixtures(values: RunValues, engine: string, synopsis: string): vo
 async function runOne(
   engine: 'kernel' | 'vm' | 'both',
   { object, client, packetText, ...request }: RunInputs & RunRequest & { packetText: string },
-  { record, name, 'event-type': typeName }: RunValues,
-  { output }: Context,
+  { record, name, story: wantsStory, 'event-type': typeName }: RunValues,
+  { output, build }: Context,
 ): Promise<ExitCode> {
   const eventType = typeName === undefined ? undefined : recordType(object.spec.btf, typeName);
   if (engine === 'both' && client !== undefined) {
     const both = await runPacketBoth(client, object, request).catch(namingEngine);
     const { kernel, vm, differences } = both;
+    const story = await storyOfRun(kernel);
     const engines = { kernel: runJson(kernel, eventType), vm: runJson(vm, eventType) };
     // Before the result: with --json there is one document, whatever fails.
     if (record !== undefined) await keep(kernel);
-    output.result({ engine: 'both', ...engines.kernel, engines, differences }, () =>
-      [describeRun(kernel, request.repeat, eventType), ...describeDifferences(differences)].join('\n'),
+    output.result({ engine: 'both', ...engines.kernel, engines, differences, ...story.json }, () =>
+      [describeRun(kernel, request.repeat, eventType), ...describeDifferences(differences), ...story.lines].join('\n'),
     );
     return differences.length === 0 ? 0 : 1;
   }
@@ -128,8 +139,17 @@ async function runOne(
       : await runPacket(client, object, request);
   if (result.printkProblem !== undefined) output.note(result.printkProblem);
   if (record !== undefined) await keep(result);
-  output.result({ engine, ...runJson(result, eventType) }, () => describeRun(result, request.repeat, eventType));
+  const story = await storyOfRun(result);
+  output.result({ engine, ...runJson(result, eventType), ...story.json }, () =>
+    [describeRun(result, request.repeat, eventType), ...story.lines].join('\n'),
+  );
   return 0;
+
+  async function storyOfRun({ action }: RunResult): Promise<StoryAnswer> {
+    if (!wantsStory) return { json: {}, lines: [] };
+    const { program, packet, context, setups = [] } = request;
+    return await storyAnswer({ file: object.file, program, setups, packets: [{ packet, context }], action }, { build });
+  }
 
   async function keep(ran: RunResult): Promise<void> {
     const file = record ?? '';

@@ -30,9 +30,17 @@ export interface Surroundings {
 
 /** The value of a C expression. Throws ExpressionError and NoValue. */
 export function evaluate(text: string, surroundings: Surroundings): TypedValue {
-  const isType = (name: string): boolean =>
-    surroundings.variable(name) === undefined && typeNamed([name], surroundings) !== undefined;
-  return new Evaluator(surroundings).value(parseExpression(text, isType));
+  return evaluateExpression(parseExpression(text, typeTest(surroundings)), surroundings);
+}
+
+/** The same for an expression that was read before. */
+export function evaluateExpression(expression: Expression, surroundings: Surroundings): TypedValue {
+  return new Evaluator(surroundings).value(expression);
+}
+
+/** Tells names of types from those of variables, for parseExpression(). */
+export function typeTest(surroundings: Surroundings): (name: string) => boolean {
+  return (name) => surroundings.variable(name) === undefined && typeNamed([name], surroundings) !== undefined;
 }
 
 /** Is it true, as C has it? */
@@ -137,7 +145,7 @@ class Evaluator {
     const b = decayed(this.value(right));
     const pointer = this.pointerArithmetic(operator, a, b);
     if (pointer !== undefined) return pointer;
-    const type = operator === '<<' || operator === '>>' ? promoted(a.type) : common(a.type, b.type);
+    const type = operator === '<<' || operator === '>>' ? promoted(a.type) : commonType(a.type, b.type);
     const x = this.converted(this.number(a), type);
     const y = this.converted(this.number(b), type);
     const compared = comparisons[operator];
@@ -219,7 +227,7 @@ function promoted(type: CType): CType {
 }
 
 /** C11 6.3.1.8, the usual arithmetic conversions. */
-function common(a: CType, b: CType): CType {
+export function commonType(a: CType, b: CType): CType {
   const left = promoted(a);
   const right = promoted(b);
   const size = Math.max(sizeOfType(left), sizeOfType(right));

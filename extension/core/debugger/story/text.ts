@@ -1,0 +1,64 @@
+import type { BranchStep, CallStep, StoryStep, VerdictStory } from './types.ts';
+
+export interface StoryTextOptions {
+  /** Is this one of the user's files? What ran in others is left out. */
+  isOwn(file: string): boolean;
+  /** How a file is named. */
+  nameOf(file: string): string;
+  /** What stands on a line; undefined where it is not known. */
+  lineText(file: string, line: number): string | undefined;
+}
+
+/** The story for a terminal: one line for each branch, helper call and loop, and the verdict with its return. */
+export function storyText(story: VerdictStory, options: StoryTextOptions): string[] {
+  const { end, cut } = story;
+  const lines = story.steps.flatMap((step) => stepText(step, options, ''));
+  if (cut) lines.push('… (the rest of this long run is not told)');
+  if (end.kind === 'running') return lines;
+  const what = end.kind === 'verdict' ? `→ ${end.action}` : `✗ ${end.message}`;
+  if (end.place === undefined) return [...lines, what];
+  const { file, line } = end.place;
+  const text = options.lineText(file, line);
+  return [...lines, `${options.nameOf(file)}:${line}  ${text === undefined ? '' : `${text}  `}${what}`];
+}
+
+function stepText(step: StoryStep, options: StoryTextOptions, indent: string): string[] {
+  if (step.kind === 'repeat') {
+    const inner = step.steps.flatMap((each) => stepText(each, options, `${indent}  `));
+    return inner.length === 0 ? [] : [`${indent}×${step.times}, the last time:`, ...inner];
+  }
+  if (step.kind === 'line' || !options.isOwn(step.file)) return [];
+  const at = `${indent}${'  '.repeat(step.depth)}${options.nameOf(step.file)}:${step.line}  `;
+  return [`${at}${step.kind === 'call' ? callText(step) : `${branchHead(step)}  ${branchText(step)}`}`];
+}
+
+function branchHead({ form, text }: BranchStep): string {
+  switch (form) {
+    case 'if':
+      return `if (${text})`;
+    case 'loop':
+      return `loop while (${text})`;
+    case 'switch':
+      return `switch (${text})`;
+    case 'choice':
+      return `${text} ?`;
+    case 'value':
+      return `return ${text}`;
+  }
+}
+
+/** `17 ≠ 6 → XDP_PASS` where that decided the verdict, `blocked = null → false` elsewhere. */
+export function branchText({ tests, truth, verdict, form }: BranchStep): string {
+  const values = tests.flatMap((test) => test.values ?? []).join(', ');
+  const shown = form === 'switch' && values !== '' ? `= ${values}` : values;
+  const way = verdict ?? (truth === undefined ? undefined : String(truth));
+  return [shown, ...(way === undefined ? [] : [`→ ${way}`])].filter((part) => part !== '').join(' ');
+}
+
+/** `blocklist[10.0.0.66]: nothing found`, `bpf_xdp_adjust_head() = -22`. */
+export function callText({ name, map, key, result }: CallStep): string {
+  if (name.startsWith('bpf_map_lookup') && map !== undefined && key !== undefined && result !== undefined)
+    return `${map}[${key}]: ${result}`;
+  const subject = map === undefined ? '' : key === undefined ? map : `${map}[${key}]`;
+  return result === undefined ? `${name}(${subject}) …` : `${name}(${subject}) = ${result}`;
+}
