@@ -92,6 +92,8 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
       open.delete(fd);
     },
     createXdpLink: newFd,
+    // A kernel before 6.5.
+    overhearLinkFailure: () => undefined,
     createTcxLink: newFd,
     tcAttach: () => ({ handle: 1, priority: 1, madeQdisc: true }),
     tcDetach: () => 0,

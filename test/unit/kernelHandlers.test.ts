@@ -253,6 +253,28 @@ test('auto keeps the reason why not native; busy is busy in every mode', async (
   expect(tries).toBe(1);
 });
 
+test('a refused link is tried once more where its reason can be overheard, and netlink is left alone', async () => {
+  let tries = 0;
+  const overhearing = (again: number): FakeKernel => ({
+    libbpf: {
+      createXdpLink: () => (tries++ === 0 ? -22 : again),
+      overhearLinkFailure: (work) => ({ outcome: work(), words: again < 0 ? 'MTU too large' : undefined }),
+    },
+    netlink: {
+      xdpAttach: () => {
+        throw new Error('Nothing was to be asked of netlink');
+      },
+    },
+  });
+  await expect(attach(overhearing(-22))).rejects.toMatchObject({
+    code: 'attach-failed',
+    details: { kernel: 'MTU too large' },
+  });
+  tries = 0;
+  const { attachment } = await attach(overhearing(200));
+  expect([tries, attachment.mode]).toEqual([2, 'native']);
+});
+
 test('when netlink takes what a link did not, it is undone at once', async () => {
   const requests: { programFd: number; flags: number }[] = [];
   const kernel: FakeKernel = {

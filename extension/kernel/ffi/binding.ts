@@ -14,6 +14,7 @@ import {
 import { openEvents } from './events.ts';
 import { closeFd } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
+import { overhearLinkFailure } from './linkWords.ts';
 import { openObject } from './object.ts';
 import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
 import { tcCalls } from './tc.ts';
@@ -57,6 +58,7 @@ export function bindLibbpf(): Libbpf {
       opts.writeUInt32LE(flags, 8);
       return libbpf.linkCreate(programFd, ifindex, BPF_XDP, opts);
     },
+    overhearLinkFailure: (work) => overhearLinkFailure(libbpf, work),
     updateLink: (fd, programFd, expectedFd) => {
       const BPF_F_REPLACE = 4;
       const opts = Buffer.alloc(16); // struct bpf_link_update_opts: sz, flags, old_prog_fd

@@ -91,6 +91,16 @@ export function libbpfSymbols(library: Library) {
     ),
     /** libbpf ≥ 0.0.9. Caller closes the fd; the kernel counts while it is open. */
     enableStats: bind<(type: number) => number>('int bpf_enable_stats(int type)'),
+    /** Caller closes the fd. */
+    programLoad: bind<
+      (type: number, name: string, license: string, code: Uint8Array, instructions: number, opts: null) => number
+    >(
+      'int bpf_prog_load(int type, const char *name, const char *license, const void *code, size_t instructions, void *opts)',
+    ),
+    /** Caller closes the fd; the program runs while it is open. */
+    rawTracepointOpen: bind<(name: string, programFd: number) => number>(
+      'int bpf_raw_tracepoint_open(const char *name, int program)',
+    ),
     linkDetach: bind<(fd: number) => number>('int bpf_link_detach(int fd)'),
 
     tcHookCreate: bind<(hook: Uint8Array) => number>('int bpf_tc_hook_create(void *hook)'),

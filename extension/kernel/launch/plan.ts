@@ -3,7 +3,7 @@ import { elevationSetting } from '../elevation.ts';
 import { profileCapabilities } from '../system/capabilities.ts';
 import type { AdminInstall } from './adminInstall.ts';
 import { isNetns, netnsPath } from './netns.ts';
-import { type ScriptArguments, scriptCommand } from './script.ts';
+import { nodeOption, type ScriptArguments, scriptCommand } from './script.ts';
 
 export type Elevation = 'auto' | 'none' | 'sudo' | 'pkexec';
 
@@ -83,7 +83,7 @@ export function planLaunch(request: LaunchRequest, facts: LaunchFacts): LaunchAt
 
 function direct(request: LaunchRequest, facts: LaunchFacts): LaunchAttempt {
   const pins = ['--pins', `/sys/fs/bpf/xdp-vscode/${facts.uid}`];
-  const args = [request.helperPath, '--profile', request.profile, ...pins];
+  const args = [nodeOption, request.helperPath, '--profile', request.profile, ...pins];
   return { kind: 'direct', command: request.execPath, args, env: helperEnvironment };
 }
 

@@ -5,6 +5,11 @@ import { netnsPath } from './netns.ts';
 export const launchExit = { noSuchNetns: 65, noSetpriv: 66, noNsenter: 67 } as const;
 
 /**
+ * V8's room for what is new, in MiB. By default it grows to 48 in a helper that has done much, and is never given back.
+ */
+export const nodeOption = '--max-semi-space-size=4';
+
+/**
  * The one shell script of the product, run as root before capabilities are dropped. Constant: everything variable comes as
  * an argument and is only ever expanded in quotes.
  *
@@ -45,7 +50,7 @@ else
   cd /
   set -- --pin-problem "$problem"
 fi
-set -- env -i PATH="$PATH" LANG=C.UTF-8 ELECTRON_RUN_AS_NODE=1 "$node" "$helper" --profile "$profile" "$@"
+set -- env -i PATH="$PATH" LANG=C.UTF-8 ELECTRON_RUN_AS_NODE=1 "$node" ${nodeOption} "$helper" --profile "$profile" "$@"
 set -- --inh-caps="-all$caps" --ambient-caps="-all$caps" --bounding-set="-all$caps" --no-new-privs "$@"
 [ "$uid" = 0 ] || set -- --reuid="$uid" --regid="$gid" --clear-groups "$@"
 if [ -n "$netns" ]; then

@@ -32,6 +32,11 @@ export interface Libbpf {
 
   /** bpf_link_create(…, BPF_XDP): returns a link fd. `flags`: XDP_FLAGS_*. */
   createXdpLink(programFd: number, ifindex: number, flags: number): number;
+  /**
+   * Runs `work` and tells what the kernel says of a link of this process to an interface that it refuses meanwhile; undefined,
+   * with `work` not run, where it cannot be overheard: before kernel 6.5, or without CAP_PERFMON.
+   */
+  overhearLinkFailure<T>(work: () => T): { outcome: T; words: string | undefined } | undefined;
   /** BPF_LINK_UPDATE: puts another program in place; -EPERM when the link does not hold `expectedFd`, if given, any more. */
   updateLink(linkFd: number, programFd: number, expectedFd: number | undefined): number;
   /** bpf_link_create(…, BPF_TCX_INGRESS): returns a link fd; -EINVAL before kernel 6.6. Any libbpf 1.x passes it on. */

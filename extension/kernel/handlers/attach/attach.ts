@@ -139,29 +139,25 @@ interface Tried {
   words: string | undefined;
 }
 
+/**
+ * A refused link has an errno for its caller; the kernel's words about it go to a tracepoint. They are listened to only where a
+ * link was refused, and it is tried once more for that: should it be taken now, so much the better.
+ */
 function tryLink(context: Context, ifindex: number, program: StoredProgram, mode: XdpMode): Tried {
-  const result = context.libbpf.createXdpLink(program.fd, ifindex, flagsOfMode(mode));
-  return { result, words: result < 0 ? wordsFor(context, ifindex, program, mode, result) : undefined };
+  const create = (): number => context.libbpf.createXdpLink(program.fd, ifindex, flagsOfMode(mode));
+  const result = create();
+  if (result >= 0 || result === -errno.EPERM || result === -errno.ENODEV) return { result, words: undefined };
+  const overheard = context.libbpf.overhearLinkFailure(create);
+  if (overheard !== undefined) return { result: overheard.outcome, words: overheard.words };
+  return { result, words: wordsByNetlink(context, ifindex, program, mode) };
 }
 
-/**
- * A failed link says nothing but an errno: the kernel's words go to a tracepoint that only root can read. The same attach
- * over netlink fails for the same reason and says it. It never replaces anything, and should it succeed it is undone.
- */
-function wordsFor(
-  context: Context,
-  ifindex: number,
-  program: StoredProgram,
-  mode: XdpMode,
-  result: number,
-): string | undefined {
-  if (result === -errno.EPERM || result === -errno.ENODEV) return undefined;
+/** The same attach over netlink fails for the same reason and says it. It never replaces anything, and should it succeed it is undone. */
+function wordsByNetlink(context: Context, ifindex: number, program: StoredProgram, mode: XdpMode): string | undefined {
   const tried = tryNetlink(context, ifindex, program, mode);
-  if (tried.result >= 0) {
-    removeNetlink(context, ifindex, program, mode);
-    return undefined;
-  }
-  return tried.words;
+  if (tried.result < 0) return tried.words;
+  removeNetlink(context, ifindex, program, mode);
+  return undefined;
 }
 
 function tryNetlink(context: Context, ifindex: number, program: StoredProgram, mode: XdpMode): Tried {
