@@ -8,6 +8,7 @@ export const commands = {
   verify: 'xdp.verify',
   explainLog: 'xdp.explainLog',
   showDisassembly: 'xdp.showDisassembly',
+  showMachineCode: 'xdp.showMachineCode',
   showCompile: 'xdp.showCompile',
   shareFlags: 'xdp.shareFlags',
   attach: 'xdp.attach',

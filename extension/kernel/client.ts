@@ -18,6 +18,7 @@ import { describeEnd, judge, netnsNames, noSuchNetns, passwordNeeded, whatItWrot
 import { isNetns, processOf } from './launch/netns.ts';
 import { type Elevation, type LaunchAttempt, planLaunch } from './launch/plan.ts';
 import { launch, type LaunchedProcess, launchFacts } from './launch/process.ts';
+import type { HelperProfile } from './system/capabilities.ts';
 import { createWireConnection } from './wire.ts';
 
 export interface StartHelperOptions {
@@ -25,8 +26,8 @@ export interface StartHelperOptions {
   helperPath: string;
   /** The Node (or Electron) to run it with. */
   execPath: string;
-  /** `system` adds CAP_SYS_ADMIN, for the operations that the kernel ties to it. */
-  profile: 'own' | 'system';
+  /** `system` adds CAP_SYS_ADMIN, for the operations that the kernel ties to it; `code` also CAP_SYSLOG, to see machine code. */
+  profile: HelperProfile;
   /** A network namespace: a name under /run/netns, the number of a process, or /proc/PID/ns/net. */
   netns?: string;
   elevation: Elevation;

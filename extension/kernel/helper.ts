@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { XdpError } from '../core/errors.ts';
 import { createHandlers, type KernelService } from './handlers/attach/create.ts';
 import { PinDirectory } from './handlers/attach/pins.ts';
+import { isHelperProfile } from './system/capabilities.ts';
 import { emitter, serve } from './server.ts';
 import { createWireConnection } from './wire.ts';
 
@@ -15,7 +16,7 @@ export function runHelper(args: readonly string[], ownFile: string): void {
     args: [...args],
     options: { profile: { type: 'string' }, pins: { type: 'string' }, 'pin-problem': { type: 'string' } },
   });
-  const profile = values.profile === 'system' ? 'system' : 'own';
+  const profile = isHelperProfile(values.profile) ? values.profile : 'own';
   // Standard output belongs to the protocol.
   console.log = console.error;
   console.info = console.error;

@@ -1,9 +1,11 @@
 import * as v from 'valibot';
+import { codeContract } from './kernelCode.ts';
 import { mapContract, mapEvents, MapInfo, MapRef } from './kernelMaps.ts';
 import { runContract } from './kernelRuns.ts';
 import { bytes, type Contract, method, u32 } from './rpc.ts';
 
 export * from './kernelMaps.ts';
+export * from './kernelCode.ts';
 export * from './kernelRuns.ts';
 
 /**
@@ -14,7 +16,7 @@ export const kernelProtocolVersion = 1;
 
 export const XdpModeSchema = v.picklist(['native', 'generic', 'offload']);
 export const XdpModeRequestSchema = v.picklist(['auto', 'native', 'generic', 'offload']);
-export const ProfileSchema = v.picklist(['own', 'system']);
+export const ProfileSchema = v.picklist(['own', 'system', 'code']);
 
 export const HelloReply = v.object({
   protocolVersion: v.number(),
@@ -224,6 +226,7 @@ export const kernelContract = {
   /** System profile: makes a program that somebody else loaded usable like one of our objects, with its maps. */
   'program/open': method(v.object({ id: u32 }), LoadedObject),
   ...runContract,
+  ...codeContract,
 
   'xdp/attach': method(
     v.object({

@@ -96,6 +96,16 @@ export class KernelAccess {
     }
   }
 
+  /** Like withSystem(), with CAP_SYSLOG as well: the kernel ties its addresses to it, and so the machine code that holds them. */
+  async withCode<T>(action: (client: HelperClient) => Promise<T>): Promise<T> {
+    const client = await this.#start('code', undefined);
+    try {
+      return await action(client);
+    } finally {
+      await client.dispose();
+    }
+  }
+
   /** Runs one action in a helper without any privilege: looking at interfaces needs none. */
   async withoutPrivilege<T>(netns: string | undefined, action: (client: HelperClient) => Promise<T>): Promise<T> {
     const client = await this.#start('own', netns, { elevation: 'none' });
@@ -138,7 +148,7 @@ export class KernelAccess {
   }
 
   #start(
-    profile: 'own' | 'system',
+    profile: StartHelperOptions['profile'],
     netns: string | undefined,
     { elevation = this.#options.elevation, ask = true }: { elevation?: Elevation; ask?: boolean } = {},
   ): Promise<HelperClient> {

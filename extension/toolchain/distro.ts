@@ -5,6 +5,8 @@ export type Need =
   | 'clang'
   /** A second one, that can build for the debugger. */
   | 'newer-clang'
+  /** Of machine code. */
+  | 'disassembler'
   | 'libbpf'
   | 'libbpf-headers'
   | 'kernel-headers'
@@ -19,6 +21,7 @@ const managers = {
     packages: {
       clang: 'clang llvm',
       'newer-clang': 'clang-19',
+      disassembler: 'llvm',
       libbpf: 'libbpf1',
       'libbpf-headers': 'libbpf-dev',
       'kernel-headers': 'linux-libc-dev',
@@ -33,6 +36,7 @@ const managers = {
     packages: {
       clang: 'clang llvm',
       'newer-clang': 'clang',
+      disassembler: 'llvm',
       libbpf: 'libbpf',
       'libbpf-headers': 'libbpf-devel',
       'kernel-headers': 'kernel-headers',
@@ -47,6 +51,7 @@ const managers = {
     packages: {
       clang: 'clang llvm',
       'newer-clang': 'clang',
+      disassembler: 'llvm',
       libbpf: 'libbpf',
       'libbpf-headers': 'libbpf',
       'kernel-headers': 'linux-api-headers',
@@ -61,6 +66,7 @@ const managers = {
     packages: {
       clang: 'clang llvm',
       'newer-clang': 'clang',
+      disassembler: 'llvm',
       libbpf: 'libbpf1',
       'libbpf-headers': 'libbpf-devel',
       'kernel-headers': 'linux-glibc-devel',
@@ -75,6 +81,7 @@ const managers = {
     packages: {
       clang: 'clang llvm',
       'newer-clang': 'clang',
+      disassembler: 'llvm',
       libbpf: 'libbpf',
       'libbpf-headers': 'libbpf-dev',
       'kernel-headers': 'linux-headers',

@@ -68,6 +68,18 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
         (fd) => open.delete(fd),
         (text) => print('warn', text),
       ),
+    programCode: () => ({
+      xlated: new Uint8Array(0),
+      machineBytes: 0,
+      machine: undefined,
+      functionAddresses: [],
+      functionBytes: [],
+      lines: new Uint8Array(0),
+      lineBytes: 16,
+      lineAddresses: [],
+      funcs: new Uint8Array(0),
+      funcBytes: 8,
+    }),
     programInfo: (fd) => ({
       type: 'xdp',
       id: fd,
@@ -144,6 +156,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     inNetns: (_file, work) => work(),
     eachNetns: () => {},
     trace: () => ({ problem: 'no tracefs here' }),
+    kernelSymbols: () => [],
     nowNs: () => 1n,
     ...kernel.system,
   };

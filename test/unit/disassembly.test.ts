@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type BytecodeListing, listBytecode } from '../../extension/core/disassembly/bytecode.ts';
 import { bytecodeRows } from '../../extension/core/disassembly/rows.ts';
@@ -6,8 +7,10 @@ import { functionsOf } from '../../extension/core/object/programs.ts';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
 import { objectLines, partsOf } from '../../extension/core/verifier/locate.ts';
 import { askTool } from '../support/bpfFixture.ts';
+import { countTests, testFilesOf } from '../../extension/session/disassembly/runCounts.ts';
+import { findDisassembler } from '../../extension/toolchain/machineCode.ts';
 import { compileSourceWith } from '../support/dwarfdump.ts';
-import { clangs } from '../support/toolchain.ts';
+import { bundledInclude, clangs, repository } from '../support/toolchain.ts';
 
 const source = 'test/fixtures/bpf/disassembly.bpf.c';
 
@@ -135,4 +138,29 @@ test('a program that is not there is named with those that are', () => {
   expect(() => list(compiled(clangs[0] ?? 'clang'), 'nothing')).toThrowError(
     expect.objectContaining({ code: 'program-not-found', fix: 'It has: core, prog.' }),
   );
+});
+
+test('packet tests beside a source count its instructions, by the slots of its listing', async () => {
+  const file = `${repository}/bpf/examples/firewall/xdp_firewall.bpf.c`;
+  const elf = compiled(clangs[0] ?? 'clang', 'bpf/examples/firewall/xdp_firewall.bpf.c');
+  const object = { file, name: 'xdp_firewall', elf, spec: parseObject(elf), compiled: undefined };
+  const files = await testFilesOf(file);
+  expect(files.map((each) => each.split('/').at(-1))).toEqual(['xdp_firewall.xdptest.json']);
+  const runs = await countTests(object, 'xdp_firewall', files, { bundledInclude });
+  const listing = listBytecode(elf, object.spec, 'xdp_firewall');
+  const { tests } = JSON.parse(readFileSync(files[0] ?? '', 'utf8')) as { tests: { packets?: unknown[] }[] };
+  const packets = tests.reduce((sum, each) => sum + (each.packets?.length ?? 1), 0);
+  expect(runs?.tests).toBe(tests.length);
+  // Every packet enters and leaves once.
+  expect(runs?.counts[0]).toBe(packets);
+  const exits = listing.instructions.filter(({ text }) => text === 'exit');
+  expect(exits.reduce((sum, { slot }) => sum + (runs?.counts[slot] ?? 0), 0)).toBe(packets);
+  expect(runs?.counts.length).toBe((listing.instructions.at(-1)?.slot ?? 0) + 1);
+  expect(await countTests(object, 'nothing', files, { bundledInclude })).toBeUndefined();
+});
+
+test('a disassembler is found beside the compiler, and its absence says what to install', async () => {
+  const found = await findDisassembler();
+  expect(found.path).toMatch(/objdump/);
+  await expect(findDisassembler({ env: { PATH: '/nonexistent' } })).rejects.toMatchObject({ code: 'environment' });
 });

@@ -45,8 +45,8 @@ test('the manifest has exactly the ids that the code types', () => {
 test('every menu entry names a command that exists, and title buttons use the context key', () => {
   const known = new Set<string>(Object.values(commands));
   for (const entry of Object.values(contributes.menus).flat()) expect(known).toContain(entry.command);
-  // Shown on BPF sources, or on packet tests.
-  const kinds = new RegExp(`${contextKeys.isBpfSource}|xdptest|${packetTestEditor}`);
+  // Shown on BPF sources, on packet tests, or on listings.
+  const kinds = new RegExp(`${contextKeys.isBpfSource}|xdptest|${packetTestEditor}|xdp-disassembly`);
   for (const entry of contributes.menus['editor/title'] ?? []) expect(entry.when).toMatch(kinds);
   expect(contributes.customEditors.map(({ viewType }) => viewType)).toEqual([packetTestEditor]);
 });

@@ -1,5 +1,6 @@
 import type { SourcePlace } from '../object/spec.ts';
 import type { BytecodeListing, Instruction } from './bytecode.ts';
+import type { MachineListing } from './machine.ts';
 import { isSameLine, textKey } from './places.ts';
 
 /** One line of a listing as text. */
@@ -47,9 +48,33 @@ export function bytecodeRows(listing: BytecodeListing, head: readonly string[], 
 
 /** `; if (ip->protocol == IPPROTO_UDP) @ firewall.bpf.c:42`, as bpftool writes it. */
 export function sourceText(texts: ReadonlyMap<string, string>, place: SourcePlace | undefined): string {
+  return placeText(place === undefined ? '' : (texts.get(textKey(place)) ?? ''), place);
+}
+
+function placeText(text: string, place: SourcePlace | undefined): string {
   if (place === undefined) return '; (of no line of the source)';
   const name = place.file.split('/').at(-1) ?? place.file;
-  return `; ${oneLine(texts.get(textKey(place)) ?? '')} @ ${oneLine(name)}:${place.line}`;
+  return `; ${oneLine(text)} @ ${oneLine(name)}:${place.line}`;
+}
+
+/** A program as the kernel runs it as text: below each C line its bytecode, and below that its machine code. */
+export function machineRows(listing: MachineListing, head: readonly string[]): Row[] {
+  const rows: Row[] = head.map((text) => ({ text: `; ${text}`, place: undefined }));
+  for (const fn of listing.functions) {
+    rows.push({ text: '', place: undefined }, { text: `${oneLine(fn.name)}:`, place: undefined });
+    let before: SourcePlace | undefined;
+    let open = false;
+    for (const { place, source, bytecode, machine } of fn.blocks) {
+      if (!open || !isSameLine(before, place)) rows.push({ text: placeText(source, place), place });
+      open = true;
+      before = place;
+      for (const { slot, text } of bytecode) rows.push({ text: `    ${slot}: ${oneLine(text)}`, place });
+      for (const { offset, text } of machine) {
+        rows.push({ text: `      ${`+0x${offset.toString(16)}`.padEnd(6)}  ${oneLine(text)}`, place });
+      }
+    }
+  }
+  return rows;
 }
 
 interface Columns {

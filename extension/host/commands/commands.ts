@@ -69,6 +69,10 @@ export function registerCommands(
       const { showDisassemblyCommand } = await import('../disassembly/showDisassembly.ts');
       await showDisassemblyCommand(services, target, program);
     }),
+    register(commands.showMachineCode, async (target, program) => {
+      const { showMachineCodeCommand } = await import('../disassembly/showDisassembly.ts');
+      await showMachineCodeCommand(services, target, program);
+    }),
     register(commands.shareFlags, async (target) => {
       const { shareFlagsCommand } = await import('../language/shareFlags.ts');
       await shareFlagsCommand(services, target);

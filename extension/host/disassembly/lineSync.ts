@@ -108,5 +108,5 @@ function rowsInFile(listing: OpenListing, file: vscode.Uri, line: number): numbe
 function fileOf({ file }: SourcePlace, listing: OpenListing): vscode.Uri | undefined {
   if (file === '') return undefined;
   if (file.startsWith('/')) return vscode.Uri.file(file);
-  return vscode.Uri.joinPath(listing.file, '..', file);
+  return listing.file === undefined ? undefined : vscode.Uri.joinPath(listing.file, '..', file);
 }

@@ -16,6 +16,7 @@ import { closeFd } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
 import { overhearLinkFailure } from './linkWords.ts';
 import { openObject } from './object.ts';
+import { readProgramCode } from './programCode.ts';
 import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
 import { tcCalls } from './tc.ts';
 import { runLive, runTest, runTestInBackground } from './testRun.ts';
@@ -94,7 +95,9 @@ export function bindLibbpf(): Libbpf {
   };
 }
 
-function infoCalls(libbpf: LibbpfSymbols): Pick<Libbpf, 'programInfo' | 'mapInfo' | 'linkInfo' | 'btfInfo'> {
+function infoCalls(
+  libbpf: LibbpfSymbols,
+): Pick<Libbpf, 'programInfo' | 'programCode' | 'mapInfo' | 'linkInfo' | 'btfInfo'> {
   const info = (fd: number, bytes: Buffer): number => {
     const size = Buffer.alloc(4);
     size.writeUInt32LE(bytes.length);
@@ -127,6 +130,7 @@ function infoCalls(libbpf: LibbpfSymbols): Pick<Libbpf, 'programInfo' | 'mapInfo
       const type = bytes.readUInt32LE(0);
       return decodeProgramInfo(bytes, mapIds, libbpf.programTypeName(type) ?? `unknown(${type})`);
     },
+    programCode: (fd) => readProgramCode((bytes) => info(fd, bytes)),
     btfInfo: (fd) => {
       const bytes = Buffer.alloc(32); // struct bpf_btf_info: btf, btf_size, id, …
       const first = info(fd, bytes);

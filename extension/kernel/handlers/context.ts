@@ -1,6 +1,7 @@
 import type { KernelEvents } from '../../protocol/kernel.ts';
 import type { Libbpf } from '../libbpf/port.ts';
 import type { Netlink } from '../netlink/client.ts';
+import type { HelperProfile } from '../system/capabilities.ts';
 import type { System } from '../system/system.ts';
 import type { AttachmentStore } from './attach/attachments.ts';
 import type { Guards } from './attach/guards.ts';
@@ -11,7 +12,7 @@ import type { PrintCapture } from './trace/prints.ts';
 
 /** Everything a handler works on. Ports come from outside; stores are made by createHandlers and own what they hold. */
 export interface Context {
-  readonly profile: 'own' | 'system';
+  readonly profile: HelperProfile;
   readonly libbpf: Libbpf;
   readonly netlink: Netlink;
   readonly system: System;

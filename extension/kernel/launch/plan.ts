@@ -1,6 +1,6 @@
 import { XdpError } from '../../core/errors.ts';
 import { elevationSetting } from '../elevation.ts';
-import { profileCapabilities } from '../system/capabilities.ts';
+import { type HelperProfile, profileCapabilities } from '../system/capabilities.ts';
 import type { AdminInstall } from './adminInstall.ts';
 import { isNetns, netnsPath } from './netns.ts';
 import { nodeOption, type ScriptArguments, scriptCommand } from './script.ts';
@@ -31,7 +31,7 @@ export interface LaunchFacts {
 }
 
 export interface LaunchRequest {
-  profile: 'own' | 'system';
+  profile: HelperProfile;
   netns: string | undefined;
   elevation: Elevation;
   execPath: string;
@@ -89,6 +89,8 @@ function direct(request: LaunchRequest, facts: LaunchFacts): LaunchAttempt {
 
 /** sudo runs it for the members of a group; for others, and with another version, the usual ways are left. */
 function installed({ elevation, profile, netns }: LaunchRequest, facts: LaunchFacts): LaunchAttempt[] {
+  // What the members of a group may do without a password ends before the kernel's addresses.
+  if (profile === 'code') return [];
   if (facts.adminInstall === undefined || elevation === 'pkexec' || !facts.hasCommand('sudo')) return [];
   switch (facts.adminInstall.kind) {
     case 'other-version':

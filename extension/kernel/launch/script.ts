@@ -1,4 +1,4 @@
-import { profileCapabilities } from '../system/capabilities.ts';
+import { type HelperProfile, profileCapabilities } from '../system/capabilities.ts';
 import { netnsPath } from './netns.ts';
 
 /** Exit codes of the script below, beside those of what it executes. */
@@ -63,7 +63,7 @@ export interface ScriptArguments {
   netns: string | undefined;
   uid: number;
   gid: number;
-  profile: 'own' | 'system';
+  profile: HelperProfile;
   execPath: string;
   helperPath: string;
 }

@@ -12,6 +12,8 @@ export interface Libbpf {
   openObject(elf: Uint8Array, name: string): BpfObject | number;
 
   programInfo(fd: number): BpfProgramInfo | number;
+  /** Its bytecode and machine code. */
+  programCode(fd: number): BpfProgramCode | number;
   mapInfo(fd: number): BpfMapInfo | number;
   /** From /proc/self/fdinfo: the info structure does not tell. */
   mapFacts(fd: number): BpfMapFacts;
@@ -184,6 +186,22 @@ export interface BpfProgramInfo {
   btfId: number;
   runTimeNs: bigint;
   runCount: bigint;
+}
+
+/** What struct bpf_prog_info tells of a program's code. */
+export interface BpfProgramCode {
+  xlated: Uint8Array;
+  /** Bytes of machine code in all; 0 without a JIT. */
+  machineBytes: number;
+  /** All functions behind each other; undefined where the kernel hides it. */
+  machine: Uint8Array | undefined;
+  functionAddresses: bigint[];
+  functionBytes: number[];
+  lines: Uint8Array;
+  lineBytes: number;
+  lineAddresses: bigint[];
+  funcs: Uint8Array;
+  funcBytes: number;
 }
 
 /** What names a tc filter, and whether its qdisc was made for it. */

@@ -49,7 +49,15 @@ export type Capability = (typeof capabilityNames)[number];
 export const profileCapabilities = {
   own: ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF'],
   system: ['CAP_NET_ADMIN', 'CAP_SYS_ADMIN', 'CAP_PERFMON', 'CAP_BPF'],
+  // The kernel shows machine code, which is full of its addresses, to CAP_SYSLOG alone: kernel/kallsyms.c, kallsyms_show_value().
+  code: ['CAP_NET_ADMIN', 'CAP_SYS_ADMIN', 'CAP_SYSLOG', 'CAP_PERFMON', 'CAP_BPF'],
 } as const satisfies Record<string, readonly Capability[]>;
+
+export type HelperProfile = keyof typeof profileCapabilities;
+
+export function isHelperProfile(name: string | undefined): name is HelperProfile {
+  return name !== undefined && Object.hasOwn(profileCapabilities, name);
+}
 
 /** The names of a mask as /proc/PID/status writes it (`000000c000001000`); one that we do not know is `CAP_<number>`. */
 export function capabilitiesOfMask(hex: string): string[] {

@@ -2,6 +2,7 @@ import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import type { Lifeline } from '../../protocol/kernel.ts';
 import { capabilitiesOfStatus } from './capabilities.ts';
 import { parseCpuList } from './cpus.ts';
+import { kernelSymbols } from './kallsyms.ts';
 import { lifelinesOf, readNetworkTables } from './lifelines.ts';
 import { type PrintkCapture, tracefsCapture } from './tracefs.ts';
 import { openTraceStream, type TracedEvent, type TraceStream } from './traceStream.ts';
@@ -32,6 +33,8 @@ export interface System {
   readonly printk: PrintkCapture;
   /** The caller closes it; a second one while the first is open takes its place. */
   trace(events: readonly TracedEvent[]): TraceStream | { problem: string };
+  /** Names of these addresses, and addresses of these names, as far as /proc/kallsyms shows them. */
+  kernelSymbols(addresses: readonly bigint[], names: readonly string[]): { address: bigint; name: string }[];
   /** CLOCK_MONOTONIC. */
   nowNs(): bigint;
 }
@@ -52,6 +55,7 @@ export const fileSystem: Omit<System, 'interfaceIndex' | 'interfaceName' | 'driv
   eachNetns,
   printk: tracefsCapture(),
   trace: (events) => openTraceStream(events),
+  kernelSymbols,
   nowNs: () => process.hrtime.bigint(),
 };
 

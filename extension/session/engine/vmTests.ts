@@ -17,10 +17,18 @@ import type {
 import { faultError, inputsOf, linkForVm, openVmMap, requestOf } from './vm.ts';
 import { eventsOf, mapNamed, setUp, systemInterfaceIndex, valueIn } from './vmMaps.ts';
 
+/** Called with the machine of a test that has ended, which has counted its blocks. */
+export type OnCounted = (machine: Machine, program: string) => void;
+
 /** Runs packet tests in the built-in machine: no kernel, no privilege. `inputs`: what every test finds at its start. */
-export function vmTestEngine(possibleCpus: readonly number[] = [0], inputs: Inputs = {}): TestEngine {
+export function vmTestEngine(
+  possibleCpus: readonly number[] = [0],
+  inputs: Inputs = {},
+  onCounted?: OnCounted,
+): TestEngine {
   return {
-    open: (object, program) => Promise.resolve().then(() => new VmInstance(object, program, possibleCpus, inputs)),
+    open: (object, program) =>
+      Promise.resolve().then(() => new VmInstance(object, program, possibleCpus, inputs, onCounted)),
     interfaceIndex: systemInterfaceIndex,
   };
 }
@@ -31,12 +39,20 @@ class VmInstance implements TestInstance {
   readonly #program: string;
   readonly #inputs: Inputs;
   readonly #possibleCpus: readonly number[];
+  readonly #onCounted: OnCounted | undefined;
   readonly #linked: LinkedObject;
   /** Never run: its maps are what fresh ones hold. */
   readonly #fresh: Machine;
 
-  constructor(object: BpfObject, program: string, possibleCpus: readonly number[], inputs: Inputs) {
+  constructor(
+    object: BpfObject,
+    program: string,
+    possibleCpus: readonly number[],
+    inputs: Inputs,
+    onCounted: OnCounted | undefined,
+  ) {
     this.#inputs = inputs;
+    this.#onCounted = onCounted;
     this.#object = object;
     this.#program = program;
     this.#possibleCpus = possibleCpus;
@@ -64,7 +80,11 @@ class VmInstance implements TestInstance {
     try {
       const machine = this.#start();
       for (const entry of setup) setUp(this.#object, machine, entry);
-      for (const step of steps) done.push(this.#runStep(machine, step));
+      try {
+        for (const step of steps) done.push(this.#runStep(machine, step));
+      } finally {
+        this.#onCounted?.(machine, this.#program);
+      }
     } catch (error) {
       if (!(error instanceof XdpError)) throw error;
       problem = error;
@@ -87,7 +107,8 @@ class VmInstance implements TestInstance {
   }
 
   #start(): Machine {
-    return new Machine(this.#linked, { cpuCount: this.#possibleCpus.length, inputs: this.#inputs });
+    const counting = this.#onCounted === undefined ? {} : ({ engine: 'wasm', coverage: true } as const);
+    return new Machine(this.#linked, { cpuCount: this.#possibleCpus.length, inputs: this.#inputs, ...counting });
   }
 
   #snapshot(machine: Machine, name: string): MapSnapshot {

@@ -30,6 +30,8 @@ export interface PacketTestOptions {
   /** Absolute paths, as findTestFiles gives them. */
   files: readonly string[];
   build: BuildOptions;
+  /** Objects that are built already: their sources are not compiled again. */
+  objects?: readonly BpfObject[];
   /** Asked for once, and only when something is to be run. */
   engine: () => Promise<TestEngine>;
   /** Measures what has a bound on its time, as well. */
@@ -44,7 +46,7 @@ export interface PacketTestOptions {
  * test does wrong is in the reports; only what concerns all of them (no privilege, no helper) is thrown.
  */
 export async function* runPacketTests(options: PacketTestOptions): AsyncGenerator<PacketTestEvent> {
-  const objects = new Map<string, Promise<BpfObject>>();
+  const objects = new Map((options.objects ?? []).map((object) => [object.file, Promise.resolve(object)]));
   const openOnce = (source: string): Promise<BpfObject> => {
     const known = objects.get(source) ?? openObject(source, options.build);
     objects.set(source, known);

@@ -36,6 +36,26 @@ export function decode(bytes: Uint8Array): Code {
   return code;
 }
 
+/**
+ * Bytecode as the verifier leaves it, to be read and not run: its calls hold addresses, and some opcodes are the kernel's own. Nothing
+ * is checked, so that targets may lie anywhere.
+ */
+export function decodeRewritten(bytes: Uint8Array): Code {
+  const count = Math.floor(bytes.length / slotBytes);
+  const code = emptyCode(count);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let slot = 0; slot < count; slot++) {
+    const insn = rawInsn(view, slot);
+    store(code, insn);
+    const distance = insn.opcode === opcode.call ? undefined : jumpDistance(code, slot, insn.opcode);
+    if (distance !== undefined) code.offset[slot] = slot + 1 + distance;
+    if (insn.opcode !== opcode.loadImm64 || slot + 1 >= count) continue;
+    code.immHigh[slot] = rawInsn(view, slot + 1).imm;
+    slot++;
+  }
+  return code;
+}
+
 function rawInsn(view: DataView, slot: number): RawInsn {
   const at = slot * slotBytes;
   const registers = view.getUint8(at + 1);

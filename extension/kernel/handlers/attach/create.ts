@@ -1,7 +1,9 @@
 import { type KernelEvents, type kernelContract, kernelProtocolVersion } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
+import { codeHandlers } from '../object/code.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { Netlink } from '../../netlink/client.ts';
+import type { HelperProfile } from '../../system/capabilities.ts';
 import type { System } from '../../system/system.ts';
 import { adoptHandlers } from './adopt.ts';
 import { attachHandlers } from './attach.ts';
@@ -30,7 +32,7 @@ import { statsHandlers } from '../stats.ts';
 import { watchInterfaces } from '../watch.ts';
 
 export interface Ports {
-  profile: 'own' | 'system';
+  profile: HelperProfile;
   libbpf: Libbpf;
   netlink: Netlink;
   system: System;
@@ -66,6 +68,7 @@ export function createHandlers(ports: Ports): KernelService {
       ...testRunHandlers(context),
       ...stepHandlers(context),
       ...liveHandlers(context),
+      ...codeHandlers(context),
       ...openHandlers(context),
       ...attachHandlers(context),
       ...replaceHandlers(context),
