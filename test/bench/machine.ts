@@ -28,11 +28,12 @@ async function perPacket(
   options: MachineOptions,
   packet: Uint8Array,
   runs: number,
+  output: 'bytes' | 'verdict' = 'bytes',
 ): Promise<{ ns: number; insns: number }> {
   const machine = new Machine(linked, { cpuCount: 1, ...options });
   let insns = 0;
   const batches = await sample(9, () => {
-    for (let run = 0; run < runs; run++) insns = machine.runXdp({ program, packet }).insnsExecuted;
+    for (let run = 0; run < runs; run++) insns = machine.runXdp({ program, packet, output }).insnsExecuted;
   });
   return { ns: (Math.min(...batches) * 1e6) / runs, insns };
 }
@@ -43,6 +44,8 @@ export async function machineRows(client: HelperClient, bundledInclude: string):
   const linked = linkForVm(object, [0]);
   const interpreted = await perPacket(linked, {}, long, 200);
   const compiled = await perPacket(linked, { engine: 'wasm' }, long, 2000);
+  // The kernel's time has neither putting the packet there nor taking it out; the machine's still has the first.
+  const alone = await perPacket(linked, { engine: 'wasm' }, long, 2000, 'verdict');
   const counted = await perPacket(linked, { engine: 'wasm', coverage: true }, short, 20_000);
   const kernelNs = await kernelTime(client, object);
   const rate = ({ ns, insns }: { ns: number; insns: number }): number => (insns * 1000) / ns;
@@ -51,12 +54,12 @@ export async function machineRows(client: HelperClient, bundledInclude: string):
     row('machine, compiled: the same parser', rate(compiled), 'Minsn/s', '≥ 400', rate(compiled) >= 400),
     {
       name: 'machine, compiled: time of that packet (peer: the kernel’s JIT)',
-      ours: compiled.ns,
+      ours: alone.ns,
       peer: kernelNs,
       unit: 'ns',
-      ratio: kernelNs / compiled.ns,
+      ratio: kernelNs / alone.ns,
       aim: '≤ 4.5× the JIT',
-      met: compiled.ns <= 4.5 * kernelNs,
+      met: alone.ns <= 4.5 * kernelNs,
     },
     row(
       'machine, compiled, coverage on: short packets, set and read back',

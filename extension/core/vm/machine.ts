@@ -53,6 +53,11 @@ export interface XdpRequest {
   rxQueueIndex?: number;
   /** Only programs of a devmap have one. */
   egressIfindex?: number;
+  /**
+   * What the answer holds: `verdict` leaves packetOut and metadataOut empty, for those who run millions of packets and look at
+   * verdict, maps or coverage only. `bytes` when absent.
+   */
+  output?: 'bytes' | 'verdict';
 }
 
 /** What one run did. Maps keep their entries from run to run: read them from the machine. */
@@ -185,7 +190,7 @@ export class Machine {
     this.begin(request);
     const fuel = this.options.fuel ?? defaultFuel;
     const { compiled } = this;
-    if (compiled?.canRun(this.cpu.code) === true) return this.outcome(this.runCompiled(compiled, fuel));
+    if (compiled !== undefined) return this.outcome(this.runCompiled(compiled, fuel));
     const state = this.advance(fuel);
     if (state !== 'running') return this.outcome(state);
     return this.outcome(this.locate(new Fault('fuel', `the program did not end after ${fuel} instructions`)));
@@ -232,10 +237,11 @@ export class Machine {
     const fault = state === 'ended' ? undefined : state;
     const retval = fault === undefined ? cpu.lo[0]! >>> 0 : 0;
     const { frame } = world;
+    const hasBytes = request?.output !== 'verdict';
     return {
       retval,
-      packetOut: frame.packet(),
-      metadataOut: frame.metadata(),
+      packetOut: hasBytes ? frame.packet() : noBytes,
+      metadataOut: hasBytes ? frame.metadata() : noBytes,
       ctxOut: {
         data: frame.data - frame.dataMeta,
         data_end: frame.dataEnd - frame.dataMeta,

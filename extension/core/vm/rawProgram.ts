@@ -3,7 +3,7 @@ import { Environment, keyScratch } from './engine/environment.ts';
 import { interpret } from './engine/interpreter.ts';
 import { helpers, unknownHelper } from './helpers/table.ts';
 import type { World } from './helpers/world.ts';
-import { InvalidInstruction } from './isa/code.ts';
+import { codeAddresses, InvalidInstruction } from './isa/code.ts';
 import { decode } from './isa/decode.ts';
 import { callKind, imm64Kind, opcode } from './isa/opcodes.ts';
 import { Frame } from './memory/frame.ts';
@@ -23,7 +23,8 @@ export function runBytecode(
   fuel: number = defaultFuel,
   engine: 'interpreter' | 'wasm' = 'interpreter',
 ): bigint {
-  const code = decode(bytes);
+  const decoded = decode(bytes);
+  const code = { ...decoded, jumpTargets: codeAddresses(decoded) };
   for (let slot = 0; slot < code.length; slot++) {
     const kind = code.src[slot]!;
     if (code.opcode[slot] === opcode.loadImm64) {
@@ -56,7 +57,7 @@ export function runBytecode(
   }
   cpu.lo[2] = input.length;
   try {
-    if (compiled?.canRun(code) === true) compiled.run(fuel);
+    if (compiled !== undefined) compiled.run(fuel);
     else if (!interpret(cpu, environment, fuel))
       throw new Fault('fuel', `the program did not end after ${fuel} instructions`);
   } catch (error) {

@@ -215,7 +215,7 @@ export class Cpu {
     return region;
   }
 
-  private clearStack(): void {
+  protected clearStack(): void {
     const region = this.stacks[this.depth]!;
     this.memory.bytes.fill(0, this.memory.starts[region]!, this.memory.ends[region]!);
   }

@@ -51,7 +51,6 @@ export class Environment implements Outside {
 
   /** The fields of struct xdp_md as the kernel rewrites their reads: net/core/filter.c, xdp_convert_ctx_access(). */
   loadContext(cpu: Cpu, d: number, offset: number, op: number): void {
-    const { frame, context } = this.world;
     const size = accessBytes(op);
     if (offset < 0 || offset + size > contextBytes) {
       throw new Fault(
@@ -65,17 +64,31 @@ export class Environment implements Outside {
         `read of ${size} bytes at offset ${offset} of the context: its fields are read as 4 bytes`,
       );
     }
-    const pointer = offset < 12;
-    const fields = [
-      frame.data,
-      frame.dataEnd,
-      frame.dataMeta,
-      context.ingressIfindex,
-      context.rxQueueIndex,
-      context.egressIfindex,
-    ];
-    cpu.lo[d] = fields[offset / 4]!;
-    cpu.hi[d] = pointer ? tag.packet : 0;
+    const index = offset / 4;
+    cpu.lo[d] = this.contextField(index);
+    cpu.hi[d] = index < 3 ? tag.packet : 0;
+  }
+
+  get processor(): number {
+    return this.world.inputs.cpu ?? 0;
+  }
+
+  contextField(index: number): number {
+    const { frame, context } = this.world;
+    switch (index) {
+      case 0:
+        return frame.data;
+      case 1:
+        return frame.dataEnd;
+      case 2:
+        return frame.dataMeta;
+      case 3:
+        return context.ingressIfindex;
+      case 4:
+        return context.rxQueueIndex;
+      default:
+        return context.egressIfindex;
+    }
   }
 }
 

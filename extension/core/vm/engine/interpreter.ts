@@ -10,6 +10,10 @@ import type { Cpu } from './cpu.ts';
 /** What the program can reach beyond registers and memory. */
 export interface Outside {
   readonly memory: Memory;
+  /** Number of the CPU that the program runs on. */
+  readonly processor: number;
+  /** Field `index` of struct xdp_md as a program reads it; the first three are addresses in the packet. */
+  contextField(index: number): number;
   /** Runs a helper: arguments in r1 to r5, result to r0. May move `cpu.slot` and `cpu.code` (tail calls, callbacks). */
   helper(cpu: Cpu, id: number): void;
   /** Runs the kernel function that the call at `slot` names. */
@@ -91,7 +95,7 @@ export function interpret(cpu: Cpu, outside: Outside, budget: number): boolean {
           // jmp
           const operation = op & 0xf0;
           if (operation === jumpOp.ja) {
-            slot = op === opcode.ja ? code.offset[slot]! : jumpTarget(cpu, d);
+            slot = op === opcode.ja ? code.offset[slot]! : tableTarget(cpu, d);
           } else if (operation === jumpOp.call) {
             cpu.slot = slot + 1;
             callOut(cpu, outside, slot, op, d);
@@ -158,6 +162,16 @@ export function interpret(cpu: Cpu, outside: Outside, budget: number): boolean {
     cpu.slot = slot;
     cpu.executed += budget - left;
   }
+}
+
+/** One load as the interpreter does it, for other engines: into register `target`, through register `base`. */
+export function loadThrough(
+  cpu: Cpu,
+  outside: Outside,
+  { target, base, offset, op }: { target: number; base: number; offset: number; op: number },
+): void {
+  if (cpu.hi[base] === tag.context) outside.loadContext(cpu, target, cpu.lo[base]! + offset, op);
+  else load(cpu.lo, cpu.hi, outside.memory, target, base, offset, op);
 }
 
 function load(lo: Int32Array, hi: Int32Array, memory: Memory, d: number, s: number, offset: number, op: number): void {
@@ -238,10 +252,21 @@ function callOut(cpu: Cpu, outside: Outside, slot: number, op: number, d: number
   }
 }
 
-/** Slot that a register points to: gotox and callx. */
+export function noJumpTarget(register: number): string {
+  return `r${register} holds no instruction that could be jumped to`;
+}
+
+/** Slot that gotox leads to: only to what jump tables hold. */
+function tableTarget(cpu: Cpu, register: number): number {
+  const target = jumpTarget(cpu, register);
+  if (cpu.code.jumpTargets.includes(target)) return target;
+  throw new Fault('instruction', noJumpTarget(register));
+}
+
+/** Slot that a register points to. */
 function jumpTarget(cpu: Cpu, register: number): number {
   const target = cpu.lo[register]!;
   const known = cpu.hi[register] === tag.code && target >= 0 && target < cpu.code.length;
   if (known && cpu.code.opcode[target] !== 0) return target;
-  throw new Fault('instruction', `r${register} holds no instruction that could be jumped to`);
+  throw new Fault('instruction', noJumpTarget(register));
 }

@@ -1,3 +1,5 @@
+import { imm64Kind, opcode } from './opcodes.ts';
+
 /**
  * Decoded instructions, one per 8-byte slot, so that numbers are the kernel's own. The one form that every engine, the
  * debugger and coverage share. Checked by decode(): whoever reads it need not check again.
@@ -16,6 +18,8 @@ export interface Code {
   readonly offset: Int32Array;
   readonly imm: Int32Array;
   readonly immHigh: Int32Array;
+  /** Slots that its jump tables and 64-bit immediates hold: where `gotox` may lead. */
+  readonly jumpTargets: readonly number[];
 }
 
 export function emptyCode(length: number): Code {
@@ -28,7 +32,19 @@ export function emptyCode(length: number): Code {
     offset: new Int32Array(length),
     imm: new Int32Array(length),
     immHigh: new Int32Array(length),
+    jumpTargets: [],
   };
+}
+
+/** Slots whose addresses 64-bit immediates hold. */
+export function codeAddresses(code: Code): number[] {
+  const found = new Set<number>();
+  for (let slot = 0; slot < code.length; slot++) {
+    if (code.opcode[slot] !== opcode.loadImm64) continue;
+    if (code.src[slot] === imm64Kind.code) found.add(code.offset[slot]!);
+    slot++;
+  }
+  return [...found];
 }
 
 /** Thrown for bytes that are no program: reserved fields, unknown opcodes, jumps that lead nowhere. */

@@ -1,4 +1,4 @@
-import type { Code } from '../isa/code.ts';
+import { type Code, codeAddresses } from '../isa/code.ts';
 import { imm64Kind, opcode } from '../isa/opcodes.ts';
 import type { VmMap } from '../maps/map.ts';
 import type { Memory } from '../memory/memory.ts';
@@ -35,7 +35,18 @@ export function placeCode(program: LinkedProgram, memory: Memory, maps: readonly
         break;
     }
   }
-  return { ...code, imm, immHigh };
+  return {
+    ...code,
+    imm,
+    immHigh,
+    jumpTargets: [...new Set([...codeAddresses(code), ...targetsIn(program.jumpTables)])],
+  };
+}
+
+/** Entries of jump tables are pointers to code: a slot, and the tag. */
+function targetsIn(tables: Uint8Array): number[] {
+  const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
+  return Array.from({ length: Math.floor(tables.length / 8) }, (_, index) => view.getInt32(8 * index, true));
 }
 
 function placeTables(program: LinkedProgram, memory: Memory): number {

@@ -31,23 +31,30 @@ export class Frame {
   fragments: Uint8Array[] = [];
   private readonly hardStart: number;
   private readonly memory: Memory;
+  /** Everything outside is zero: clearing a page for each packet would take longer than most programs run. */
+  private dirtyStart: number;
+  private dirtyEnd: number;
 
   constructor(memory: Memory) {
     this.memory = memory;
     this.hardStart = memory.allocate(pageBytes, () => tag.packet);
+    this.dirtyStart = this.dirtyEnd = this.hardStart + headroom;
   }
 
   /** A fresh frame with this packet, of which at most `linearBytes` are not in fragments. Bytes around it are zero. */
   set(packet: Uint8Array, metadata: Uint8Array, linearBytes = packet.length): void {
     const { bytes } = this.memory;
-    bytes.fill(0, this.hardStart, this.hardStart + pageBytes);
     const linear = Math.min(packet.length, linearBytes, pageBytes - headroom - sharedInfoBytes);
     this.data = this.hardStart + headroom;
     this.dataMeta = this.data - metadata.length;
     this.dataEnd = this.data + linear;
+    if (this.dirtyStart < this.dataMeta) bytes.fill(0, this.dirtyStart, this.dataMeta);
+    if (this.dirtyEnd > this.dataEnd) bytes.fill(0, this.dataEnd, this.dirtyEnd);
+    this.dirtyStart = this.dataMeta;
+    this.dirtyEnd = this.dataEnd;
     if (metadata.length > 0) bytes.set(metadata, this.dataMeta);
     bytes.set(linear === packet.length ? packet : packet.subarray(0, linear), this.data);
-    this.fragments = [];
+    if (this.fragments.length > 0) this.fragments = [];
     for (let at = linear; at < packet.length; at += pageBytes) {
       this.fragments.push(new Uint8Array(packet.subarray(at, at + pageBytes)));
     }
@@ -160,6 +167,8 @@ export class Frame {
   }
 
   private place(): void {
+    this.dirtyStart = Math.min(this.dirtyStart, this.dataMeta);
+    this.dirtyEnd = Math.max(this.dirtyEnd, this.dataEnd);
     this.memory.placeRegion(tag.packet, this.dataMeta, this.dataEnd, right.both);
   }
 }

@@ -32,10 +32,11 @@ export function functionsOfCode(code: Code): CodeFunction[] {
   return entries.map((entry) => ({ entry, blocks: blocksFrom(code, entry) }));
 }
 
-/** Slots to which an instruction may go on; empty at an exit. Calls go on with the next. */
-function successors(code: Code, slot: number): number[] {
+/** Slots to which an instruction may go on, the next one first; empty at an exit. Calls go on with the next. */
+export function successorsOf(code: Code, slot: number): readonly number[] {
   const op = code.opcode[slot]!;
-  if (op === opcode.exit || op === opcode.jaRegister) return [];
+  if (op === opcode.exit) return [];
+  if (op === opcode.jaRegister) return code.jumpTargets;
   if (op === opcode.ja || op === opcode.jaLong) return [code.offset[slot]!];
   const next = slot + (op === opcode.loadImm64 ? 2 : 1);
   return isConditional(op) ? [next, code.offset[slot]!] : [next];
@@ -61,7 +62,7 @@ function blocksFrom(code: Code, entry: number): Block[] {
   for (let slot = open.pop(); slot !== undefined; slot = open.pop()) {
     for (let at = slot; at < code.length && seen[at] === 0; ) {
       seen[at] = 1;
-      const next = successors(code, at);
+      const next = successorsOf(code, at);
       if (endsBlock(code.opcode[at]!)) {
         for (const target of next) {
           leaders.add(target);

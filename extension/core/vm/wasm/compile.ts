@@ -1,7 +1,7 @@
 import type { Code } from '../isa/code.ts';
-import { opcode } from '../isa/opcodes.ts';
 import { type CodeFunction, functionsOfCode } from './blocks.ts';
 import { emitEnter, emitFunction, emitLeave, type FunctionOptions } from './emitFunction.ts';
+import { findHints } from './hints.ts';
 import { cell, counterBytes, importedFunctions } from './layout.ts';
 import { valueType, wasm, WasmWriter } from './writer.ts';
 
@@ -16,15 +16,6 @@ export interface CompiledCode {
   functions: readonly CodeFunction[];
 }
 
-/** Can this be compiled? Jumps to addresses in registers (gotox) are left to the interpreter. */
-export function isCompilable(code: Code): boolean {
-  for (let slot = 0; slot < code.length; slot++) {
-    if (code.opcode[slot] === opcode.jaRegister) return false;
-    if (code.opcode[slot] === opcode.loadImm64) slot++;
-  }
-  return true;
-}
-
 /** BPF to WebAssembly. `code` is as placeCode() gives it: its immediates are this machine's addresses. */
 export function compileCode(
   code: Code,
@@ -34,8 +25,11 @@ export function compileCode(
   const indexes = new Map(functions.map(({ entry }, index) => [entry, index]));
   const bodies: WasmWriter[] = [];
   let counters = options.counters;
-  for (const fn of functions) {
-    bodies.push(emitFunction(code, fn, { ...options, counters, indexOf: (entry) => indexes.get(entry) ?? 0 }));
+  const hints = findHints(code, functions);
+  for (const [index, fn] of functions.entries()) {
+    bodies.push(
+      emitFunction(code, fn, hints[index]!, { ...options, counters, indexOf: (entry) => indexes.get(entry) ?? 0 }),
+    );
     if (counters !== undefined) counters += counterBytes * fn.blocks.length;
   }
   for (const [index, { entry }] of functions.entries()) bodies.push(emitWrapper(index, entry, options));
@@ -74,18 +68,17 @@ const signatures: readonly [parameters: readonly number[], results: readonly num
   [[i32, i32, ...halves(5)], [i32]], // helper(slot, id, r1 …)
   [[i32, ...halves(5)], [i32]], // kfunc(slot, r1 …)
   [[i32, i32, i32, ...halves(5)], [i32]], // callx(slot, target, r1 …)
-  [[i32, i32, i32, i32, i32], [i32]], // slow(slot, high, low, offset, size and need)
-  [[i32, i32], [i32]], // context(slot, offset)
+  [[i32, i32, i32], [i32]], // load(slot, pointer)
+  [[i32, i32, i32, i32, i32], [i32]], // address(slot, pointer, offset, size and need)
   [[i32, i32], []], // fault(slot, kind)
   [[i64, i64, i64, i64, i64, i64], [i64]],
   [halves(5), [i32]],
 ];
 const functionSignature = importedFunctions;
 const wrapperSignature = importedFunctions + 1;
-const importNames = ['helper', 'kfunc', 'callx', 'slow', 'context', 'fault'];
-const globalNames = ['depth', 'fuel', 'regions', 'regionCount'];
+const importNames = ['helper', 'kfunc', 'callx', 'load', 'address', 'fault'];
 const sectionId = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
-const externKind = { func: 0, memory: 2, global: 3 } as const;
+const externKind = { func: 0, memory: 2 } as const;
 
 function assemble(bodies: readonly WasmWriter[], functions: number): Uint8Array {
   const out = new WasmWriter().op(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
@@ -104,9 +97,8 @@ function assemble(bodies: readonly WasmWriter[], functions: number): Uint8Array 
         .op(...results);
     }
   });
-  section(sectionId.import, importNames.length + globalNames.length + 1, (part) => {
+  section(sectionId.import, importNames.length + 1, (part) => {
     importNames.forEach((name, type) => part.text('m').text(name).byte(externKind.func).unsigned(type));
-    for (const name of globalNames) part.text('m').text(name).byte(externKind.global).op(i32, 1);
     part.text('m').text('memory').byte(externKind.memory).byte(0).unsigned(1);
   });
   section(sectionId.function, bodies.length, (part) => {

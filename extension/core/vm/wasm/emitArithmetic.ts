@@ -39,7 +39,7 @@ export function emitArithmetic(out: WasmWriter, code: Code, slot: number): void 
       emitByteOrder(out, { target, bits: code.imm[slot]!, swaps: wide || (op & sourceRegister) !== 0 });
       return;
     case aluOp.neg:
-      out.i64(0n).get(target).op(wasm.i64Sub);
+      out.i64(0).get(target).op(wasm.i64Sub);
       break;
     case aluOp.mov:
       operand();
@@ -69,7 +69,7 @@ export function emitArithmetic(out: WasmWriter, code: Code, slot: number): void 
 /** The second operand as 64 bits; immediates are sign-extended. */
 export function pushOperand(out: WasmWriter, code: Code, slot: number): void {
   if ((code.opcode[slot]! & sourceRegister) !== 0) out.get(localOf(code.src[slot]!));
-  else out.i64(BigInt(code.imm[slot]!));
+  else out.i64(code.imm[slot]!);
 }
 
 interface Division {
@@ -91,12 +91,12 @@ function emitDivision(out: WasmWriter, { target, wide, signed, remainder, operan
   out.set(local.wide2);
   out.get(local.wide).op(wasm.i64Eqz, wasm.if, valueType.i64);
   if (remainder) out.get(local.wide2);
-  else out.i64(0n);
+  else out.i64(0);
   out.op(wasm.else);
   if (signed) {
-    out.get(local.wide).i64(-1n).op(wasm.i64Eq, wasm.if, valueType.i64);
-    if (remainder) out.i64(0n);
-    else out.i64(0n).get(local.wide2).op(wasm.i64Sub);
+    out.get(local.wide).i64(-1).op(wasm.i64Eq, wasm.if, valueType.i64);
+    if (remainder) out.i64(0);
+    else out.i64(0).get(local.wide2).op(wasm.i64Sub);
     out.op(wasm.else);
   }
   const instruction = signed ? (remainder ? wasm.i64RemS : wasm.i64DivS) : remainder ? wasm.i64RemU : wasm.i64DivU;
@@ -121,11 +121,11 @@ function emitByteOrder(
   }
   const bytes = 0x00ff_00ff_00ff_00ffn;
   const pairs = 0x0000_ffff_0000_ffffn;
-  out.get(target).i64(8n).op(wasm.i64ShrU).i64(bytes).op(wasm.i64And);
-  out.get(target).i64(bytes).op(wasm.i64And).i64(8n).op(wasm.i64Shl, wasm.i64Or).set(local.wide);
-  out.get(local.wide).i64(16n).op(wasm.i64ShrU).i64(pairs).op(wasm.i64And);
-  out.get(local.wide).i64(pairs).op(wasm.i64And).i64(16n).op(wasm.i64Shl, wasm.i64Or);
-  out.i64(32n).op(wasm.i64Rotl);
-  if (bits < 64) out.i64(BigInt(64 - bits)).op(wasm.i64ShrU);
+  out.get(target).i64(8).op(wasm.i64ShrU).i64(bytes).op(wasm.i64And);
+  out.get(target).i64(bytes).op(wasm.i64And).i64(8).op(wasm.i64Shl, wasm.i64Or).set(local.wide);
+  out.get(local.wide).i64(16).op(wasm.i64ShrU).i64(pairs).op(wasm.i64And);
+  out.get(local.wide).i64(pairs).op(wasm.i64And).i64(16).op(wasm.i64Shl, wasm.i64Or);
+  out.i64(32).op(wasm.i64Rotl);
+  if (bits < 64) out.i64(64 - bits).op(wasm.i64ShrU);
   out.set(target);
 }

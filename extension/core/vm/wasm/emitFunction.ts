@@ -1,8 +1,12 @@
 import type { Code } from '../isa/code.ts';
 import { callKind, insnClass, jumpOp, opcode } from '../isa/opcodes.ts';
-import type { Block, CodeFunction } from './blocks.ts';
+import { tag } from '../memory/regions.ts';
+import { type Block, type CodeFunction, successorsOf } from './blocks.ts';
+import { Control, emitFault } from './control.ts';
 import { emitArithmetic, pushOperand } from './emitArithmetic.ts';
 import { emitMemory, type MemoryOptions } from './emitMemory.ts';
+import { layOut } from './flow.ts';
+import { follow, type FunctionHints } from './hints.ts';
 import {
   cell,
   counterBytes,
@@ -12,9 +16,12 @@ import {
   joinResult,
   local,
   localOf,
+  narrowLocals,
   pushHalves,
-  shared,
+  restoreFuel,
+  saveFuel,
   stackTops,
+  wideLocals,
 } from './layout.ts';
 import { emptyBlock, memoryFill, valueType, wasm, WasmWriter } from './writer.ts';
 
@@ -29,70 +36,76 @@ export interface FunctionOptions extends MemoryOptions {
   indexOf(entry: number): number;
 }
 
+/** Helpers that run other code of the program, which needs what is left of the fuel: bpf_tail_call, bpf_for_each_map_elem, bpf_loop. */
+const callingHelpers = new Set([12, 164, 181]);
+const processorId = 8;
 const bpfTailCall = 12;
+/** Larger stacks are zeroed by an instruction that costs a call. */
+const maxUnrolledBytes = 512;
 
-/**
- * One BPF function as a WebAssembly function: (r1 … r5, r10) → r0, with the other registers as locals. Blocks stand behind
- * each other inside as many nested `block`s, so that a jump forward is a branch out of some of them; a jump back goes to the
- * `loop` around all, which branches to the block by its number.
- */
-export function emitFunction(code: Code, fn: CodeFunction, options: FunctionOptions): WasmWriter {
-  return new FunctionEmitter(code, fn, options).emit();
+/** One BPF function as a WebAssembly function: (r1 … r5, r10) → r0, with the other registers as locals. */
+export function emitFunction(code: Code, fn: CodeFunction, hints: FunctionHints, options: FunctionOptions): WasmWriter {
+  return new FunctionEmitter(code, fn, hints, options).emit();
 }
 
 class FunctionEmitter {
   private readonly code: Code;
   private readonly blocks: readonly Block[];
-  private readonly entry: number;
+  private readonly hints: FunctionHints;
   private readonly options: FunctionOptions;
   private readonly numbers: ReadonlyMap<number, number>;
+  private readonly control: Control;
   private readonly out = new WasmWriter();
+  /** Hints of the registers before the instruction that is emitted. */
+  private readonly state = new Int32Array(11);
 
-  constructor(code: Code, { blocks, entry }: CodeFunction, options: FunctionOptions) {
+  constructor(code: Code, { blocks, entry }: CodeFunction, hints: FunctionHints, options: FunctionOptions) {
     this.code = code;
     this.blocks = blocks;
-    this.entry = entry;
+    this.hints = hints;
     this.options = options;
     this.numbers = new Map(blocks.map(({ start }, index) => [start, index]));
+    const successors = blocks.map((block) => successorsOf(code, lastSlot(code, block)).map((to) => this.numberOf(to)));
+    const first = this.numberOf(entry);
+    restoreFuel(this.out);
+    if (usesLoops(code, blocks)) this.out.i32(options.maxLoops).set(local.loops);
+    emitFreshStack(this.out, options.stackBytes);
+    this.control = new Control(this.out, blocks.length, first, layOut(blocks, successors, first));
   }
 
   emit(): WasmWriter {
-    const { out, blocks } = this;
-    out.i32(this.options.maxLoops).set(local.loops);
-    out.i32(this.numberOf(this.entry)).set(local.block);
-    out.op(wasm.loop, emptyBlock);
-    for (let depth = 0; depth < blocks.length; depth++) out.op(wasm.block, emptyBlock);
-    out
-      .get(local.block)
-      .op(wasm.brTable)
-      .unsigned(blocks.length - 1);
-    for (let number = 0; number < blocks.length; number++) out.unsigned(number);
-    for (const [number, block] of blocks.entries()) {
-      out.op(wasm.end);
-      this.block(number, block);
+    const { control, blocks } = this;
+    for (const [at, number] of control.order.entries()) {
+      control.begin(at);
+      this.block(number, blocks[number]!);
     }
-    out.op(wasm.end, wasm.unreachable, wasm.end);
-    return withLocals(out);
+    control.end();
+    return withLocals(this.out);
   }
 
-  private block(number: number, { start, end, insns }: Block): void {
-    const { out, code, options } = this;
-    out.op(wasm.globalGet).unsigned(shared.fuel).i32(insns).op(wasm.i32Sub, wasm.globalSet).unsigned(shared.fuel);
+  private block(number: number, block: Block): void {
+    const { out, code, options, state, hints } = this;
+    out.get(local.fuel).i32(block.insns).op(wasm.i32Sub).set(local.fuel);
     if (options.counters !== undefined) {
       const at = options.counters + counterBytes * number;
       out.i32(0).i32(0).memory(wasm.i32Load, at).i32(1).op(wasm.i32Add).memory(wasm.i32Store, at);
     }
-    for (let slot = start; slot < end; slot++) {
+    state.set(hints.entry.subarray(11 * number, 11 * (number + 1)));
+    const last = lastSlot(code, block);
+    for (let slot = block.start; slot < block.end; slot += code.opcode[slot] === opcode.loadImm64 ? 2 : 1) {
       const op = code.opcode[slot]!;
       const isJump = (op & 7) === insnClass.jmp || (op & 7) === insnClass.jmp32;
       if (isJump && op !== opcode.call && op !== opcode.callRegister) this.jump(number, slot);
-      else this.instruction(slot);
-      if (op === opcode.loadImm64) slot++;
+      else {
+        this.instruction(slot);
+        if (slot === last) this.control.goTo(number, this.numberOf(block.end), slot);
+      }
+      follow(state, code, slot, hints.slots);
     }
   }
 
   private instruction(slot: number): void {
-    const { out, code, options } = this;
+    const { out, code, options, state } = this;
     const op = code.opcode[slot]!;
     switch (op & 7) {
       case insnClass.alu:
@@ -106,7 +119,7 @@ class FunctionEmitter {
         return;
       }
       default:
-        return emitMemory(out, code, slot, options);
+        return emitMemory(out, code, slot, state, options);
     }
   }
 
@@ -115,14 +128,22 @@ class FunctionEmitter {
     const kind = code.src[slot];
     if (code.opcode[slot] === opcode.call && kind === callKind.local) return this.localCall(slot);
     const isRegister = code.opcode[slot] === opcode.callRegister;
+    const id = code.imm[slot]!;
+    if (!isRegister && kind === callKind.helper && id === processorId) {
+      out.i32(0).memory(wasm.i64Load32U, cell.cpu).set(local.r0);
+      return;
+    }
+    saveFuel(out);
     out.i32(slot);
     if (isRegister) pushHalves(out, code.dst[slot]!);
-    else if (kind === callKind.helper) out.i32(code.imm[slot]!);
+    else if (kind === callKind.helper) out.i32(id);
     for (let register = 1; register <= 5; register++) pushHalves(out, register);
     out.call(isRegister ? imported.callx : kind === callKind.helper ? imported.helper : imported.kfunc);
     joinResult(out);
     out.set(local.r0);
-    if (!isRegister && code.imm[slot] !== bpfTailCall) return;
+    if (!isRegister && kind === callKind.helper && !callingHelpers.has(id)) return;
+    restoreFuel(out);
+    if (!isRegister && (kind !== callKind.helper || id !== bpfTailCall)) return;
     // A tail call has run already: what it gave is what this function gives.
     out.i32(0).memory(wasm.i32Load, cell.ended).op(wasm.if, emptyBlock);
     out.i32(0).i32(0).memory(wasm.i32Store, cell.ended).get(local.r0).op(wasm.return, wasm.end);
@@ -130,6 +151,7 @@ class FunctionEmitter {
 
   private localCall(slot: number): void {
     const { out, code, options } = this;
+    saveFuel(out);
     emitEnter(out, slot, options);
     for (let register = 1; register <= 5; register++) out.get(localOf(register));
     out
@@ -137,28 +159,61 @@ class FunctionEmitter {
       .call(importedFunctions + options.indexOf(code.offset[slot]!))
       .set(local.r0);
     emitLeave(out);
+    restoreFuel(out);
   }
 
   private jump(number: number, slot: number): void {
-    const { out, code } = this;
+    const { out, code, control } = this;
     const op = code.opcode[slot]!;
-    const target = code.offset[slot]!;
     if (op === opcode.exit) {
+      saveFuel(out);
       out.get(local.r0).op(wasm.return);
       return;
     }
-    if (op === opcode.ja || op === opcode.jaLong) return this.branch(number, slot, target);
+    if (op === opcode.jaRegister) return this.jumpByTable(number, slot);
+    const target = this.numberOf(code.offset[slot]!);
+    if (op === opcode.ja || op === opcode.jaLong) return control.goTo(number, target, slot);
     if (op === opcode.mayGoto) {
       out.get(local.loops).i32(1).op(wasm.i32Sub).tee(local.loops).i32(0).op(wasm.i32LtS);
     } else this.condition(slot);
     this.countTaken(number);
-    const forward = this.numberOf(target);
-    if (forward > number) {
-      out.op(wasm.brIf).unsigned(forward - number - 1);
-      return;
+    const next = this.numberOf(slot + 1);
+    if (!control.isNext(number, target)) {
+      this.goToIf(number, target, slot);
+      control.goTo(number, next, slot);
+    } else if (next === target) out.op(wasm.drop);
+    else {
+      // What is jumped to follows, so that what follows in BPF is jumped to.
+      out.op(wasm.i32Eqz);
+      this.goToIf(number, next, slot);
     }
+  }
+
+  private goToIf(number: number, target: number, slot: number): void {
+    const { out, control } = this;
+    if (!control.isBackward(number, target)) return control.goToIf(target);
     out.op(wasm.if, emptyBlock);
-    this.branch(number, slot, target, 1);
+    control.goTo(number, target, slot, 1);
+    out.op(wasm.end);
+  }
+
+  /** `gotox`: the register must point to one of the instructions that the program's jump tables hold. */
+  private jumpByTable(number: number, slot: number): void {
+    const { out, code, control } = this;
+    const points = (target: number): WasmWriter =>
+      out
+        .get(localOf(code.dst[slot]!))
+        .i64((BigInt(tag.code) << 32n) | BigInt(target))
+        .op(wasm.i64Eq);
+    const next = code.jumpTargets.find((target) => control.isNext(number, this.numberOf(target)));
+    for (const target of code.jumpTargets) {
+      if (target === next) continue;
+      points(target);
+      this.goToIf(number, this.numberOf(target), slot);
+    }
+    if (next === undefined) return emitFault(out, slot, faultKind.jump);
+    points(next).op(wasm.i32Eqz, wasm.if, emptyBlock);
+    emitFault(out, slot, faultKind.jump);
     out.op(wasm.end);
   }
 
@@ -167,28 +222,10 @@ class FunctionEmitter {
     const { out, options } = this;
     if (options.counters === undefined) return;
     const at = options.counters + counterBytes * number + 4;
-    out.set(local.high).get(local.high);
+    out.set(local.flag).get(local.flag);
     // `jset` gives any number that is not 0.
-    out.i32(0).i32(0).memory(wasm.i32Load, at).get(local.high).i32(0).op(wasm.i32Ne, wasm.i32Add);
+    out.i32(0).i32(0).memory(wasm.i32Load, at).get(local.flag).i32(0).op(wasm.i32Ne, wasm.i32Add);
     out.memory(wasm.i32Store, at);
-  }
-
-  /** Goes to a block; `nested`: blocks of the emitter's own around the branch. */
-  private branch(number: number, slot: number, target: number, nested = 0): void {
-    const { out, blocks } = this;
-    const to = this.numberOf(target);
-    if (to > number) {
-      out.op(wasm.br).unsigned(to - number - 1 + nested);
-      return;
-    }
-    // Only loops can run for ever, and every loop goes back somewhere.
-    out.op(wasm.globalGet).unsigned(shared.fuel).i32(0).op(wasm.i32LtS, wasm.if, emptyBlock);
-    out.i32(slot).i32(faultKind.fuel).call(imported.fault).op(wasm.end);
-    out
-      .i32(to)
-      .set(local.block)
-      .op(wasm.br)
-      .unsigned(blocks.length - 1 - number + nested);
   }
 
   private condition(slot: number): void {
@@ -199,7 +236,7 @@ class FunctionEmitter {
     if ((op & 7) === insnClass.jmp) {
       out.get(target);
       pushOperand(out, code, slot);
-      if (operation === jumpOp.set) out.op(wasm.i64And).i64(0n).op(wasm.i64Ne);
+      if (operation === jumpOp.set) out.op(wasm.i64And).i64(0).op(wasm.i64Ne);
       else out.op(compare64[operation]!);
       return;
     }
@@ -216,30 +253,42 @@ class FunctionEmitter {
   }
 }
 
-/** Takes the next frame, zeroed as a fresh one is, and leaves its r10 in local.wide. */
-export function emitEnter(
-  out: WasmWriter,
-  slot: number,
-  { maxFrames, stackBytes }: Pick<FunctionOptions, 'maxFrames' | 'stackBytes'>,
-): void {
-  out.op(wasm.globalGet).unsigned(shared.depth).i32(1).op(wasm.i32Add).tee(local.address);
-  out.op(wasm.globalSet).unsigned(shared.depth);
+function lastSlot(code: Code, { start, end }: Block): number {
+  return end - start > 1 && code.opcode[end - 2] === opcode.loadImm64 && code.opcode[end - 1] === 0 ? end - 2 : end - 1;
+}
+
+function usesLoops(code: Code, blocks: readonly Block[]): boolean {
+  return blocks.some((block) => code.opcode[lastSlot(code, block)] === opcode.mayGoto);
+}
+
+/** Takes the next frame and leaves its r10 in local.wide. */
+export function emitEnter(out: WasmWriter, slot: number, { maxFrames }: Pick<FunctionOptions, 'maxFrames'>): void {
+  out.i32(0).i32(0).memory(wasm.i32Load, cell.depth).i32(1).op(wasm.i32Add).tee(local.address);
+  out.memory(wasm.i32Store, cell.depth);
   out.get(local.address).i32(maxFrames).op(wasm.i32GeS, wasm.if, emptyBlock);
-  out.i32(slot).i32(faultKind.depth).call(imported.fault).op(wasm.end);
-  out.get(local.address).i32(3).op(wasm.i32Shl).memory(wasm.i64Load, stackTops).tee(local.wide);
-  out.op(wasm.i32WrapI64).i32(stackBytes).op(wasm.i32Sub).i32(0).i32(stackBytes);
-  out.op(wasm.prefixed, memoryFill, 0);
+  out.i32(slot).i32(faultKind.depth).call(imported.fault).op(wasm.unreachable, wasm.end);
+  out.get(local.address).i32(3).op(wasm.i32Shl).memory(wasm.i64Load, stackTops).set(local.wide);
 }
 
 export function emitLeave(out: WasmWriter): void {
-  out.op(wasm.globalGet).unsigned(shared.depth).i32(1).op(wasm.i32Sub, wasm.globalSet).unsigned(shared.depth);
+  out.i32(0).i32(0).memory(wasm.i32Load, cell.depth).i32(1).op(wasm.i32Sub).memory(wasm.i32Store, cell.depth);
+}
+
+/** A stack begins as zeros, so that runs are repeatable. */
+function emitFreshStack(out: WasmWriter, stackBytes: number): void {
+  out.get(local.r10).op(wasm.i32WrapI64).i32(stackBytes).op(wasm.i32Sub).set(local.stack);
+  if (stackBytes > maxUnrolledBytes || stackBytes % 8 !== 0) {
+    out.get(local.stack).i32(0).i32(stackBytes).op(wasm.prefixed, memoryFill, 0);
+    return;
+  }
+  for (let at = 0; at < stackBytes; at += 8) out.get(local.stack).i64(0).memory(wasm.i64Store, at);
 }
 
 /** The locals behind the parameters: see `local` in layout.ts. */
 function withLocals(body: WasmWriter): WasmWriter {
   const groups = [
-    [7, valueType.i64],
-    [4, valueType.i32],
+    [wideLocals, valueType.i64],
+    [narrowLocals, valueType.i32],
   ] as const;
   const out = new WasmWriter().unsigned(groups.length);
   for (const [count, type] of groups) out.unsigned(count).byte(type);

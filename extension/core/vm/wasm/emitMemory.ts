@@ -1,8 +1,9 @@
 import type { Code } from '../isa/code.ts';
-import { accessBytes, atomicOp, framePointer, insnClass, modeBits } from '../isa/opcodes.ts';
-import { right, tag } from '../memory/regions.ts';
-import { imported, joinResult, local, localOf, regionEntry, shared } from './layout.ts';
-import { emptyBlock, type WasmWriter, valueType, wasm } from './writer.ts';
+import { accessBytes, atomicOp, insnClass, modeBits } from '../isa/opcodes.ts';
+import { right } from '../memory/regions.ts';
+import { hint, stackOffset } from './hints.ts';
+import { cell, imported, joinResult, limitIndex, local, localOf, pushHalves, regionEntry, saveFuel } from './layout.ts';
+import { type WasmWriter, valueType, wasm } from './writer.ts';
 
 const loads: Readonly<Record<number, number>> = {
   1: wasm.i64Load8U,
@@ -17,132 +18,181 @@ const stores: Readonly<Record<number, number>> = {
   4: wasm.i64Store32,
   8: wasm.i64Store,
 };
+/** struct xdp_md: fields of 4 bytes. */
+const contextBytes = 24;
+const contextPointer = 1n << 32n;
 
 export interface MemoryOptions {
   /** Bytes of each function's stack: accesses through r10 inside it need no check. */
   stackBytes: number;
 }
 
-/** Loads and stores, each checked against the region that its pointer came from, as Memory.address() does. */
-export function emitMemory(out: WasmWriter, code: Code, slot: number, options: MemoryOptions): void {
+/** One access: through `register`, which probably holds what `kind` says. */
+interface Access {
+  slot: number;
+  register: number;
+  offset: number;
+  size: number;
+  need: number;
+  kind: number;
+}
+
+/**
+ * Loads and stores, each checked against the region that its pointer came from, as Memory.address() does. The check is one
+ * comparison of 64 bits, in which the high half must be the region's; what does not pass is the machine's to judge.
+ * `hints` are the registers' before the instruction.
+ */
+export function emitMemory(out: WasmWriter, code: Code, slot: number, hints: Int32Array, options: MemoryOptions): void {
   const op = code.opcode[slot]!;
   const size = accessBytes(op);
+  const of = (register: number, need: number): Access => ({
+    slot,
+    register,
+    offset: code.offset[slot]!,
+    size,
+    need,
+    kind: hints[register]!,
+  });
   switch (op & 7) {
     case insnClass.ldx: {
       const signed = (op & 0xe0) === modeBits.memsx;
-      const target = localOf(code.dst[slot]!);
-      const load = signed ? signedLoads[size]! : loads[size]!;
-      if (isOwnStack(code, slot, code.src[slot]!, size, options)) {
-        pushStackAddress(out, code, slot);
-        out.memory(load).set(target);
-        return;
-      }
-      // The context has no bytes: its fields are answered by the machine.
-      pushHighAndAddress(out, code, slot, code.src[slot]!);
-      out.get(local.high).i32(tag.context).op(wasm.i32Eq, wasm.if, valueType.i64);
-      out.i32(slot).get(local.address).call(imported.context);
-      joinResult(out);
-      out.op(wasm.else);
-      emitCheck(out, { slot, code, register: code.src[slot]!, size, need: right.read });
-      out.get(local.address).memory(load).op(wasm.end).set(target);
+      emitLoad(out, of(code.src[slot]!, right.read), signed ? signedLoads[size]! : loads[size]!, options);
+      out.set(localOf(code.dst[slot]!));
       return;
     }
     case insnClass.st:
-      pushChecked(out, code, slot, size, options, right.write);
-      out.i64(BigInt(code.imm[slot]!)).memory(stores[size]!);
+      emitStore(out, of(code.dst[slot]!, right.write), options, () => out.i64(code.imm[slot]!));
       return;
-    default:
-      if ((op & 0xe0) === modeBits.atomic) return emitAtomic(out, code, slot, size, options);
-      pushChecked(out, code, slot, size, options, right.write);
-      out.get(localOf(code.src[slot]!)).memory(stores[size]!);
+    default: {
+      const source = localOf(code.src[slot]!);
+      if ((op & 0xe0) === modeBits.mem || code.imm[slot] === atomicOp.storeRelease) {
+        emitStore(out, of(code.dst[slot]!, right.write), options, () => out.get(source));
+      } else if (code.imm[slot] === atomicOp.loadAcquire) {
+        pushAddress(out, of(code.src[slot]!, right.read), options);
+        out.memory(loads[size]!).set(localOf(code.dst[slot]!));
+      } else {
+        pushAddress(out, of(code.dst[slot]!, right.both), options);
+        emitAtomic(out, { operation: code.imm[slot]!, source, size });
+      }
+    }
   }
 }
 
-/** r10 never changes, so that a constant offset into the own stack is known to be right. */
-function isOwnStack(code: Code, slot: number, register: number, size: number, { stackBytes }: MemoryOptions): boolean {
-  const offset = code.offset[slot]!;
-  return register === framePointer && offset >= -stackBytes && offset + size <= 0;
-}
-
-function pushStackAddress(out: WasmWriter, code: Code, slot: number): void {
-  out.get(local.r10).op(wasm.i32WrapI64).i32(code.offset[slot]!).op(wasm.i32Add);
-}
-
-/** Leaves the address of a store on the stack. */
-function pushChecked(
-  out: WasmWriter,
-  code: Code,
-  slot: number,
-  size: number,
-  options: MemoryOptions,
-  need: number,
-): void {
-  const register = code.dst[slot]!;
-  if (isOwnStack(code, slot, register, size, options)) return pushStackAddress(out, code, slot);
-  pushHighAndAddress(out, code, slot, register);
-  emitCheck(out, { slot, code, register, size, need });
-  out.get(local.address);
-}
-
-function pushHighAndAddress(out: WasmWriter, code: Code, slot: number, register: number): void {
-  const at = localOf(register);
-  out.get(at).i64(32n).op(wasm.i64ShrU, wasm.i32WrapI64).set(local.high);
-  out.get(at).op(wasm.i32WrapI64);
-  if (code.offset[slot] !== 0) out.i32(code.offset[slot]!).op(wasm.i32Add);
-  out.set(local.address);
-}
-
-interface Check {
-  slot: number;
-  code: Code;
-  register: number;
-  size: number;
-  need: number;
-}
-
-/** Region in local.high, address in local.address. What does not fit at once is the machine's to judge. */
-function emitCheck(out: WasmWriter, { slot, code, register, size, need }: Check): void {
-  const slow = (): void => {
-    out.i32(slot).get(local.high).get(localOf(register)).op(wasm.i32WrapI64).i32(code.offset[slot]!);
+function emitLoad(out: WasmWriter, access: Access, load: number, { stackBytes }: MemoryOptions): void {
+  const place = ownStack(access, stackBytes);
+  if (place !== undefined) {
+    out.get(local.stack).memory(load, place);
+    return;
+  }
+  const { kind, offset } = access;
+  if (kind === hint.context && load === wasm.i64Load32U && offset >= 0 && offset % 4 === 0 && offset < contextBytes) {
+    out.get(localOf(access.register)).i64(contextPointer).op(wasm.i64Ne, wasm.if, valueType.i64);
+    emitSlowLoad(out, access);
     out
-      .i32(size | (need << 8))
-      .call(imported.slow)
-      .set(local.address);
-  };
-  out.get(local.high).op(wasm.globalGet).unsigned(shared.regionCount).op(wasm.i32LtU, wasm.if, emptyBlock);
+      .op(wasm.else)
+      .i32(0)
+      .memory(wasm.i64Load, cell.context + 2 * offset)
+      .op(wasm.end);
+    return;
+  }
+  pushOutside(out, access);
+  out.op(wasm.if, valueType.i64);
+  emitSlowLoad(out, access);
+  out.op(wasm.else).get(localOf(access.register)).op(wasm.i32WrapI64);
+  if (offset < 0) out.i32(offset).op(wasm.i32Add);
+  out.memory(load, Math.max(0, offset)).op(wasm.end);
+}
+
+/** Leaves the value: the machine reads it, or has the fault. The context has no bytes, so that its fields come from there too. */
+function emitSlowLoad(out: WasmWriter, { slot, register }: Access): void {
+  saveFuel(out);
+  out.i32(slot);
+  pushHalves(out, register);
+  out.call(imported.load);
+  joinResult(out);
+}
+
+function emitStore(out: WasmWriter, access: Access, { stackBytes }: MemoryOptions, value: () => void): void {
+  const place = ownStack(access, stackBytes);
+  if (place !== undefined) out.get(local.stack);
+  else pushAddress(out, access, { stackBytes });
+  value();
+  out.memory(stores[access.size]!, place ?? 0);
+}
+
+/** Leaves the address of an access. */
+function pushAddress(out: WasmWriter, access: Access, { stackBytes }: MemoryOptions): void {
+  const { slot, register, offset, size, need } = access;
+  const place = ownStack(access, stackBytes);
+  if (place !== undefined) {
+    out.get(local.stack).i32(place).op(wasm.i32Add);
+    return;
+  }
+  pushOutside(out, access);
+  out.op(wasm.if, valueType.i32);
+  saveFuel(out);
+  out.i32(slot);
+  pushHalves(out, register);
   out
-    .get(local.high)
-    .i32(Math.log2(regionEntry))
-    .op(wasm.i32Shl, wasm.globalGet)
-    .unsigned(shared.regions)
-    .op(wasm.i32Add);
-  out.tee(local.high).memory(wasm.i32Load).get(local.address).op(wasm.i32LeS);
-  // The end counts from 0, so that taking the size away cannot wrap.
-  if ((need & right.read) !== 0) pushFits(out, 4, size);
-  if ((need & right.write) !== 0) pushFits(out, 8, size);
-  out.op(wasm.i32Eqz, wasm.if, emptyBlock);
-  // local.high has become the address of the region's entry.
-  out
-    .get(local.high)
-    .op(wasm.globalGet)
-    .unsigned(shared.regions)
-    .op(wasm.i32Sub)
-    .i32(Math.log2(regionEntry))
-    .op(wasm.i32ShrU);
-  out.set(local.high);
-  slow();
-  out.op(wasm.end, wasm.else);
-  slow();
+    .i32(offset)
+    .i32(size | (need << 8))
+    .call(imported.address);
+  out.op(wasm.else).get(localOf(register)).op(wasm.i32WrapI64);
+  if (offset !== 0) out.i32(offset).op(wasm.i32Add);
   out.op(wasm.end);
 }
 
-function pushFits(out: WasmWriter, field: number, size: number): void {
+/** r10 never changes, so that a known place in the own stack needs no check: counted from its first byte. */
+function ownStack({ kind, offset, size }: Access, stackBytes: number): number | undefined {
+  const base = stackOffset(kind);
+  if (base === undefined) return undefined;
+  const place = stackBytes + base + offset;
+  return place >= 0 && place + size <= stackBytes ? place : undefined;
+}
+
+/**
+ * Leaves 1 unless the access is inside the likely region and allowed. Pointer plus offset, less the region's first pointer,
+ * is below the limit only where the high halves are the same: no address is so small that an offset could borrow from them.
+ */
+function pushOutside(out: WasmWriter, { register, offset, size, need, kind }: Access): void {
+  const at = localOf(register);
+  const index = limitIndex(size);
+  const pointer = (): void => {
+    out.get(at);
+    if (offset !== 0) out.i64(offset).op(wasm.i64Add);
+  };
+  if (kind === hint.packet || kind === hint.packetLow) {
+    pointer();
+    out
+      .i32(0)
+      .memory(wasm.i64Load, kind === hint.packet ? cell.packetStart : cell.packetStartLow)
+      .op(wasm.i64Sub);
+    out
+      .i32(0)
+      .memory(wasm.i64Load, cell.packetLimits + 8 * index)
+      .op(wasm.i64GeU);
+    return;
+  }
+  out
+    .get(at)
+    .i64(32 - regionEntry.shift)
+    .op(wasm.i64ShrU, wasm.i32WrapI64);
+  out.i32(0).memory(wasm.i32Load, cell.regionMask).op(wasm.i32And);
+  out.i32(0).memory(wasm.i32Load, cell.regions).op(wasm.i32Add).set(local.address);
+  pointer();
+  out.get(local.address).memory(wasm.i64Load, regionEntry.start).op(wasm.i64Sub);
+  const limits = (need & right.write) !== 0 ? regionEntry.writeLimits : regionEntry.readLimits;
   out
     .get(local.address)
-    .get(local.high)
-    .memory(wasm.i32Load, field)
-    .i32(size)
-    .op(wasm.i32Sub, wasm.i32LeS, wasm.i32And);
+    .memory(wasm.i64Load32U, limits + 4 * index)
+    .op(wasm.i64GeU);
+  if (need !== right.both) return;
+  pointer();
+  out.get(local.address).memory(wasm.i64Load, regionEntry.start).op(wasm.i64Sub);
+  out
+    .get(local.address)
+    .memory(wasm.i64Load32U, regionEntry.readLimits + 4 * index)
+    .op(wasm.i64GeU, wasm.i32Or);
 }
 
 const atomicOperations: Readonly<Record<number, number>> = {
@@ -152,25 +202,12 @@ const atomicOperations: Readonly<Record<number, number>> = {
   [atomicOp.xor]: wasm.i64Xor,
 };
 
-/** RFC 9669, section 5.3, and load-acquire and store-release. There is one processor: nothing comes in between. */
-function emitAtomic(out: WasmWriter, code: Code, slot: number, size: number, options: MemoryOptions): void {
-  const operation = code.imm[slot]!;
-  const source = localOf(code.src[slot]!);
-  if (operation === atomicOp.loadAcquire) {
-    const register = code.src[slot]!;
-    pushHighAndAddress(out, code, slot, register);
-    emitCheck(out, { slot, code, register, size, need: right.read });
-    out.get(local.address).memory(loads[size]!).set(localOf(code.dst[slot]!));
-    return;
-  }
-  const need = operation === atomicOp.storeRelease ? right.write : right.both;
-  pushChecked(out, code, slot, size, options, need);
-  out.set(local.address);
-  if (operation === atomicOp.storeRelease) {
-    out.get(local.address).get(source).memory(stores[size]!);
-    return;
-  }
-  out.get(local.address).memory(loads[size]!).set(local.wide2);
+/** RFC 9669, section 5.3; the address is on the stack. There is one processor: nothing comes in between. */
+function emitAtomic(
+  out: WasmWriter,
+  { operation, source, size }: { operation: number; source: number; size: number },
+): void {
+  out.tee(local.address).memory(loads[size]!).set(local.wide2);
   if (operation === atomicOp.cmpxchg) {
     out.get(local.address).get(source).get(local.wide2).get(local.wide2).get(local.r0);
     if (size === 4) out.op(wasm.i32WrapI64, wasm.i64ExtendI32U);

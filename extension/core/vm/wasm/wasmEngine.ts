@@ -1,13 +1,14 @@
 import { Cpu, type CpuOptions, type Iteration, maxLoops } from '../engine/cpu.ts';
-import type { Outside } from '../engine/interpreter.ts';
+import { loadThrough, noJumpTarget, type Outside } from '../engine/interpreter.ts';
 import type { Code } from '../isa/code.ts';
 import { opcode } from '../isa/opcodes.ts';
 import { defaultMemoryLimit, type Memory, type MemoryBacking } from '../memory/memory.ts';
-import { Fault, right, tag } from '../memory/regions.ts';
+import { Fault, tag } from '../memory/regions.ts';
 import { type Block, type CodeFunction, functionsOfCode } from './blocks.ts';
-import { compileCode, type CompileOptions, isCompilable } from './compile.ts';
-import { cell, counterBytes, faultKind, maxDepth, regionEntry, stackTops } from './layout.ts';
-import { wasmPage, webAssembly, type WasmGlobal, type WasmMemory } from './webAssembly.ts';
+import { compileCode, type CompileOptions } from './compile.ts';
+import { cell, counterBytes, faultKind, maxDepth, stackTops } from './layout.ts';
+import { RegionTable } from './regionTable.ts';
+import { wasmPage, webAssembly, type WasmMemory } from './webAssembly.ts';
 
 /** How often each block of a program ran, over all runs. */
 export interface BlockCount extends Block {
@@ -49,6 +50,11 @@ export class WasmCpu extends Cpu {
   /** Calls a function of the running program with r1 to r5; its result becomes r0. */
   callBack: (entry: number) => void = () => undefined;
 
+  /** Compiled functions clear theirs. */
+  protected override clearStack(): void {
+    // Nothing is left to do.
+  }
+
   override iterate(callback: number, iteration: Iteration): void {
     const { slot } = this;
     while (iteration.next(this)) this.callBack(callback);
@@ -70,28 +76,18 @@ export interface WasmEngineOptions {
 export class WasmEngine {
   private readonly options: WasmEngineOptions;
   private readonly loaded = new Map<Code, Loaded>();
-  private readonly depth: WasmGlobal;
-  private readonly fuel: WasmGlobal;
-  private readonly regions: WasmGlobal;
-  private readonly regionCount: WasmGlobal;
+  private readonly regions: RegionTable;
   private fuelLimit = 0;
 
   constructor(options: WasmEngineOptions) {
     this.options = options;
-    const { Global } = webAssembly();
-    const global = (): WasmGlobal => new Global({ value: 'i32', mutable: true }, 0);
-    this.depth = global();
-    this.fuel = global();
-    this.regions = global();
-    this.regionCount = global();
     const { memory, cpu, limits } = options;
     if (limits.maxFrames > maxDepth) throw new Error(`more than ${maxDepth} frames do not fit`);
     for (const [depth, region] of cpu.allStacks().entries()) {
       memory.view.setInt32(stackTops + 8 * depth, memory.ends[region]!, true);
       memory.view.setInt32(stackTops + 8 * depth + 4, region, true);
     }
-    this.mirrorRegions(1024);
-    memory.onPlace = (number) => this.mirror(number);
+    this.regions = new RegionTable(memory, options.outside);
     cpu.callBack = (entry) => {
       const { code } = cpu;
       this.callInto(code, entry);
@@ -99,23 +95,23 @@ export class WasmEngine {
     };
   }
 
-  /** What cannot be compiled is the interpreter's. */
-  canRun(code: Code): boolean {
-    return this.loaded.has(code) || isCompilable(code);
-  }
-
   /** Runs the program that cpu.start() started. Throws Fault; cpu.slot is where. */
   run(fuel: number): void {
-    const { cpu } = this.options;
+    const { cpu, outside, memory } = this.options;
     this.fuelLimit = fuel;
-    this.fuel.value = fuel;
-    this.depth.value = -1;
+    memory.view.setInt32(cell.fuel, fuel, true);
+    memory.view.setInt32(cell.depth, -1, true);
+    memory.view.setInt32(cell.cpu, outside.processor, true);
+    this.regions.placeContext();
+    this.regions.isRunning = true;
     try {
       this.callInto(cpu.code, 0);
-      cpu.executed = fuel - this.fuel.value;
+      cpu.executed = fuel - memory.view.getInt32(cell.fuel, true);
     } catch (error) {
-      cpu.executed = fuel - this.fuel.value - this.leftOut();
+      cpu.executed = fuel - memory.view.getInt32(cell.fuel, true) - this.leftOut();
       throw error;
+    } finally {
+      this.regions.isRunning = false;
     }
   }
 
@@ -167,8 +163,7 @@ export class WasmEngine {
     const counters = coverage ? memory.allocate(counterBytes * blocks, () => 0) : undefined;
     const module = moduleOf(code, { ...limits, maxLoops, counters }, functions);
     const { Instance } = webAssembly();
-    const { depth, fuel, regions, regionCount } = this;
-    const imports = { ...this.importsFor(code), depth, fuel, regions, regionCount, memory: backing.memory };
+    const imports = { ...this.importsFor(code), memory: backing.memory };
     const { exports } = new Instance(module, { m: imports });
     const calls = functions.map((_, index) => exports[`call${index}`] as Call);
     const loaded = { calls, functions, counters };
@@ -176,65 +171,130 @@ export class WasmEngine {
     return loaded;
   }
 
+  /** What compiled code calls: layout.ts, `imported`. Arguments r1 to r5 come as halves, since 64-bit numbers would be BigInts. */
   private importsFor(code: Code): Record<string, unknown> {
     const { cpu, outside, memory } = this.options;
     const { lo, hi } = cpu;
-    const given = (halves: readonly number[]): void => {
-      for (let register = 1; register <= 5; register++) {
-        lo[register] = halves[2 * register - 2]!;
-        hi[register] = halves[2 * register - 1]!;
-      }
-    };
-    /** Runs something of the machine for the instruction at `slot`; after a fault that is where the program stands. */
-    const at = (slot: number, action: () => void): number => {
+    type Halves = [
+      l1: number,
+      h1: number,
+      l2: number,
+      h2: number,
+      l3: number,
+      h3: number,
+      l4: number,
+      h4: number,
+      l5: number,
+      h5: number,
+    ];
+    const begin = (
+      slot: number,
+      l1: number,
+      h1: number,
+      l2: number,
+      h2: number,
+      l3: number,
+      h3: number,
+      l4: number,
+      h4: number,
+      l5: number,
+      h5: number,
+    ): void => {
+      lo[1] = l1;
+      hi[1] = h1;
+      lo[2] = l2;
+      hi[2] = h2;
+      lo[3] = l3;
+      hi[3] = h3;
+      lo[4] = l4;
+      hi[4] = h4;
+      lo[5] = l5;
+      hi[5] = h5;
       cpu.code = code;
       cpu.slot = slot + 1;
-      try {
-        action();
-      } catch (error) {
-        if (cpu.code === code && cpu.slot === slot + 1) cpu.slot = slot;
-        throw error;
-      }
+    };
+    /** After a fault `cpu` is where the program stands. */
+    const failed = (slot: number, error: unknown): unknown => {
+      if (cpu.code === code && cpu.slot === slot + 1) cpu.slot = slot;
+      return error;
+    };
+    const end = (slot: number): number => {
       if (cpu.code !== code || cpu.slot !== slot + 1) this.tailCall(code);
+      return result();
+    };
+    const result = (): number => {
       memory.view.setInt32(cell.high, hi[0]!, true);
       return lo[0]!;
     };
+    const at = (slot: number): void => {
+      cpu.code = code;
+      cpu.slot = slot;
+    };
     return {
-      helper: (slot: number, id: number, ...halves: number[]) => {
-        given(halves);
-        return at(slot, () => outside.helper(cpu, id));
+      // No rest parameters here: this is what runs most.
+      helper: (
+        slot: number,
+        id: number,
+        l1: number,
+        h1: number,
+        l2: number,
+        h2: number,
+        l3: number,
+        h3: number,
+        l4: number,
+        h4: number,
+        l5: number,
+        h5: number,
+      ) => {
+        begin(slot, l1, h1, l2, h2, l3, h3, l4, h4, l5, h5);
+        try {
+          outside.helper(cpu, id);
+        } catch (error) {
+          throw failed(slot, error);
+        }
+        return end(slot);
       },
-      kfunc: (slot: number, ...halves: number[]) => {
-        given(halves);
-        return at(slot, () => outside.kfunc(cpu, slot));
+      kfunc: (slot: number, ...halves: Halves) => {
+        begin(slot, ...halves);
+        try {
+          outside.kfunc(cpu, slot);
+        } catch (error) {
+          throw failed(slot, error);
+        }
+        return end(slot);
       },
-      callx: (slot: number, low: number, high: number, ...halves: number[]) => {
-        given(halves);
-        return at(slot, () => {
+      callx: (slot: number, low: number, high: number, ...halves: Halves) => {
+        begin(slot, ...halves);
+        try {
           if (high === 0) outside.helper(cpu, low);
           else if (high === tag.code && isInstruction(code, low)) this.callInto(code, low);
           else throw new Fault('instruction', `r${code.dst[slot]!} holds no function that could be called`);
-        });
+        } catch (error) {
+          throw failed(slot, error);
+        }
+        return end(slot);
       },
-      slow: (slot: number, high: number, low: number, offset: number, sizeAndNeed: number) => {
-        cpu.code = code;
-        cpu.slot = slot;
+      load: (slot: number, low: number, high: number) => {
+        at(slot);
+        lo[1] = low;
+        hi[1] = high;
+        loadThrough(cpu, outside, { target: 0, base: 1, offset: code.offset[slot]!, op: code.opcode[slot]! });
+        return result();
+      },
+      address: (slot: number, low: number, high: number, offset: number, sizeAndNeed: number) => {
+        at(slot);
         return memory.address(high, low, offset, sizeAndNeed & 0xff, sizeAndNeed >> 8);
       },
-      context: (slot: number, offset: number) => {
-        cpu.code = code;
-        cpu.slot = slot;
-        outside.loadContext(cpu, 0, offset, code.opcode[slot]!);
-        memory.view.setInt32(cell.high, hi[0]!, true);
-        return lo[0]!;
-      },
       fault: (slot: number, kind: number) => {
-        cpu.code = code;
-        cpu.slot = slot;
-        if (kind === faultKind.fuel) {
-          throw new Fault('fuel', `the program did not end after ${this.fuelLimit} instructions`);
+        at(slot);
+        switch (kind) {
+          case faultKind.fuel:
+            throw new Fault('fuel', `the program did not end after ${this.fuelLimit} instructions`);
+          case faultKind.jump:
+            throw new Fault('instruction', noJumpTarget(code.dst[slot]!));
+          default:
+            throw new Fault('depth', `the call stack is deeper than ${this.options.limits.maxFrames} functions`);
         }
-        throw new Fault('depth', `the call stack is deeper than ${this.options.limits.maxFrames} functions`);
       },
     };
   }
@@ -242,31 +302,12 @@ export class WasmEngine {
   /** The helper has put another program in this one's place: it runs in the same frame, and its result is the frame's. */
   private tailCall(caller: Code): void {
     const { cpu, memory } = this.options;
-    this.depth.value--;
+    const depth = memory.view.getInt32(cell.depth, true);
+    memory.view.setInt32(cell.depth, depth - 1, true);
     this.callInto(cpu.code, 0);
-    this.depth.value++;
+    memory.view.setInt32(cell.depth, depth, true);
     cpu.code = caller;
     memory.view.setInt32(cell.ended, 1, true);
-  }
-
-  /** Compiled code checks accesses against a table in its own memory: a copy of the machine's. */
-  private mirrorRegions(capacity: number): void {
-    const { memory } = this.options;
-    this.regions.value = memory.allocate(capacity * regionEntry, () => 0);
-    this.regionCount.value = capacity;
-    for (let number = 0; number < memory.regionCount; number++) this.mirror(number);
-  }
-
-  private mirror(number: number): void {
-    const { memory } = this.options;
-    if (number >= this.regionCount.value) return this.mirrorRegions(this.regionCount.value * 2);
-    const at = this.regions.value + number * regionEntry;
-    const { view } = memory;
-    const rights = memory.rights[number]!;
-    const end = memory.ends[number]!;
-    view.setInt32(at, memory.starts[number]!, true);
-    view.setInt32(at + 4, (rights & right.read) !== 0 ? end : 0, true);
-    view.setInt32(at + 8, (rights & right.write) !== 0 ? end : 0, true);
   }
 }
 

@@ -4,13 +4,8 @@ export interface WasmMemory {
   grow(pages: number): number;
 }
 
-export interface WasmGlobal {
-  value: number;
-}
-
 interface WebAssemblyApi {
   Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
-  Global: new (descriptor: { value: 'i32'; mutable: true }, value: number) => WasmGlobal;
   Module: new (bytes: Uint8Array) => object;
   Instance: new (
     module: object,

@@ -14,6 +14,7 @@ export const wasm = {
   brTable: 0x0e,
   return: 0x0f,
   call: 0x10,
+  drop: 0x1a,
   select: 0x1b,
   localGet: 0x20,
   localSet: 0x21,
@@ -123,7 +124,18 @@ export class WasmWriter {
     return this;
   }
 
-  signed(value: bigint): this {
+  /** A whole number of at most 32 bits, signed. */
+  private small(value: number): this {
+    let left = value;
+    for (;;) {
+      const low = left & 0x7f;
+      left >>= 7;
+      if ((left === 0 && low < 0x40) || (left === -1 && low >= 0x40)) return this.byte(low);
+      this.byte(low | 0x80);
+    }
+  }
+
+  private signed(value: bigint): this {
     let left = value;
     for (;;) {
       const low = Number(left & 0x7fn);
@@ -152,11 +164,13 @@ export class WasmWriter {
   }
 
   i32(value: number): this {
-    return this.byte(wasm.i32Const).signed(BigInt(value | 0));
+    return this.byte(wasm.i32Const).small(value | 0);
   }
 
-  i64(value: bigint): this {
-    return this.byte(wasm.i64Const).signed(BigInt.asIntN(64, value));
+  /** A number must have at most 32 bits, signed. */
+  i64(value: bigint | number): this {
+    this.byte(wasm.i64Const);
+    return typeof value === 'number' ? this.small(value) : this.signed(BigInt.asIntN(64, value));
   }
 
   get(local: number): this {
