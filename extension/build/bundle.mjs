@@ -1,33 +1,48 @@
 #!/usr/bin/env node
 /**
- * `npm run build`: one bundle per process, into `dist/`. Touches nothing but this folder.
+ * `npm run build`: what each process and each webview loads, into `dist/`. Touches nothing but this folder.
  * With `--watch`: rebuilds on every change, not minified.
  */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { componentsOf, writeNotices } from './notices.mjs';
 import { dist, root } from './paths.mjs';
 import { runMain, say, UserError } from './terminal.mjs';
 
-/** In VS Code's extension host: what activation needs, and chunks that load when they are first used. */
-const hostBundle = { entry: 'extension/host/extension.ts', out: 'extension.mjs' };
+/**
+ * What runs in Node with its user's rights: every process loads what it needs when it needs it, from chunks that all of them
+ * share (`dist/chunks`).
+ */
+const nodeEntries = {
+  extension: 'extension/host/extension.ts',
+  cli: 'extension/cli/main.ts',
+  debug: 'extension/debug/main.ts',
+  language: 'extension/language/main.ts',
+  'lab-traffic': 'extension/kernel/labTraffic.ts',
+};
 
-/** What else runs in Node. */
-const nodeBundles = [
-  { entry: 'extension/kernel/main.ts', out: 'helper.js' },
-  { entry: 'extension/cli/main.ts', out: 'cli.js', executable: true },
-  { entry: 'extension/kernel/labTraffic.ts', out: 'lab-traffic.js' },
-  { entry: 'extension/debug/main.ts', out: 'debug.js' },
-  { entry: 'extension/language/main.ts', out: 'language.js' },
-];
+/** What runs with privilege: one file that holds all of it, since `xdp admin install` copies it to where only root writes. */
+const helperEntry = 'extension/kernel/main.ts';
 
-/** What runs in webviews. */
-const browserBundles = [
-  { entry: 'webview/maps/main.ts', out: 'webview/maps.js' },
-  { entry: 'webview/packet/main.ts', out: 'webview/packet.js' },
-  { entry: 'webview/packetTests/main.ts', out: 'webview/packetTests.js' },
-];
+/** What runs in webviews; they share chunks as well (`dist/webview/chunks`). */
+const webviewEntries = {
+  maps: 'webview/maps/main.ts',
+  packet: 'webview/packet/main.ts',
+  packetTests: 'webview/packetTests/main.ts',
+};
+
+/** The command that people type keeps its name, whatever the modules behind it are called. */
+export const command = { out: 'cli.js', text: "#!/usr/bin/env node\nimport('./cli.mjs');\n" };
 
 const copies = [
   { from: 'node_modules/@vscode/codicons/dist/codicon.css', to: 'webview/codicon.css' },
@@ -37,24 +52,18 @@ const copies = [
 /** @param {{ watch?: boolean }} [options] */
 export async function build({ watch = false } = {}) {
   const startedMs = performance.now();
-  const configurations = [
-    extensionHostBundle(hostBundle),
-    ...nodeBundles.map(nodeBundle),
-    ...browserBundles.map(browserBundle),
-  ];
+  const configurations = [nodeModules(), privilegedBundle(), webviewModules()];
   if (!existsSync(path.join(root, 'node_modules/esbuild'))) throw new UserError('Run `npm ci` first.');
   const esbuild = await import('esbuild');
   mkdirSync(path.join(dist, 'webview'), { recursive: true });
   for (const { from, to } of copies) copyFileSync(path.join(root, from), path.join(dist, to));
+  writeFileSync(path.join(dist, command.out), command.text, { mode: 0o755 });
 
   const contexts = await Promise.all(
     configurations.map((configuration) => esbuild.context({ ...configuration, minify: !watch })),
   );
   // All of them, so that every mistake is seen at once; esbuild has printed each with its place.
   const results = await Promise.allSettled(contexts.map((context) => context.rebuild()));
-  for (const { out, executable } of nodeBundles) {
-    if (executable && existsSync(path.join(dist, out))) chmodSync(path.join(dist, out), 0o755);
-  }
   if (watch) {
     await Promise.all(contexts.map((context) => context.watch()));
     say('Watching; Ctrl-C ends it.');
@@ -84,63 +93,61 @@ const common = {
   logLevel: 'warning',
 };
 
+/** @type {import('esbuild').BuildOptions} */
+const node = {
+  ...common,
+  platform: 'node',
+  target: 'node20',
+  external: ['vscode', 'koffi'],
+  define: {
+    __XDP_VERSION__: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
+  },
+};
+
 /**
- * Split, since VS Code compiles a whole file before it activates the extension: one file would make everybody who opens a
- * C file wait for the packet tests' machine.
- * @param {{ entry: string, out: string }} bundle
+ * Split, since Node and VS Code compile a whole file before they run a line of it: one file would make everybody who opens a C
+ * file wait for the packet tests' machine, and the CLI's user for the verbs that were not asked for.
  * @returns {import('esbuild').BuildOptions}
  */
-function extensionHostBundle({ entry }) {
+export function nodeModules() {
   return {
-    ...common,
-    entryPoints: [entry],
+    ...node,
+    ...split(nodeEntries),
     outdir: dist,
-    entryNames: '[name]',
-    chunkNames: 'chunks/[name]-[hash]',
     outExtension: { '.js': '.mjs' },
-    platform: 'node',
-    format: 'esm',
-    splitting: true,
-    target: 'node20',
-    external: ['vscode'],
-    // For the libraries that are CommonJS.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    // For the libraries that are CommonJS, and for the entries, which find their neighbours in `dist` by it.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url), __dirname = require('node:path').dirname(require('node:url').fileURLToPath(import.meta.url));",
+    },
   };
 }
 
-/**
- * @param {{ entry: string, out: string, executable?: boolean }} bundle
- * @returns {import('esbuild').BuildOptions}
- */
-function nodeBundle({ entry, out, executable = false }) {
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  return {
-    ...common,
-    entryPoints: [entry],
-    outfile: path.join(dist, out),
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    external: ['vscode', 'koffi'],
-    define: { __XDP_VERSION__: JSON.stringify(version) },
-    ...(executable && { banner: { js: '#!/usr/bin/env node' } }),
-  };
+/** @returns {import('esbuild').BuildOptions} */
+export function privilegedBundle() {
+  return { ...node, entryPoints: { helper: helperEntry }, outdir: dist, format: 'cjs' };
 }
 
 /**
- * @param {{ entry: string, out: string }} bundle
+ * Also for the tests, which show the views outside of VS Code.
  * @returns {import('esbuild').BuildOptions}
  */
-function browserBundle({ entry, out }) {
+export function webviewModules() {
   return {
     ...common,
-    entryPoints: [entry],
-    outfile: path.join(dist, out),
+    ...split(webviewEntries),
+    outdir: path.join(dist, 'webview'),
     platform: 'browser',
-    format: 'esm',
     target: 'es2022',
     loader: { '.css': 'text' },
   };
+}
+
+/**
+ * @param {Record<string, string>} entryPoints
+ * @returns {import('esbuild').BuildOptions}
+ */
+function split(entryPoints) {
+  return { entryPoints, entryNames: '[name]', chunkNames: 'chunks/[name]-[hash]', format: 'esm', splitting: true };
 }
 
 /**
@@ -150,7 +157,7 @@ function browserBundle({ entry, out }) {
 function removeLeftovers(bundles) {
   const made = new Set([
     ...bundles.map((file) => path.join(root, file)),
-    ...copies.map(({ to }) => path.join(dist, to)),
+    ...[command.out, ...copies.map(({ to }) => to)].map((file) => path.join(dist, file)),
   ]);
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath ?? entry.path, entry.name);
@@ -160,7 +167,11 @@ function removeLeftovers(bundles) {
 
 /** @param {number} tookMs */
 function report(tookMs) {
-  const outputs = [hostBundle, ...nodeBundles, ...browserBundles].map(({ out }) => out);
+  const outputs = [
+    ...Object.keys(nodeEntries).map((name) => `${name}.mjs`),
+    'helper.js',
+    ...Object.keys(webviewEntries).map((name) => `webview/${name}.js`),
+  ];
   for (const out of outputs.filter((out) => existsSync(path.join(dist, out)))) {
     say(`  dist/${out.padEnd(20)} ${(statSync(path.join(dist, out)).size / 1024).toFixed(0).padStart(6)} KB`);
   }

@@ -8,6 +8,8 @@ import type { Output } from './output.ts';
 /** What every verb gets: where to write, and lazily made access to the kernel. */
 export interface Context {
   output: Output;
+  /** Where this program's own files lie. */
+  dist: string;
   kernel: KernelAccess;
   registry: AttachmentRegistry;
   build: BuildOptions;

@@ -3,59 +3,41 @@ import { XdpError } from '../core/errors.ts';
 import { KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/attach/registry.ts';
 import { askOnTerminal } from './askOnTerminal.ts';
-import type { Context, ExitCode } from './command.ts';
+import type { Context, ExitCode, Verb } from './command.ts';
 import { Ending } from './ending.ts';
 import { exitCodeOf, Output } from './output.ts';
-import { admin } from './verbs/admin.ts';
-import { attach } from './verbs/attach.ts';
-import { bpfman } from './verbs/bpfman.ts';
-import { compile } from './verbs/compile.ts';
-import { detach } from './verbs/detach.ts';
-import { disasm } from './verbs/disasm.ts';
-import { doctor } from './verbs/doctor.ts';
-import { explain } from './verbs/explain.ts';
-import { inspect } from './verbs/inspect.ts';
-import { interfaces } from './verbs/interfaces.ts';
-import { lab } from './verbs/lab.ts';
-import { map } from './verbs/map/map.ts';
-import { maps } from './verbs/maps.ts';
-import { newProject } from './verbs/new.ts';
-import { packet } from './verbs/packet.ts';
-import { run } from './verbs/run/run.ts';
-import { test } from './verbs/test.ts';
-import { verify } from './verbs/verify.ts';
-import { vmPlugin } from './verbs/vmPlugin.ts';
 
-const verbs = {
-  compile,
-  inspect,
-  disasm,
-  verify,
-  interfaces,
-  attach,
-  detach,
-  maps,
-  map,
-  run,
-  packet,
-  lab,
-  explain,
-  test,
-  doctor,
-  new: newProject,
-  bpfman,
-  admin,
-  'vm-plugin': vmPlugin,
-} as const;
+/** Loaded when it is asked for: nobody waits for a verb that he did not type. */
+const verbs: Record<string, () => Promise<Verb>> = {
+  compile: async () => (await import('./verbs/compile.ts')).compile,
+  inspect: async () => (await import('./verbs/inspect.ts')).inspect,
+  disasm: async () => (await import('./verbs/disasm.ts')).disasm,
+  verify: async () => (await import('./verbs/verify.ts')).verify,
+  interfaces: async () => (await import('./verbs/interfaces.ts')).interfaces,
+  attach: async () => (await import('./verbs/attach.ts')).attach,
+  detach: async () => (await import('./verbs/detach.ts')).detach,
+  maps: async () => (await import('./verbs/maps.ts')).maps,
+  map: async () => (await import('./verbs/map/map.ts')).map,
+  run: async () => (await import('./verbs/run/run.ts')).run,
+  packet: async () => (await import('./verbs/packet.ts')).packet,
+  lab: async () => (await import('./verbs/lab.ts')).lab,
+  explain: async () => (await import('./verbs/explain.ts')).explain,
+  test: async () => (await import('./verbs/test.ts')).test,
+  doctor: async () => (await import('./verbs/doctor.ts')).doctor,
+  new: async () => (await import('./verbs/new.ts')).newProject,
+  bpfman: async () => (await import('./verbs/bpfman.ts')).bpfman,
+  admin: async () => (await import('./verbs/admin.ts')).admin,
+  'vm-plugin': async () => (await import('./verbs/vmPlugin.ts')).vmPlugin,
+};
 
-function help(): string {
-  const width = Math.max(...Object.keys(verbs).map((name) => name.length));
+function help(loaded: readonly (readonly [name: string, verb: Verb])[]): string {
+  const width = Math.max(...loaded.map(([name]) => name.length));
   return [
     'xdp — compile, verify, attach, watch and test XDP programs',
     '',
     'Usage: xdp VERB [ARGUMENTS] [--json]',
     '',
-    ...Object.entries(verbs).map(([name, verb]) => `  ${name.padEnd(width)}  ${verb.summary}`),
+    ...loaded.map(([name, verb]) => `  ${name.padEnd(width)}  ${verb.summary}`),
     '',
     "`xdp VERB --help` shows a verb's arguments. With --json: one JSON document on stdout.",
     'Exit: 0 done and true, 1 the answer is no, 2 usage or environment.',
@@ -67,20 +49,22 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = argv.filter((argument) => argument !== '--json');
   const output = new Output(argv.includes('--json'));
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    output.result({ verbs: Object.entries(verbs).map(([verb, { usage }]) => ({ verb, usage })) }, help);
+    const loaded = await Promise.all(Object.entries(verbs).map(async ([verb, load]) => [verb, await load()] as const));
+    output.result({ verbs: loaded.map(([verb, { usage }]) => ({ verb, usage })) }, () => help(loaded));
     return name === undefined ? 2 : 0;
   }
   if (name === '--version') {
     output.result({ version: __XDP_VERSION__ }, () => __XDP_VERSION__);
     return 0;
   }
-  const verb = Object.hasOwn(verbs, name) ? verbs[name as keyof typeof verbs] : undefined;
   const ending = new Ending(output);
   let kernel: KernelAccess | undefined;
   try {
-    if (!verb) {
+    const load = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+    if (load === undefined) {
       throw new XdpError('usage', `There is no verb ${name}.`, { fix: `Verbs: ${Object.keys(verbs).join(', ')}.` });
     }
+    const verb = await load();
     if (rest.includes('--help')) {
       const { usage, summary } = verb;
       output.result({ usage, summary }, () => `xdp ${usage}\n\n${summary}`);
@@ -95,6 +79,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     });
     const context: Context = {
       output,
+      dist: __dirname,
       kernel,
       registry: new AttachmentRegistry('cli'),
       build: {

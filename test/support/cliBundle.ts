@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { command, nodeModules, privilegedBundle } from '../../extension/build/bundle.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -29,22 +30,12 @@ export async function bundleCli(name: string): Promise<CliBundle> {
   const folder = path.join(root, '.cache', `${name}-${process.pid}`);
   mkdirSync(path.join(folder, 'bpf'), { recursive: true });
   symlinkSync(path.join(root, 'bpf/include'), path.join(folder, 'bpf/include'));
-  await build({
-    entryPoints: {
-      cli: path.join(root, 'extension/cli/main.ts'),
-      helper: path.join(root, 'extension/kernel/main.ts'),
-      'lab-traffic': path.join(root, 'extension/kernel/labTraffic.ts'),
-    },
-    outdir: path.join(folder, 'dist'),
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    external: ['koffi'],
-    define: { __XDP_VERSION__: '"0.0.0"' },
-    logLevel: 'error',
-  });
-  const file = path.join(folder, 'dist/cli.js');
+  const dist = path.join(folder, 'dist');
+  for (const configuration of [nodeModules(), privilegedBundle()]) {
+    await build({ ...configuration, outdir: dist, sourcemap: false, logLevel: 'error' });
+  }
+  const file = path.join(dist, command.out);
+  writeFileSync(file, command.text);
   return {
     file,
     run: (args, env = process.env) => {
@@ -55,8 +46,8 @@ export async function bundleCli(name: string): Promise<CliBundle> {
     text: (args) => spawnSync(process.execPath, [file, ...args], { encoding: 'utf8', input: '' }).stdout,
     onTerminal: (args) => {
       // exec: a shell that stays in between gets Ctrl-C too, and dash then answers 130 whatever its child answered.
-      const command = ['exec', ...[process.execPath, file, ...args].map((part) => `'${part}'`)].join(' ');
-      const child = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const line = ['exec', ...[process.execPath, file, ...args].map((part) => `'${part}'`)].join(' ');
+      const child = spawn('script', ['-qefc', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
       let text = '';
       child.stdout.on('data', (chunk: Buffer) => {
         text += chunk.toString();

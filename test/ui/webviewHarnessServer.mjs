@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import esbuild from 'esbuild';
 import { chromium } from 'playwright-core';
+import { webviewModules } from '../../extension/build/bundle.mjs';
 import { themes } from './webviewHarnessThemes.mjs';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -31,18 +32,8 @@ export async function build() {
     target: 'es2022',
     loader: { '.css': 'text' },
   };
-  await esbuild.build({
-    ...common,
-    entryPoints: {
-      maps: 'webview/maps/main.ts',
-      packet: 'webview/packet/main.ts',
-      packetTests: 'webview/packetTests/main.ts',
-    },
-    outdir: out,
-    format: 'esm',
-    minify: true,
-    metafile: true,
-  });
+  // As the product has them, chunks and all: the policy below must let them in.
+  await esbuild.build({ ...webviewModules(), sourcemap: false, outdir: out, minify: true });
   await esbuild.build({
     ...common,
     entryPoints: ['test/ui/webviewHarnessHost.mjs'],
@@ -105,7 +96,7 @@ export function serve(port) {
         response.end(page(url.searchParams.get('view'), url.searchParams).css);
       } else {
         response.setHeader('content-type', contentTypes[path.extname(name)] ?? 'application/octet-stream');
-        response.end(readFileSync(path.join(out, name)));
+        response.end(readFileSync(path.join(out, path.normalize(url.pathname))));
       }
     } catch {
       response.statusCode = 404;

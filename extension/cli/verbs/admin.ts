@@ -6,19 +6,23 @@ import { parse, type Verb } from '../command.ts';
 export const admin: Verb = {
   summary: 'let the members of a group start the helper without a password (root)',
   usage: 'admin install|remove|status [--group NAME]',
-  async run(args, { output }) {
+  async run(args, { output, dist }) {
     const { values, positionals } = parse(this.usage, args, { group: { type: 'string' } }, { min: 1, max: 1 });
     const options = values.group === undefined ? {} : { group: values.group };
-    const status = await act(positionals[0] ?? '', options, this.usage);
+    const status = await act(positionals[0] ?? '', options, { dist, usage: this.usage });
     output.result(status, () => describe(status, values.group ?? 'xdp'));
     return status.state === 'untrusted' ? 1 : 0;
   },
 };
 
-async function act(what: string, options: { group?: string }, usage: string): Promise<AdminStatus> {
+async function act(
+  what: string,
+  options: { group?: string },
+  { dist, usage }: { dist: string; usage: string },
+): Promise<AdminStatus> {
   switch (what) {
     case 'install':
-      return await adminInstall({ dist: __dirname, version: __XDP_VERSION__, execPath: process.execPath }, options);
+      return await adminInstall({ dist, version: __XDP_VERSION__, execPath: process.execPath }, options);
     case 'remove':
       return adminRemove();
     case 'status':

@@ -9,12 +9,12 @@ import { printable } from '../output.ts';
 export const doctor: Verb = {
   summary: 'what this machine can and cannot do, with the fix for each',
   usage: 'doctor',
-  async run(args, { output, build, signal }) {
+  async run(args, { output, dist, build, signal }) {
     parse(this.usage, args, {}, { min: 0, max: 0 });
     const elevations: readonly Elevation[] = ['auto', 'none', 'sudo', 'pkexec'];
     const diagnosis = await examine(
       localMachine({
-        helperPath: path.join(__dirname, 'helper.js'),
+        helperPath: path.join(dist, 'helper.js'),
         execPath: process.execPath,
         elevation: oneOf('XDP_ELEVATION', process.env['XDP_ELEVATION'] ?? 'auto', elevations),
         build,

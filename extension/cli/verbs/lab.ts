@@ -15,7 +15,7 @@ interface Options {
 export const lab: Verb = {
   summary: 'make or remove a throwaway lab: veth pairs with a traffic source',
   usage: 'lab up|down|status [--topology pair|router] [--traffic KIND[=WEIGHT],…] [--rate PACKETS-PER-SECOND]',
-  async run(args, { output }) {
+  async run(args, { output, dist }) {
     const { values, positionals } = parse(
       this.usage,
       args,
@@ -23,14 +23,14 @@ export const lab: Verb = {
       { min: 1, max: 1 },
     );
     const { topology, traffic, rate } = values;
-    const status = await act(positionals[0] ?? '', { topology, traffic, rate }, this.usage);
+    const status = await act(positionals[0] ?? '', { topology, traffic, rate }, { dist, usage: this.usage });
     output.result(status, () => describe(status));
     for (const warning of status.warnings) output.note(warning);
     return 0;
   },
 };
 
-function act(what: string, options: Options, usage: string): Promise<LabStatus> {
+function act(what: string, options: Options, { dist, usage }: { dist: string; usage: string }): Promise<LabStatus> {
   const { topology, traffic, rate } = options;
   if (what !== 'up' && Object.values(options).some((value) => value !== undefined)) {
     throw new XdpError('usage', `Topology and traffic are chosen with lab up, not with lab ${what}.`, {
@@ -40,7 +40,7 @@ function act(what: string, options: Options, usage: string): Promise<LabStatus> 
   switch (what) {
     case 'up':
       return labUp({
-        trafficScript: path.join(__dirname, 'lab-traffic.js'),
+        trafficScript: path.join(dist, 'lab-traffic.mjs'),
         plan: labPlan(topology === undefined ? 'pair' : oneOf('--topology', topology, labTopologies)),
         ...(traffic === undefined ? {} : { mix: parseMix(traffic) }),
         ...(rate === undefined

@@ -31,7 +31,7 @@ export async function startLabCommand(services: Services): Promise<void> {
     const { labUp } = await import('../../session/lab/lab.ts');
     const { labPlan } = await import('../../session/lab/plan.ts');
     const { parseMix } = await import('../../session/lab/trafficMix.ts');
-    const trafficScript = inDist(services, 'lab-traffic.js');
+    const trafficScript = inDist(services, 'lab-traffic.mjs');
     const plan = labPlan(topology);
     return await labUp({
       plan,

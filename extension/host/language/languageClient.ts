@@ -47,7 +47,7 @@ export class LanguageFeatures implements vscode.Disposable {
       'xdp',
       'XDP',
       {
-        module: path.join(root, 'dist', 'language.js'),
+        module: path.join(root, 'dist', 'language.mjs'),
         transport: TransportKind.ipc,
         // What is typed makes short-lived garbage; a small nursery keeps the process small.
         options: { execArgv: ['--max-semi-space-size=2'] },

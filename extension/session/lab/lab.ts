@@ -21,7 +21,7 @@ export interface LabOptions {
    * until the lab is taken down (or for twelve hours).
    */
   readonly ownerPid?: number;
-  /** dist/lab-traffic.js. */
+  /** dist/lab-traffic.mjs. */
   readonly trafficScript: string;
 }
 
