@@ -23,6 +23,7 @@ const verbs: Record<string, () => Promise<Verb>> = {
   lab: async () => (await import('./verbs/lab.ts')).lab,
   explain: async () => (await import('./verbs/explain.ts')).explain,
   test: async () => (await import('./verbs/test.ts')).test,
+  generate: async () => (await import('./verbs/generate.ts')).generate,
   doctor: async () => (await import('./verbs/doctor.ts')).doctor,
   new: async () => (await import('./verbs/new.ts')).newProject,
   bpfman: async () => (await import('./verbs/bpfman.ts')).bpfman,

@@ -68,7 +68,8 @@ function mapExpectations({ maps }: RecordedRun): { [field: string]: Value } {
   return expected;
 }
 
-function setupsJson(setups: readonly MapSetup[]): Value {
+/** `maps` of a test. */
+export function setupsJson(setups: readonly MapSetup[]): Value {
   const maps: { [field: string]: Value } = {};
   for (const { name, entries } of setups)
     setField(
@@ -79,8 +80,9 @@ function setupsJson(setups: readonly MapSetup[]): Value {
   return maps;
 }
 
-/** A new test file with one test. `source`: relative to it. */
-export function newTestFile(source: string, program: string, test: TestJson): string {
+/** A new test file. `source`: relative to it. */
+export function newTestFile(source: string, program: string, tests: readonly TestJson[]): string {
   const head = `  "source": ${JSON.stringify(source)},\n  "program": ${JSON.stringify(program)},\n`;
-  return `{\n${head}  "tests": [\n    ${testText(test).replaceAll('\n', '\n    ')}\n  ]\n}\n`;
+  const texts = tests.map((test) => `    ${testText(test).replaceAll('\n', '\n    ')}`);
+  return `{\n${head}  "tests": [\n${texts.join(',\n')}\n  ]\n}\n`;
 }

@@ -231,6 +231,12 @@ export class Machine {
     return code === undefined ? [] : (this.compiled?.blockCounts(code) ?? []);
   }
 
+  /** The counters of a program to read and clear in place, see WasmEngine.counters(); undefined for one that did not run. */
+  blockCounters(program: string): ReturnType<WasmEngine['counters']> {
+    const code = this.codes.get(program);
+    return code === undefined ? undefined : this.compiled?.counters(code);
+  }
+
   /** What the run came to. */
   outcome(state: 'ended' | ProgramFault): XdpRun {
     const { cpu, world, request } = this;

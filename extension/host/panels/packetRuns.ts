@@ -221,7 +221,7 @@ export class PacketRuns {
         edit.replace(file, new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)), by);
       }
     } else {
-      const text = newTestFile(path.basename(kept.source.fsPath), kept.recorded.program, test);
+      const text = newTestFile(path.basename(kept.source.fsPath), kept.recorded.program, [test]);
       edit.createFile(file, { contents: Buffer.from(text) });
     }
     if (!(await vscode.workspace.applyEdit(edit))) {

@@ -21,6 +21,11 @@ export function isForeignFile(file: string): boolean {
   return foreign.test(file);
 }
 
+/** Is this a file of the user's program, and not of the system, of the compiler or this product's own? */
+export function isOwnSource(file: string, { bundledInclude }: BuildOptions): boolean {
+  return !isForeignFile(file) && !file.startsWith(`${bundledInclude}${path.sep}`);
+}
+
 /** Where the source of a test is measured. */
 interface Measured {
   build: DebugBuild;
@@ -66,8 +71,7 @@ export class CoverageRun {
   }
 
   files(): FileCoverage[] {
-    const own = `${this.build.bundledInclude}${path.sep}`;
-    return this.coverage.files().filter(({ file }) => !isForeignFile(file) && !file.startsWith(own));
+    return this.coverage.files().filter(({ file }) => isOwnSource(file, this.build));
   }
 
   private async measure(

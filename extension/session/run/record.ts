@@ -44,7 +44,8 @@ function changedEntry(
   return map.schema.key === undefined && map.info.name.startsWith('.') ? { ...entry, key: 0 } : entry;
 }
 
-function contextJson(context: RunContext): { [field: string]: Value } {
+/** A context in the words of a test file. */
+export function contextJson(context: RunContext): { [field: string]: Value } {
   const { ingressIfindex, rxQueueIndex, metadata, cpu, linearBytes } = context;
   return {
     ...(ingressIfindex === undefined ? {} : { ingress_ifindex: ingressIfindex }),
@@ -66,7 +67,7 @@ export async function saveTest(file: string, source: string, run: RecordedRun): 
   const relative = path.relative(path.dirname(absolute), path.resolve(source)).split(path.sep).join('/');
   const text =
     before === undefined
-      ? newTestFile(relative, run.program, test)
+      ? newTestFile(relative, run.program, [test])
       : applyEdits(before, editTests(before, { kind: 'append', value: test }));
   try {
     // Whole or not at all.

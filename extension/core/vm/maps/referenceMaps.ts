@@ -52,6 +52,13 @@ export class ReferenceArray extends VmMap {
     if (flags > updateFlag.exist) return errno.invalid;
     if (index >= this.definition.maxEntries) return errno.tooBig;
     if (flags === updateFlag.noExist) return errno.exists;
+    // No interface, or a queue without length, is no entry: kernel/bpf/devmap.c, __dev_map_update_elem(), cpumap.c.
+    const { type } = this.definition;
+    if ((type === 'devmap' || type === 'cpumap') && isZero(value.subarray(0, 4))) {
+      if (!isZero(value.subarray(4))) return errno.invalid;
+      this.present.delete(index);
+      return 0;
+    }
     this.values.set(key, value);
     this.present.set(index, new Uint8Array(value));
     return 0;
@@ -61,6 +68,10 @@ export class ReferenceArray extends VmMap {
     const index = new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(0, true);
     return this.present.delete(index) ? 0 : errno.noEntry;
   }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 /** devmap_hash and hash_of_maps: the same by key. */
@@ -73,6 +84,12 @@ export class ReferenceHash extends HashMap {
   reference(key: number): number | undefined {
     const region = super.lookup(key, 0);
     return region === 0 ? undefined : this.memory.view.getUint32(this.memory.starts[region]!, true);
+  }
+
+  /** An interface has to be named: kernel/bpf/devmap.c, __dev_map_hash_update_elem(). */
+  override set(key: Uint8Array, value: Uint8Array, flags = 0): number {
+    if (this.definition.type === 'devmap_hash' && isZero(value.subarray(0, 4))) return errno.invalid;
+    return super.set(key, value, flags);
   }
 
   /** The same for a key of 32 bits. */

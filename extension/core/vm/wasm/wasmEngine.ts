@@ -142,6 +142,18 @@ export class WasmEngine {
       }));
   }
 
+  /**
+   * The counters themselves, two for each block: how often it began, how often the jump at its end was taken. Whoever runs
+   * many packets reads and clears them in place. The view holds until the memory grows.
+   */
+  counters(code: Code): { blocks: readonly Block[]; counts: Uint32Array } | undefined {
+    const { functions = [], counters } = this.loaded.get(code) ?? {};
+    if (counters === undefined) return undefined;
+    const blocks = functions.flatMap((fn) => fn.blocks);
+    const { buffer } = this.options.memory.bytes;
+    return { blocks, counts: new Uint32Array(buffer, counters, (blocks.length * counterBytes) / 4) };
+  }
+
   /** Registers r1 to r5 from the cpu, r0 to it. */
   private callInto(code: Code, entry: number): void {
     const { cpu, memory } = this.options;

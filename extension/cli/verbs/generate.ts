@@ -1,0 +1,120 @@
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { XdpError } from '../../core/errors.ts';
+import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
+import { type Generated, generate as generateTests } from '../../session/generate/generate.ts';
+import type { TestEngine } from '../../session/packetTest/engine.ts';
+import { testFileSuffix } from '../../session/packetTest/files.ts';
+import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
+import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
+
+export const generate: Verb = {
+  summary: 'find packets that reach every branch of a program, as a packet test file',
+  usage: 'generate FILE [--prog NAME] [--time S] [--seed N] [--engine vm|both] [-o OUT.xdptest.json]',
+  async run(args, context) {
+    const { values, positionals } = parse(
+      this.usage,
+      args,
+      {
+        prog: { type: 'string' },
+        time: { type: 'string', default: '10' },
+        seed: { type: 'string', default: '1' },
+        engine: { type: 'string', default: 'vm' },
+        output: { type: 'string', short: 'o' },
+      },
+      { min: 1, max: 1 },
+    );
+    const { output } = values;
+    if (output !== undefined && !output.endsWith(testFileSuffix)) {
+      throw new XdpError('usage', `${output} would not be found by \`xdp test\`.`, {
+        fix: `Name a file that ends in ${testFileSuffix}.`,
+      });
+    }
+    const engine = oneOf('--engine', values.engine, ['vm', 'both'] as const);
+    const timeMs = wholeNumber('--time', values.time, { min: 1, max: 3600 }) * 1000;
+    const seed = wholeNumber('--seed', values.seed, { min: 0, max: 0xffff_ffff });
+    const { build, signal } = context;
+    const options = { file: positionals[0] ?? '', program: values.prog, build, seed, timeMs, signal };
+    const generated = await generateTests({
+      ...options,
+      ...(engine === 'both' ? { engine: await bothEngines(context) } : {}),
+      onProgress: progressNotes(context),
+    });
+    if (generated.ended === 'cancelled') throw new XdpError('cancelled', 'The search was interrupted.');
+    if (output !== undefined) await writeNew(output, generated);
+    const { text, tests, ...report } = generated;
+    const written = output === undefined ? undefined : path.resolve(output);
+    context.output.result(
+      { ...report, tests, ...(written === undefined ? {} : { written }) },
+      () => `${describe(generated)}${written === undefined ? `\n${text}` : `Written to ${written}.`}`,
+    );
+    return 0 satisfies ExitCode;
+  },
+};
+
+async function bothEngines({ kernel }: Context): Promise<TestEngine> {
+  const client = await kernel.own();
+  const { onlineCpus, possibleCpus } = client.hello;
+  return bothTestEngine(kernelTestEngine(client), machinesToCompare(possibleCpus), onlineCpus[0] ?? 0);
+}
+
+/** On a terminal somebody is waiting: once a second. */
+function progressNotes({ output }: Context): (progress: { phase: string; runs: number; found: number }) => void {
+  let saidMs = performance.now();
+  return ({ phase, runs, found }) => {
+    if (!process.stderr.isTTY || performance.now() - saidMs < 1000) return;
+    saidMs = performance.now();
+    output.note(`${phase}: ${runs} runs, ${found} packets that reached something new`);
+  };
+}
+
+/** What somebody wrote there is not overwritten. */
+async function writeNew(output: string, { text, file }: Generated): Promise<void> {
+  const target = path.resolve(output);
+  const source = path.relative(path.dirname(target), file).split(path.sep).join('/');
+  const placed = text.replace(JSON.stringify(path.basename(file)), () => JSON.stringify(source));
+  try {
+    const handle = await open(target, 'wx');
+    try {
+      await handle.writeFile(placed);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST';
+    throw new XdpError(
+      'environment',
+      `${target} cannot be written: ${exists ? 'it is there already' : String(cause)}.`,
+      {
+        fix: exists ? 'Name another file, or move that one away.' : 'Name a file in a folder that can be written.',
+        cause,
+      },
+    );
+  }
+}
+
+function describe(generated: Generated): string {
+  const { program, branches, tests, runs, durationMs, ended, unreached, problems, remarks, verdicts } = generated;
+  const why = ended === 'time' ? 'when time was up' : 'until nothing new came';
+  const lines = [
+    `${program}: ${branches.reached} of ${branches.total} branches, ${verdicts.join(', ')}; ${tests.length} tests`,
+    `${runs} runs in ${(durationMs / 1000).toFixed(1)} s, ${why}`,
+  ];
+  for (const { kind, message, file, line, input } of problems) {
+    const where = file === undefined || line === undefined ? program : `${relative(file)}:${line}`;
+    lines.push('', `${kind}: ${where}: ${message}`, `  ${JSON.stringify(input)}`);
+  }
+  if (unreached.length > 0) lines.push('', 'Not reached:');
+  for (const { file, line, column, code, towards, reason, behind } of unreached) {
+    const where = `${relative(file)}:${line}:${column}`;
+    const way = towards === undefined ? '' : `, to line ${towards}`;
+    const text = behind ? (reason ?? 'no packet came to this condition') : reason;
+    lines.push(`  ${where}${way}: ${code}`, ...(text === undefined ? [] : [`      ${text}`]));
+  }
+  if (remarks.length > 0) lines.push('', ...remarks);
+  return `${lines.join('\n')}\n`;
+}
+
+function relative(file: string): string {
+  return path.relative(process.cwd(), file);
+}

@@ -1,0 +1,136 @@
+import { XdpError } from '../errors.ts';
+import { buildPacket } from '../packet/build.ts';
+import { exactLayers } from '../packet/exact.ts';
+import { minimalLayers } from '../packet/minimal.ts';
+import type { Layer } from '../packet/model.ts';
+import { testRunLimits } from '../xdp.ts';
+import type { Feature } from './features.ts';
+import { defaultIfindex, type Entry, type Input } from './input.ts';
+import { type Found, traceInput } from './search.ts';
+import type { Target } from './target.ts';
+
+/** An input that is kept, and why: what no other one before it reaches. */
+export interface Kept extends Found {
+  for: ReadonlySet<Feature>;
+}
+
+/** Runs that making one packet smaller may take. */
+const maxAttempts = 120;
+
+/** Few inputs that reach together what all of them do: each time the one that adds most, and of those the simplest. */
+export function cover(found: readonly Found[]): Kept[] {
+  const kept: Kept[] = [];
+  const missing = new Set(found.flatMap(({ trace }) => [...trace.features]));
+  while (missing.size > 0) {
+    let best: Kept | undefined;
+    for (const each of found) {
+      const adds = new Set([...each.trace.features].filter((feature) => missing.has(feature)));
+      const better =
+        best === undefined || adds.size > best.for.size || (adds.size === best.for.size && cost(each) < cost(best));
+      if (adds.size > 0 && better) best = { ...each, for: adds };
+    }
+    if (best === undefined) break;
+    kept.push(best);
+    for (const feature of best.for) missing.delete(feature);
+  }
+  return kept;
+}
+
+function cost({ input }: Found): number {
+  const { packet, metadata, entries, ingressIfindex, rxQueueIndex } = input;
+  const unusual = (ingressIfindex === defaultIfindex ? 0 : 500) + (rxQueueIndex === 0 ? 0 : 500);
+  return packet.length + 20 * metadata.length + 200 * entries.length + unusual;
+}
+
+/** The same with less in it, as long as it reaches what it is kept for. */
+export function shrink(target: Target, kept: Kept): Kept {
+  let current = kept;
+  let attempts = maxAttempts;
+  const accept = (input: Input): boolean => {
+    if (attempts-- <= 0) return false;
+    const trace = traceInput(target, input);
+    if (trace === undefined || trace.run.fault !== undefined) return false;
+    if (![...kept.for].every((feature) => trace.features.has(feature))) return false;
+    current = { ...current, input, trace };
+    return true;
+  };
+  const { input } = kept;
+  if (input.ingressIfindex !== defaultIfindex) accept({ ...current.input, ingressIfindex: defaultIfindex });
+  if (input.rxQueueIndex !== 0) accept({ ...current.input, rxQueueIndex: 0 });
+  if (input.metadata.length > 0) accept({ ...current.input, metadata: new Uint8Array(0) });
+  if (input.linearBytes !== undefined) accept(withoutLinear(current.input));
+  for (const entry of input.entries) shrinkEntry(entry, () => current.input, accept);
+  shrinkPacket(() => current.input, accept);
+  return current;
+}
+
+function withoutLinear(input: Input): Input {
+  const { packet, metadata, ingressIfindex, rxQueueIndex, entries } = input;
+  return { packet, metadata, ingressIfindex, rxQueueIndex, entries };
+}
+
+function shrinkEntry(entry: Entry, current: () => Input, accept: (input: Input) => boolean): void {
+  const others = current().entries.filter((each) => each !== entry);
+  if (accept({ ...current(), entries: others })) return;
+  const { value } = entry;
+  if (value.kind !== 'bytes' || value.bytes.every((byte) => byte === 0)) return;
+  const zero: Entry = { ...entry, value: { kind: 'bytes', bytes: new Uint8Array(value.bytes.length) } };
+  accept({ ...current(), entries: [...others, zero] });
+}
+
+/** Headers from the end, then fields that could be automatic, then the payload. */
+function shrinkPacket(current: () => Input, accept: (input: Input) => boolean): void {
+  const attempt = (layers: readonly Layer[]): boolean => {
+    const packet = built(layers);
+    return packet !== undefined && accept({ ...current(), packet });
+  };
+  const layers = (): Layer[] => minimalLayers(exactLayers(current().packet));
+  // All automatic is what most packets can be.
+  attempt(layers().map(({ name }) => ({ name, fields: {} })));
+  for (let at = layers().length - 1; at > 0; at--) {
+    const now = layers();
+    if (!attempt(now.slice(0, at))) attempt([...now.slice(0, at), ...now.slice(at + 1)]);
+  }
+  for (let at = 0; at < layers().length; at++) {
+    for (const field of Object.keys(layers()[at]?.fields ?? {})) {
+      attempt(layers().map((layer, index) => (index === at ? without(layer, field) : layer)));
+    }
+  }
+  for (const length of [0, 1, 2, 4, 8]) if (attempt(withPayload(layers(), length))) break;
+}
+
+function without({ name, fields }: Layer, field: string): Layer {
+  return { name, fields: { ...fields, [field]: undefined } };
+}
+
+function withPayload(layers: readonly Layer[], length: number): Layer[] {
+  return layers.flatMap((layer) => {
+    const { load } = layer.fields;
+    if (layer.name !== 'Raw' || !(load instanceof Uint8Array) || load.length <= length) return [layer];
+    return length === 0 ? [] : [{ name: 'Raw', fields: { load: load.slice(0, length) } }];
+  });
+}
+
+function built(layers: readonly Layer[]): Uint8Array | undefined {
+  try {
+    const { bytes } = buildPacket(layers);
+    return bytes.length < testRunLimits.minPacket ? undefined : bytes;
+  } catch (error) {
+    // Without that layer or field it is no packet.
+    if (error instanceof XdpError) return undefined;
+    throw error;
+  }
+}
+
+/** Those that reach what no other one does; a smaller packet may reach less than the one it was made from, or more. */
+export function withoutRedundant(kept: readonly Kept[]): Kept[] {
+  const counts = new Map<Feature, number>();
+  for (const { trace } of kept) {
+    for (const feature of trace.features) counts.set(feature, (counts.get(feature) ?? 0) + 1);
+  }
+  return kept.filter(({ trace }) => {
+    if ([...trace.features].some((feature) => counts.get(feature) === 1)) return true;
+    for (const feature of trace.features) counts.set(feature, (counts.get(feature) ?? 0) - 1);
+    return false;
+  });
+}
