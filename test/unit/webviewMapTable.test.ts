@@ -388,7 +388,7 @@ test('lines under rows, and which of very many are drawn', () => {
     { index: 4, sub: { kind: 'note', text: 'full' } },
     { index: 5, sub: undefined },
   ]);
-  expect(visibleLines({ top: 2200, height: 440 }, 22, 1000, 45)).toEqual({ first: 98, last: 122, shift: 0 });
+  expect(visibleLines({ top: 2200, height: 440 }, 22, 1000, 45)).toEqual({ first: 99, last: 119, shift: 0 });
   // Ten million rows are higher than a browser's page can be: the end of the scroller is the end of the rows.
   const end = visibleLines({ top: 30_000_000 + 45 - 440, height: 440 }, 22, 10_000_000, 45);
   expect(end.last).toBe(10_000_000);

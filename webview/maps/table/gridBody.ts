@@ -56,6 +56,10 @@ interface CellView {
   shown: string;
   className: string;
   raw: string;
+  /** Pixels. */
+  width: number;
+  margin: number;
+  trend: SVGPathElement | undefined;
 }
 
 interface LineView {
@@ -142,52 +146,71 @@ export class GridBody {
     };
   }
 
+  /** Cells stay what they are and get other columns: making hundreds of elements takes longer than a frame while one scrolls. */
   private build(view: LineView, layout: BodyLayout): void {
-    view.layout = layout;
-    view.trend = undefined;
     const { element } = view;
-    element.replaceChildren();
+    if (view.layout?.stacked !== layout.stacked || view.layout.keyWidths.length !== layout.keyWidths.length) {
+      this.buildKeys(view, layout);
+    }
+    view.layout = layout;
     element.style.width = `${layout.total}px`;
     element.style.height = `${layout.rowHeight}px`;
-    let left = 0;
-    const keyWidths = layout.stacked ? [layout.total] : layout.keyWidths;
-    view.keys = keyWidths.map((width, at) => {
-      const key = newCell('th', 'rowheader', width);
-      key.element.setAttribute('aria-colindex', String(at + 1));
-      if (!layout.stacked) key.element.style.left = `${left}px`;
-      left += width;
-      element.append(key.element);
-      return key;
-    });
-    view.fold = document.createElement('span');
-    view.fold.className = 'fold';
-    view.keys[0]?.element.prepend(view.fold);
-    if (layout.skipped > 0) {
-      const skip = document.createElement('td');
-      skip.setAttribute('role', 'presentation');
-      skip.className = 'skip';
-      skip.style.width = `${layout.skipped}px`;
-      element.append(skip);
+    if (!layout.stacked) {
+      let left = 0;
+      view.keys.forEach((key, at) => {
+        key.element.style.left = `${left}px`;
+        left += layout.keyWidths[at] ?? 0;
+      });
     }
-    view.cells = layout.columns.map((column, at) => {
-      const cell = newCell('td', 'gridcell', layout.widths[at] ?? 0);
+    view.trend = undefined;
+    layout.columns.forEach((column, at) => {
+      const cell = this.cellFor(view, at, column.kind === 'trend');
+      setWidth(cell, layout.widths[at] ?? 0);
+      setMargin(cell, at === 0 ? layout.skipped : 0);
       const { dataset } = cell.element;
       cell.element.setAttribute('aria-colindex', String(layout.firstColumn + at));
       dataset['column'] = column.kind;
       dataset['field'] = layout.paths[column.field] ?? '';
       const cpu = column.kind === 'cpu' ? layout.cpus[column.slot] : undefined;
       if (cpu !== undefined) dataset['cpu'] = String(cpu);
-      if (column.kind === 'trend') view.trend = trendIn(cell.element);
-      element.append(cell.element);
-      return cell;
+      else delete dataset['cpu'];
+      if (cell.trend !== undefined) view.trend = cell.trend;
     });
+    for (const { element: left } of view.cells.splice(layout.columns.length)) left.remove();
+  }
+
+  private buildKeys(view: LineView, layout: BodyLayout): void {
+    view.element.replaceChildren();
+    view.cells = [];
+    view.active = undefined;
+    view.keys = (layout.stacked ? [layout.total] : layout.keyWidths).map((_, at) => {
+      const key = newCell('th', 'rowheader');
+      key.element.setAttribute('aria-colindex', String(at + 1));
+      view.element.append(key.element);
+      return key;
+    });
+    view.fold = document.createElement('span');
+    view.fold.className = 'fold';
+    view.keys[0]?.element.prepend(view.fold);
+  }
+
+  private cellFor(view: LineView, at: number, isTrend: boolean): CellView {
+    const known = view.cells[at];
+    if (known !== undefined && (known.trend !== undefined) === isTrend) return known;
+    const cell = newCell('td', 'gridcell');
+    if (isTrend) cell.trend = trendIn(cell.element);
+    if (known === undefined) view.element.append(cell.element);
+    else known.element.replaceWith(cell.element);
+    view.cells[at] = cell;
+    return cell;
   }
 
   private fill(view: LineView, line: BodyLine, layout: BodyLayout, flash: boolean): void {
     const { element } = view;
     const place = `translateY(${line.top}px)`;
     if (element.style.transform !== place) element.style.transform = place;
-    setAttribute(view, 'class', `${line.level === 'row' ? 'entry' : line.level} ${line.classes}`);
+    const level = line.level === 'row' ? 'entry' : line.level;
+    setAttribute(view, 'class', `${level} ${layout.stacked ? 'stacked' : ''} ${line.classes}`);
     setAttribute(view, 'aria-rowindex', String(line.line + layout.headLines + 1));
     setAttribute(view, 'data-key', line.level === 'row' ? line.name : undefined);
     setAttribute(view, 'aria-expanded', line.expanded === undefined ? undefined : String(line.expanded));
@@ -248,10 +271,9 @@ export class GridBody {
   }
 }
 
-function newCell(tag: 'th' | 'td', role: string, width: number): CellView {
+function newCell(tag: 'th' | 'td', role: string): CellView {
   const element = document.createElement(tag);
   element.setAttribute('role', role);
-  element.style.width = `${width}px`;
   const text = document.createTextNode('');
   // Only keys need a box of their own, which stays in sight in a line that scrolls.
   if (tag === 'td') {
@@ -261,7 +283,7 @@ function newCell(tag: 'th' | 'td', role: string, width: number): CellView {
     span.append(text);
     element.append(span);
   }
-  return { element, text, shown: '', className: '', raw: '' };
+  return { element, text, shown: '', className: '', raw: '', width: -1, margin: 0, trend: undefined };
 }
 
 function trendIn(cell: HTMLElement): SVGPathElement {
@@ -288,6 +310,18 @@ function setText(cell: CellView, text: string): void {
   if (cell.shown === text) return;
   cell.shown = text;
   cell.text.data = text;
+}
+
+function setWidth(cell: CellView, width: number): void {
+  if (cell.width === width) return;
+  cell.width = width;
+  cell.element.style.width = `${width}px`;
+}
+
+function setMargin(cell: CellView, margin: number): void {
+  if (cell.margin === margin) return;
+  cell.margin = margin;
+  cell.element.style.marginLeft = `${margin}px`;
 }
 
 function setClass(cell: CellView, className: string): void {

@@ -15,7 +15,7 @@ const maxWidth = 480;
 /** Browsers end at 2^25 pixels; a longer table scrolls in proportion. */
 export const maxBodyHeight = 30_000_000;
 /** Lines beyond the viewport that are drawn. */
-const spareLines = 2;
+const spareLines = 1;
 /** The place of the fold's arrow. */
 const foldWidth = 16;
 
@@ -214,7 +214,7 @@ export function visibleLines(
   const scale = full <= maxBodyHeight ? 1 : (full - room + headHeight) / (maxBodyHeight - room + headHeight);
   const offset = top * scale;
   const first = Math.max(0, Math.floor(offset / rowHeight) - spareLines);
-  const last = Math.min(total, Math.ceil((offset + room) / rowHeight) + spareLines);
+  const last = Math.min(total, Math.ceil((offset + room - headHeight) / rowHeight) + spareLines);
   return { first: Math.min(first, last), last, shift: Math.round(top - offset) };
 }
 

@@ -46,6 +46,7 @@ export class MapTable extends LitElement {
   @state() private layout: GridLayout | undefined;
 
   private readonly measure = new GridMeasure();
+  /** Tells sizes when they are known: asking for them makes the browser lay out what is about to change again. */
   private readonly resize = new ResizeObserver(() => this.look());
   /** Fonts come with the page's style: asking for them at every reading would make the browser work out all styles each time. */
   private readonly fonts = new MutationObserver(() => this.takeFont());
@@ -57,6 +58,7 @@ export class MapTable extends LitElement {
   private readonly places = new Map<string, number>();
   private active: GridPlace = { line: 0, column: 0 };
   private flashUntil = 0;
+  private frame: number | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
   private lastAtMs = 0;
 
@@ -78,6 +80,8 @@ export class MapTable extends LitElement {
     this.fonts.disconnect();
     this.resize.disconnect();
     clearTimeout(this.settling);
+    if (this.frame !== undefined) cancelAnimationFrame(this.frame);
+    this.frame = undefined;
   }
 
   /** After something was read. */
@@ -87,7 +91,15 @@ export class MapTable extends LitElement {
     if (atMs !== this.lastAtMs) this.flash();
     this.lastAtMs = atMs;
     this.arrangeLines();
-    this.draw();
+    this.drawSoon();
+  }
+
+  /** With the next frame: what was read and what was scrolled to are laid out together, once. */
+  private drawSoon(): void {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
   }
 
   private flash(): void {
@@ -119,8 +131,12 @@ export class MapTable extends LitElement {
     }
   }
 
+  protected override firstUpdated(): void {
+    const scroller = this.renderRoot.querySelector('.scroller');
+    if (scroller !== null) this.resize.observe(scroller);
+  }
+
   protected override updated(): void {
-    this.look();
     this.draw();
   }
 
@@ -148,7 +164,7 @@ export class MapTable extends LitElement {
     // Not through a new rendering: only the rows change, unless other columns come into sight.
     if (sideways) this.viewport = { ...this.viewport, left, top };
     else Object.assign(this.viewport, { top });
-    this.draw();
+    this.drawSoon();
   };
 
   private arrangeLines(): void {

@@ -43,8 +43,14 @@ export const mapTableStyles = css`
     position: absolute;
     top: 0;
     left: 0;
-    contain: layout style;
+    contain: layout size style;
+  }
+  tbody tr.stacked {
     flex-wrap: wrap;
+  }
+  /* Nor a cell its row. */
+  tbody td {
+    contain: layout size style;
   }
   th,
   td {
@@ -198,9 +204,9 @@ export const mapTableStyles = css`
     vertical-align: top;
     height: 22px;
   }
-  tbody tr.entry:hover td,
+  tbody tr.entry:hover,
   tbody tr.entry:hover .key,
-  tbody tr.cpu:hover td,
+  tbody tr.cpu:hover,
   tbody tr.cpu:hover .key {
     background-image: linear-gradient(var(--vscode-list-hoverBackground), var(--vscode-list-hoverBackground));
   }
