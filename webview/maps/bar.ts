@@ -1,5 +1,4 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import '@vscode-elements/elements/dist/vscode-toolbar-button/index.js';
 import type { MapSummary } from '../../extension/protocol/webview.ts';
 import { formatPeriod } from '../common/format.ts';
 import { type MapsStore, pollIntervals, type ShownColumns } from './data/mapsStore.ts';

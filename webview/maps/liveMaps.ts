@@ -1,14 +1,10 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
-import '@vscode-elements/elements/dist/vscode-button/index.js';
 import '../common/notice.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
 import { renderBar } from './bar.ts';
 import { editableCell } from './edit/editableCell.ts';
-import './edit/cellInput.ts';
 import type { CellEdit } from './edit/cellInput.ts';
-import './edit/entryForm.ts';
-import './events/eventStream.ts';
 import { holdsVariables } from './variables.ts';
 import type { SetRequest } from './data/mapEditor.ts';
 import type { MapsStore } from './data/mapsStore.ts';
@@ -17,10 +13,8 @@ import type { Row } from './data/rowCache.ts';
 import { liveMapsStyles } from './liveMapsStyles.ts';
 import { mapActions } from './mapActions.ts';
 import { PlotData } from './plot/plotData.ts';
-import './plot/plotPane.ts';
 import type { PlotPane } from './plot/plotPane.ts';
 import { contentsNotice, renderOutcome, renderProblem } from './notices.ts';
-import './snapshots/snapshotPane.ts';
 import { renderStatus } from './status.ts';
 import { strings } from './strings.ts';
 import './table/mapTable.ts';
@@ -31,6 +25,9 @@ import { fill } from '../common/format.ts';
 type Editing =
   | { kind: 'form'; row: Row | undefined; slot: number | undefined; failure: string }
   | { kind: 'cell'; edit: CellEdit };
+
+/** So long the first rows may take before the rest of the view is loaded beside them. */
+const laterMs = 100;
 
 const noNotes: ReadonlyMap<string, string> = new Map();
 
@@ -44,6 +41,7 @@ export class LiveMaps extends LitElement {
   @state() private filter = '';
   @state() private editing: Editing | undefined;
   private stop: (() => void) | undefined;
+  private later: ReturnType<typeof setTimeout> | undefined;
   private reader: Reader | undefined;
   private plot = new PlotData();
   /** The same until another row is plotted: the table is drawn anew for another one. */
@@ -54,22 +52,30 @@ export class LiveMaps extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.stop = this.store?.subscribe(() => this.onChange());
+    this.later = setTimeout(loadLater, laterMs);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.stop?.();
+    clearTimeout(this.later);
   }
 
   private onChange(): void {
     const { reader } = this;
     if (reader !== undefined && this.plot.record(reader.rows, Date.now())) {
-      this.renderRoot.querySelector<PlotPane>('xdp-plot-pane')?.refresh();
+      this.renderRoot.querySelector<PlotPane>('xdp-plot-pane:defined')?.refresh();
+    }
+    if (this.later !== undefined && (reader?.rows.last ?? 0) > 0) {
+      clearTimeout(this.later);
+      this.later = undefined;
+      // In the frame after the rows are painted.
+      requestAnimationFrame(() => setTimeout(loadLater));
     }
     this.requestUpdate();
     this.table?.refresh();
     // The log is the same object with more in it.
-    this.renderRoot.querySelector<LitElement>('xdp-event-stream')?.requestUpdate();
+    this.renderRoot.querySelector<LitElement>('xdp-event-stream:defined')?.requestUpdate();
   }
 
   private get table(): MapTable | null {
@@ -256,6 +262,11 @@ export class LiveMaps extends LitElement {
     this.reader?.follow(this.plot.ids);
     this.requestUpdate();
   }
+}
+
+/** The browser keeps what it has: a second time costs nothing. */
+function loadLater(): void {
+  void import('./later.ts');
 }
 
 function keyOf({ key }: Row): Uint8Array {

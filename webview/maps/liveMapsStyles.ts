@@ -38,6 +38,12 @@ export const liveMapsStyles = css`
   .interval {
     width: 76px;
   }
+  /* Its place while it is loaded. */
+  .tools vscode-toolbar-button:not(:defined) {
+    display: block;
+    width: 22px;
+    height: 22px;
+  }
   .filter {
     flex: 1 1 100%;
     display: flex;

@@ -1,6 +1,5 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
-import '@vscode-elements/elements/dist/vscode-toolbar-button/index.js';
 import { baseStyles } from '../common/theme.ts';
 
 export interface MenuItem {
@@ -29,6 +28,8 @@ export class MenuButton extends LitElement {
       :host {
         position: relative;
         display: inline-flex;
+        min-width: 22px;
+        min-height: 22px;
       }
       .menu {
         position: absolute;
