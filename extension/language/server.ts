@@ -226,7 +226,7 @@ export class LanguageServer {
         message: finding.message,
         code: finding.code,
         source: 'xdp',
-        severity: DiagnosticSeverity.Warning,
+        severity: finding.code === 'hot-printk' ? DiagnosticSeverity.Hint : DiagnosticSeverity.Warning,
       })),
     });
   }

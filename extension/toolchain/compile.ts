@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { XdpError } from '../core/errors.ts';
 import { type BuildKind, clangArgs, fixedIncludes, includeDirs, includeReasons } from './arguments.ts';
+import { unsupportedOperation } from './backend.ts';
 import { attempt, type HeaderChoice } from './attempt.ts';
 import { findClang, findDebuggerClang } from './clang.ts';
 import type { Diagnostic } from './diagnostics.ts';
@@ -109,7 +110,10 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     const { result, parsed } = best;
     output.checkWritten(parsed.diagnostics);
     const hasErrors = parsed.diagnostics.some((one) => one.severity === 'error');
-    if (brokeDown(result) || (result.code !== 0 && !hasErrors)) throw breakdown(clang.path, source.path, result);
+    const unsupported = unsupportedOperation(result.stderr, source.path);
+    if (unsupported === undefined && (brokeDown(result) || (result.code !== 0 && !hasErrors))) {
+      throw breakdown(clang.path, source.path, result);
+    }
     const ok = result.code === 0;
     const read = ok ? await output.findDependency('vmlinux.h', join(source.path, '..')) : undefined;
     if (ok) await output.commit();
@@ -120,7 +124,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
       object: ok ? output.path : null,
       command: [clang.path, ...clangArgs(best.inputs), '-o', output.path],
       durationMs: performance.now() - startedAt,
-      diagnostics: await finishDiagnostics(parsed.diagnostics, {
+      diagnostics: await finishDiagnostics(unsupported === undefined ? parsed.diagnostics : [unsupported], {
         source,
         bundledInclude,
         reasonOfMissing: best.reasonOfMissing,

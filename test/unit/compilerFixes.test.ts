@@ -54,3 +54,30 @@ test('what vmlinux.h holds already is dropped', async () => {
     '#include "vmlinux.h"\n#include <linux/bpf.h>\n#include <linux/ip.h>\n#include <bpf/bpf_helpers.h>\nSEC("xdp") int f(struct xdp_md *c) { return XDP_PASS; }\n';
   expect((await fixed(text)).title).toBe('Drop the includes that vmlinux.h stands for');
 });
+
+const counter = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); } left SEC(".maps");
+SEC("xdp") int f(struct xdp_md *ctx) {
+	__u32 key = 0, *tokens = bpf_map_lookup_elem(&left, &key);
+
+	if (tokens)
+		OPERATION;
+	return XDP_PASS;
+}
+`;
+
+test.each(['__sync_fetch_and_sub(tokens, 1)', '__sync_sub_and_fetch(tokens, ctx->rx_queue_index + 1)'])(
+  'an atomic subtraction becomes an addition: %s',
+  async (operation) => {
+    const { title } = await fixed(counter.replace('OPERATION', operation));
+    expect(title).toBe('Add the negative number: BPF has no atomic subtraction');
+  },
+);
+
+test('what BPF has no instruction for is an error on its line', async () => {
+  const root = project({ 'prog.bpf.c': counter.replace('OPERATION', '__sync_synchronize()') });
+  const { ok, diagnostics } = await compileFile(join(root, 'prog.bpf.c'));
+  expect(ok).toBe(false);
+  expect(diagnostics).toMatchObject([{ line: 8, severity: 'error', message: expect.stringContaining('AtomicFence') }]);
+});

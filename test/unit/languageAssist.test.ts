@@ -137,6 +137,10 @@ test.each([
   ],
   ['map-size', '__u16 key = 1; return bpf_map_lookup_elem(&counts, &key) ? 1 : 2;'],
   ['kernel-too-old', 'return bpf_xdp_get_buff_len(ctx) > 100 ? 1 : 2;'],
+  ['hot-printk', '__u32 one = 1; bpf_printk("a packet"); return 2;'],
+  ['', 'if (data == data_end) bpf_printk("nothing in it"); return 2;'],
+  ['', 'if (data == data_end) return 1; bpf_printk("not every packet"); return 2;'],
+  ['', 'for (int i = 0; i < 2; i++) bpf_printk("a loop"); return 2;'],
   [
     '',
     'struct ethhdr *eth = data; if ((void *)(eth + 1) > data_end) return 1; if (eth->h_proto == bpf_htons(ETH_P_IP)) return 2; return 1;',
@@ -160,6 +164,28 @@ test('a packet that nobody compares, and a licence that does not fit', () => {
   const text = `${checks}SEC("xdp") int prog(struct xdp_md *ctx) { struct ethhdr *eth = (void *)(long)ctx->data; bpf_trace_printk("x", 2); return eth->h_proto; }
 char _license[] SEC("license") = "Proprietary";\n`;
   expect(check(scanSource(text), knowledge).map((each) => each.code)).toEqual(['licence', 'unchecked-packet']);
+});
+
+test('what libbpf 1.0 dropped is said where it stands, and what others call so is not', () => {
+  const program = 'SEC("xdp") int prog(struct xdp_md *ctx) { return 2; }';
+  const old =
+    'struct bpf_map_def SEC("maps") hits = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1 };';
+  const text = `${old}\nBPF_ANNOTATE_KV_PAIR(hits, __u32, __u64);\n${program}`;
+  const found = check(scanSource(text), knowledge);
+  expect(found.map(({ code, start, end }) => `${code} ${text.slice(start, end)}`)).toEqual([
+    'deprecated struct bpf_map_def',
+    'deprecated BPF_ANNOTATE_KV_PAIR',
+  ]);
+  // iproute2's own form, which its loader takes.
+  const elf =
+    'struct bpf_elf_map SEC("maps") hits = { .type = BPF_MAP_TYPE_ARRAY, .size_key = 4, .size_value = 8, .max_elem = 1 };';
+  expect(check(scanSource(`${elf}\n${program}`), knowledge)).toEqual([]);
+});
+
+test('every helper of the kernel’s header has a first kernel', () => {
+  const without = [...knowledge.helpers.values()].filter(({ id }) => id === undefined || firstKernel(id) === undefined);
+  expect(without.map(({ name }) => name)).toEqual([]);
+  expect(knowledge.helpers.size).toBeGreaterThan(200);
 });
 
 test('hostile text neither hangs nor breaks the analysis', () => {

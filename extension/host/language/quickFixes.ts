@@ -15,14 +15,16 @@ export class QuickFixes implements vscode.CodeActionProvider {
     _range: vscode.Range,
     context: vscode.CodeActionContext,
   ): Promise<vscode.CodeAction[]> {
-    const ours = context.diagnostics.filter(({ source }) => source === 'verifier' || source === 'clang');
+    const ours = context.diagnostics.filter(
+      ({ source, code }) => source === 'verifier' || source === 'clang' || (source === 'xdp' && code === 'deprecated'),
+    );
     if (ours.length === 0) return [];
     const { compilerFixes, verifierFixes } = await import('../../core/verifier/fixes/fixes.ts');
     const text = document.getText();
     return ours.flatMap((diagnostic) => {
       const { line, character } = diagnostic.range.start;
       const place = { line: line + 1, column: character + 1 };
-      if (diagnostic.source === 'clang') {
+      if (diagnostic.source !== 'verifier') {
         const notes = (diagnostic.relatedInformation ?? []).map(({ message }) => message);
         const fixes = compilerFixes(text, { ...place, message: diagnostic.message, notes });
         return fixes.map((fix, index) => actionOf(document, diagnostic, { fix, isPreferred: index === 0 }));

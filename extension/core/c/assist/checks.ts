@@ -1,11 +1,21 @@
 import type { CFunction, CSource } from '../source.ts';
 import { numberOf, scalarSize, typeOfVariable } from './expressions.ts';
+import { dropped, hotPrints } from './habits.ts';
 import { compareKernels, firstKernel, isGplOnly } from './helpers.ts';
 import type { Knowledge } from './knowledge.ts';
 import { pointersIn } from './tokens.ts';
 
 export interface Finding {
-  code: 'byte-order' | 'unchecked-packet' | 'stale-pointer' | 'map-size' | 'licence' | 'kernel-too-old';
+  code:
+    | 'byte-order'
+    | 'unchecked-packet'
+    | 'stale-pointer'
+    | 'map-size'
+    | 'licence'
+    | 'kernel-too-old'
+    | 'deprecated'
+    /** Not wrong, but slow. */
+    | 'hot-printk';
   message: string;
   start: number;
   end: number;
@@ -28,10 +38,10 @@ export function check(source: CSource, knowledge: Knowledge, options: CheckOptio
   if (!isXdp) return findings;
   for (const fn of source.functions) {
     findings.push(...byteOrder(source, knowledge, fn), ...stalePointers(source, fn), ...mapSizes(source, fn));
-    if (fn.section?.startsWith('xdp')) findings.push(...uncheckedPacket(source, fn));
+    if (fn.section?.startsWith('xdp')) findings.push(...uncheckedPacket(source, fn), ...hotPrints(source, fn));
     if (options.targetKernel !== undefined) findings.push(...newerHelpers(source, knowledge, fn, options.targetKernel));
   }
-  findings.push(...licence(source, knowledge));
+  findings.push(...licence(source, knowledge), ...dropped(source));
   return findings.sort((a, b) => a.start - b.start);
 }
 

@@ -1,6 +1,7 @@
 import { scanSource } from '../../c/source.ts';
 import { addInclude, btfMap, dropIncludes, gplLicense } from './declarations.ts';
 import { offsetAt, type QuickFix } from './edits.ts';
+import { aligned, atomicAddition, initialise, plainArithmetic } from './memory.ts';
 import { boundsCheck, rederive, turnComparison } from './packet.ts';
 import { type Site, siteOf } from './site.ts';
 import { limitIndex, limitSize, nullCheck } from './values.ts';
@@ -12,6 +13,8 @@ export interface FailurePlace {
   column: number;
   expression?: string;
   story?: readonly { text: string }[];
+  /** The verifier's own words. */
+  message?: string;
 }
 
 /**
@@ -40,6 +43,12 @@ export function verifierFixes(text: string, failure: FailurePlace): QuickFix[] {
     case 'negative-size':
     case 'zero-size':
       return defined(limitSize(site));
+    case 'misaligned-access':
+      return aligned(site);
+    case 'uninitialised-stack':
+      return defined(initialise(site));
+    case 'atomic-operation':
+      return /stores into R\d+ pkt\b/.test(failure.message ?? '') ? defined(plainArithmetic(site)) : [];
     default:
       return [];
   }
@@ -68,6 +77,10 @@ export function compilerFixes(
   const header = /\badd #include <([\w./-]+)>/.exec(said)?.[1];
   if (header !== undefined) fixes.push(addInclude(source, header));
   if (/drop the includes of/.test(said)) fixes.push(...defined(dropIncludes(source)));
+  if (/AtomicLoadSub/.test(said)) {
+    const offset = offsetAt(text, diagnostic.line, diagnostic.column);
+    if (offset !== undefined) fixes.push(...defined(atomicAddition(source, offset)));
+  }
   if (/bpf_map_def/.test(said)) {
     const offset = offsetAt(text, diagnostic.line, diagnostic.column);
     if (offset !== undefined) fixes.push(...defined(btfMap(source, offset)));
