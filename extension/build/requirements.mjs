@@ -108,12 +108,6 @@ export const testRequirements = [
     packages: ['python3-yaml'],
     present: () => existsSync('/usr/lib/python3/dist-packages/yaml/__init__.py'),
   },
-  {
-    what: 'PyYAML for python3',
-    why: 'reads the YAML that we write',
-    packages: ['python3-yaml'],
-    present: () => existsSync('/usr/lib/python3/dist-packages/yaml/__init__.py'),
-  },
   command('ethtool', "an interface's driver and features"),
   command('strace', 'says what a process does to the system'),
   command('gcc', 'compiles small judges'),
