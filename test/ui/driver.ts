@@ -6,6 +6,7 @@ import { artifacts } from '../../extension/build/paths.mjs';
 import { openPage, workbenchReady, workbenchUrl } from '../support/vscodeBrowser.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../support/vscodeServer.ts';
 import { EditorDriver } from './driverEditor.ts';
+import { Film } from './film.ts';
 import { exactly, textsOf, until } from './driverWaits.ts';
 
 export interface LaunchOptions extends Pick<TestServerOptions, 'trust' | 'settings' | 'env'> {
@@ -255,6 +256,11 @@ export class App {
     mkdirSync(path.dirname(file), { recursive: true });
     await this.page.screenshot({ path: file });
     return file;
+  }
+
+  /** Films what follows until `end()`, for the documents: only where that was asked for, since it takes its time. */
+  film(name: string): Pick<Film, 'end'> {
+    return process.env.XDP_FILM === 'yes' ? new Film(this.page, name) : { end: async () => '' };
   }
 
   /** Keeps what may explain a failure: the screen, and VS Code's logs with the output channels. */

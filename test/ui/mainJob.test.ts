@@ -17,6 +17,7 @@ describe('the main job', () => {
   let app: App;
   let network: TestNetwork;
   let folder: string;
+  let film: ReturnType<App['film']>;
 
   /** Kept by others on this machine: not this test's. */
   let pinsBefore: string[];
@@ -72,6 +73,7 @@ describe('the main job', () => {
   });
 
   it('attaches in the chosen mode', async () => {
+    film = app.film('attach');
     await app.command('XDP: Attach to Interface');
     const choices = await until('the interface', async () => {
       const rows = await app.choices();
@@ -119,6 +121,7 @@ describe('the main job', () => {
     });
     await app.page.mouse.move(900, 880);
     await app.screenshot('6-counters');
+    await film.end();
   });
 
   it('runs a packet built by hand', async () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run test:ui`: the tests of test/ui, which use a real VS Code in a real browser with the packaged `.vsix`
- * installed. `npm run test:ui -- TEXT` runs those whose title holds TEXT.
+ * installed. `npm run test:ui -- TEXT` runs those whose title holds TEXT, `-- --file NAME` those of test/ui/NAME.test.ts.
  */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -22,14 +22,14 @@ const mostFilesAgain = 2;
 await runMain(async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { again: { type: 'string', multiple: true } },
+    options: { again: { type: 'string', multiple: true }, file: { type: 'string', multiple: true } },
   });
   if (values.again !== undefined) return runFiles({ files: values.again, into: againResults(values.again) });
   const vsix = vsixPath(process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64');
   if (!existsSync(vsix)) throw new UserError('Run `npm run build && npm run package` first.');
   await bundleTests();
   const files = readdirSync(folder)
-    .filter((name) => name.endsWith('.test.mjs'))
+    .filter((name) => name.endsWith('.test.mjs') && (values.file?.includes(name.replace('.test.mjs', '')) ?? true))
     .sort()
     .map((name) => path.join(folder, name));
   await runFiles({ files, into: results, title: positionals[0] });
