@@ -15,8 +15,8 @@ const maxFiles = 400;
 const maxBytes = 1 << 20;
 
 /**
- * Every place of a map: in the source that defines it, in sources and headers of the same folder that mention it, and in packet tests of
- * that source. `open` gives what is on the screen in place of what is on disk.
+ * Every place of a map: in the source that defines it, in sources and headers of the same folder that mention it, in the headers that it
+ * includes from other folders, and in packet tests of that source beside it or in a folder for tests. `open` gives what is on the screen in place of what is on disk.
  */
 export async function placesOfMap(
   file: string,
@@ -25,14 +25,46 @@ export async function placesOfMap(
 ): Promise<MapPlace[]> {
   const folder = dirname(file);
   const names = await readdir(folder).catch((): string[] => []);
+  const beside = names.filter((one) => /\.(?:c|h|xdptest\.json)$/.test(one)).map((each) => join(folder, each));
+  const elsewhere = [...(await includedBy(file, open)), ...(await testsNear(folder))];
   const places: MapPlace[] = [];
-  for (const each of names.filter((one) => /\.(?:c|h|xdptest\.json)$/.test(one)).slice(0, maxFiles)) {
-    const path = join(folder, each);
+  for (const path of new Set([...beside, ...elsewhere].slice(0, maxFiles))) {
     const text = open(path) ?? (await readText(path));
     if (text === undefined || !text.includes(name)) continue;
-    places.push(...(each.endsWith('.json') ? inTest(path, text, { name, source: file }) : inSource(path, text, name)));
+    places.push(...(path.endsWith('.json') ? inTest(path, text, { name, source: file }) : inSource(path, text, name)));
   }
   return places;
+}
+
+/** Headers that a source includes by a path from its own, in other folders; and those that they include. */
+async function includedBy(file: string, open: (file: string) => string | undefined): Promise<string[]> {
+  const found = new Set([file]);
+  // A set is walked to its end, also over what is added meanwhile.
+  for (const path of found) {
+    if (found.size > maxIncluded) break;
+    const text = open(path) ?? (await readText(path));
+    for (const [, header = ''] of text?.matchAll(/^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm) ?? []) {
+      const included = resolve(dirname(path), header);
+      const isThere = (await stat(included).catch(() => undefined))?.isFile() === true;
+      if (isThere) found.add(included);
+    }
+  }
+  found.delete(file);
+  return [...found];
+}
+
+const maxIncluded = 100;
+
+/** Packet tests in the folders that projects keep tests in. */
+async function testsNear(folder: string): Promise<string[]> {
+  const folders = ['test', 'tests', '../test', '../tests'].map((each) => join(folder, each));
+  const listed = await Promise.all(
+    folders.map(async (each) => {
+      const names = await readdir(each).catch((): string[] => []);
+      return names.filter((name) => name.endsWith('.xdptest.json')).map((name) => join(each, name));
+    }),
+  );
+  return listed.flat();
 }
 
 async function readText(path: string): Promise<string | undefined> {

@@ -25,6 +25,7 @@ import { wordAt } from '../core/c/assist/expressions.ts';
 import { hoverAt } from '../core/c/assist/hover.ts';
 import type { Knowledge } from '../core/c/assist/knowledge.ts';
 import { signatureAt } from '../core/c/assist/signature.ts';
+import { tailCallTargets } from '../core/c/assist/tailCalls.ts';
 import { tokensOf, tokenTypes } from '../core/c/assist/tokens.ts';
 import { type CSource, scanSource } from '../core/c/source.ts';
 import { type MapPlace, placesOfMap, sourceOfTest } from './mapPlaces.ts';
@@ -95,6 +96,8 @@ export class LanguageServer {
     });
     connection.onDocumentSymbol(({ textDocument }) => this.#symbols(textDocument.uri));
     connection.onDefinition(async ({ textDocument, position }) => {
+      const programs = this.#tailCalls(textDocument.uri, position);
+      if (programs.length > 0) return programs;
       const places = await this.#mapPlaces(textDocument.uri, position);
       return places.filter(({ isDefinition }) => isDefinition).map(locationOf);
     });
@@ -185,6 +188,17 @@ export class LanguageServer {
       ...source.maps.map((map) => symbol(document, map, { kind: SymbolKind.Array, detail: map.type ?? 'map' })),
       ...programs.map((fn) => symbol(document, fn, { kind: SymbolKind.Event, detail: `SEC("${fn.section}")` })),
     ];
+  }
+
+  /** The programs that the tail call at this place may go to. */
+  #tailCalls(uri: string, position: { line: number; character: number }): Location[] {
+    const document = this.#documents.get(uri);
+    const source = document && this.#sourceOf(document);
+    if (document === undefined || source === undefined) return [];
+    return tailCallTargets(source, document.offsetAt(position)).map((span) => ({
+      uri,
+      range: rangeIn(document, span),
+    }));
   }
 
   async #mapPlaces(uri: string, position: { line: number; character: number }): Promise<MapPlace[]> {

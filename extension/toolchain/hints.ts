@@ -117,6 +117,9 @@ function missingHeaderHint(header: string, context: HintContext): string {
   if (/^(?:bpf\/)?(?:bpf_(?:helpers|helper_defs|endian|tracing|core_read)|usdt\.bpf)\.h$/.test(header)) {
     return `it belongs to libbpf: ${install('libbpf-headers')}`;
   }
+  if (/\.(?:l?skel|subskel)\.h$/.test(header)) {
+    return `it is a skeleton that bpftool gen skeleton makes of the compiled object, for the program in user space that loads it: the BPF source needs none, so drop the include here`;
+  }
   if (header.startsWith('uapi/')) {
     return `uapi/ is a folder of the kernel's source tree: installed, the header is <${header.slice('uapi/'.length)}>`;
   }

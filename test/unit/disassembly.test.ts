@@ -116,7 +116,7 @@ test('every row under a C line belongs to it, and counts stand in a column', () 
   const counts = Float64Array.from({ length: last + 1 }, (_, slot) => (slot === 0 ? 12_345 : slot));
   const rows = bytecodeRows(listing, [], { origin: 'counted here', counts });
   expect(rows[0]?.text).toBe('; counted here');
-  expect(rows.find(({ text }) => text.includes(' 0: '))?.text).toMatch(/^ {4}12,345× +0: /);
+  expect(rows.find(({ text }) => text.includes(' 0: '))?.text).toMatch(/^ {4}12,345x +0: /);
   let line: string | undefined;
   for (const { text, place } of rows) {
     if (text.startsWith('; ') && place !== undefined) line = `${place.file.split('/').at(-1)}:${place.line}`;

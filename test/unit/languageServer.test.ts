@@ -79,6 +79,80 @@ test('a map is found, and renamed, in its source and in the packet tests of it',
   expect(await server.connection.sendRequest('textDocument/definition', other)).toEqual([]);
 });
 
+test('a map of a header in another folder is found, and tests in a folder for them', async () => {
+  const maps = source.slice(source.indexOf('struct {'), source.indexOf('SEC("xdp")'));
+  const text = `#include "../common/maps.h"\n${source.replace(maps, '')}`;
+  const json = JSON.stringify({
+    source: '../src/a.bpf.c',
+    tests: [{ name: 't', packet: 'Ether()', maps: { hits: [] } }],
+  });
+  const root = project({
+    'src/a.bpf.c': text,
+    'common/maps.h': maps,
+    'common/other.h': maps,
+    'tests/a.xdptest.json': json,
+    'tests/b.xdptest.json': json.replace('a.bpf.c', 'b.bpf.c'),
+  });
+  const uri = await open(join(root, 'src/a.bpf.c'), text);
+  const at = { textDocument: { uri }, position: place(text, 'hits, &key') };
+  const definition = (await server.connection.sendRequest('textDocument/definition', at)) as { uri: string }[];
+  expect(definition.map((each) => each.uri)).toEqual([pathToFileURL(join(root, 'common/maps.h')).href]);
+  const references = (await server.connection.sendRequest('textDocument/references', {
+    ...at,
+    context: { includeDeclaration: true },
+  })) as { uri: string }[];
+  expect(references.map((each) => each.uri.split('/').slice(-2).join('/'))).toEqual([
+    'src/a.bpf.c',
+    'common/maps.h',
+    'tests/a.xdptest.json',
+  ]);
+});
+
+const dispatcher = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#define SECOND 1
+int first(struct xdp_md *ctx);
+int second(struct xdp_md *ctx);
+struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 4); __uint(key_size, 4); __array(values, int(struct xdp_md *)); } steps SEC(".maps") = {
+	.values = { [0] = (void *)&first, [SECOND] = (void *)&second },
+};
+SEC("xdp") int first(struct xdp_md *ctx) { bpf_tail_call(ctx, &steps, 1); return XDP_PASS; }
+SEC("xdp") int second(struct xdp_md *ctx) { bpf_tail_call_static(ctx, &steps, ctx->rx_queue_index); return XDP_PASS; }
+`;
+
+test.each([
+  ['the index of a constant', '1); return', ['second']],
+  ['the call itself', 'bpf_tail_call(', ['second']],
+  ['an index that only the run knows', 'rx_queue_index', ['first', 'second']],
+  ['the map', 'steps, 1', ['steps']],
+])('a tail call leads to the programs in the map: %s', async (_, where, targets) => {
+  const uri = await open(join(project({ 'd.bpf.c': dispatcher }), 'd.bpf.c'), dispatcher);
+  const at = { textDocument: { uri }, position: place(dispatcher, where) };
+  const found = (await server.connection.sendRequest('textDocument/definition', at)) as {
+    range: { start: { line: number; character: number }; end: { character: number } };
+  }[];
+  const lines = dispatcher.split('\n');
+  const names = found.map(({ range }) => lines[range.start.line]?.slice(range.start.character, range.end.character));
+  expect(names).toEqual(targets);
+  expect(found.every(({ range }) => range.start.line >= 5)).toBe(true);
+});
+
+test('kernel functions are completed with the prototype that the running kernel has', async () => {
+  const text = source.replace('struct sk_buff *skb = 0;', 'bpf_xdp_metadata_rx_h');
+  const uri = await open(join(project(), 'k.bpf.c'), text);
+  const position = place(text, 'bpf_xdp_metadata_rx_h');
+  position.character += 'bpf_xdp_metadata_rx_h'.length;
+  const completion = (await server.connection.sendRequest('textDocument/completion', {
+    textDocument: { uri },
+    position,
+  })) as { items: { label: string; documentation?: { value: string } }[] };
+  const item = completion.items.find(({ label }) => label === 'bpf_xdp_metadata_rx_hash');
+  // Kernels before 6.3 have no such function, and those built with an old pahole do not mark them.
+  const btf = readFileSync('/sys/kernel/btf/vmlinux');
+  const has = btf.includes('\0bpf_xdp_metadata_rx_hash\0') && btf.includes('\0bpf_kfunc\0');
+  expect(item?.documentation?.value.includes('extern int bpf_xdp_metadata_rx_hash(') ?? false).toBe(has);
+});
+
 test('maps and programs are symbols, and what is wrong is published', async () => {
   const uri = await open(join(project(), 'b.bpf.c'), source);
   const symbols = (await server.connection.sendRequest('textDocument/documentSymbol', { textDocument: { uri } })) as {

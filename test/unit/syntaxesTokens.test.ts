@@ -205,9 +205,9 @@ test('BPF assembly of XDP: Show Disassembly', () =>
     ['  L3:', { L3: 'entity.name.label.bpf' }],
     ['    14: if r1 > r2 goto L5', { L5: 'entity.name.label.bpf', '14': 'entity.name.tag.instruction.bpf' }],
     [
-      '    1,234× 45: call bpf_map_lookup_elem  ; helper 1',
+      '    1,234x 45: call bpf_map_lookup_elem  ; helper 1',
       {
-        '1,234×': 'constant.numeric.count.bpf',
+        '1,234x': 'constant.numeric.count.bpf',
         bpf_map_lookup_elem: 'support.function.helper.bpf',
         'helper 1': 'comment.line.note.bpf',
       },

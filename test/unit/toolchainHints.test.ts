@@ -107,6 +107,7 @@ test.each([
   ['bpf_endian.h', 'libbpf-dev'],
   ['gnu/stubs-32.h', 'libc6-dev'],
   ['uapi/linux/bpf.h', '<linux/bpf.h>'],
+  ['firewall.skel.h', 'bpftool gen skeleton'],
   ['mine.h', 'xdp.compile.includePath'],
 ])('%s not found', (name, words) => {
   const diagnostic = {

@@ -94,7 +94,7 @@ function columnsOf({ instructions }: BytecodeListing, runs: RunCounts | undefine
 }
 
 function instructionText({ slot, text, note }: Instruction, columns: Columns, runs: RunCounts | undefined): string {
-  const count = runs === undefined ? '' : `${countText(runs.counts[slot] ?? 0).padStart(columns.count)}× `;
+  const count = runs === undefined ? '' : `${countText(runs.counts[slot] ?? 0).padStart(columns.count)}x `;
   const body = `    ${count}${String(slot).padStart(columns.slot)}: ${oneLine(text)}`;
   if (note === undefined) return body;
   return `${body.padEnd(4 + count.length + columns.slot + 2 + columns.text)}  ; ${oneLine(note)}`;

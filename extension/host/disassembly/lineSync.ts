@@ -9,8 +9,8 @@ export class LineSync implements vscode.Disposable, vscode.DefinitionProvider {
   readonly #views: DisassemblyViews;
   readonly #marked = vscode.window.createTextEditorDecorationType({
     isWholeLine: true,
-    backgroundColor: new vscode.ThemeColor('editor.rangeHighlightBackground'),
-    overviewRulerColor: new vscode.ThemeColor('editorOverviewRuler.rangeHighlightForeground'),
+    backgroundColor: new vscode.ThemeColor('editor.wordHighlightStrongBackground'),
+    overviewRulerColor: new vscode.ThemeColor('editorOverviewRuler.wordHighlightStrongForeground'),
     overviewRulerLane: vscode.OverviewRulerLane.Center,
   });
   readonly #subscriptions: vscode.Disposable;
@@ -19,7 +19,12 @@ export class LineSync implements vscode.Disposable, vscode.DefinitionProvider {
     this.#views = views;
     this.#subscriptions = vscode.Disposable.from(
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#moved(textEditor)),
-      vscode.workspace.onDidChangeTextDocument(({ document }) => this.#rewritten(document)),
+      vscode.workspace.onDidChangeTextDocument(({ document }) => {
+        if (views.listingOf(document) !== undefined) this.#again();
+      }),
+      vscode.window.onDidChangeVisibleTextEditors((editors) => {
+        if (editors.some(({ document }) => views.listingOf(document) !== undefined)) this.#again();
+      }),
       this.#marked,
     );
   }
@@ -63,9 +68,8 @@ export class LineSync implements vscode.Disposable, vscode.DefinitionProvider {
     }
   }
 
-  /** A listing was made anew: its marks belong to the old one. */
-  #rewritten(document: vscode.TextDocument): void {
-    if (this.#views.listingOf(document) === undefined) return;
+  /** A listing came to sight, or was made anew: its marks belong to the old one. */
+  #again(): void {
     const active = vscode.window.activeTextEditor;
     if (active !== undefined) this.#moved(active);
   }
