@@ -23,7 +23,9 @@ const reporterNames = ['spec', 'json', 'junit'] as const;
 
 export const test: Verb = {
   summary: 'run packet tests (*.xdptest.json)',
-  usage: 'test [PATH…] [--engine kernel|vm|both] [--bench [--repeat N]] [--coverage FILE] [--reporter spec|json|junit]',
+  usage:
+    'test [PATH…] [--engine kernel|vm|both] [--bench [--repeat N]] [--coverage FILE] [--reporter spec|json|junit]\n' +
+    '       xdp test [PATH…] --mutate',
   async run(args, context) {
     const { values, positionals } = parse(
       this.usage,
@@ -33,6 +35,7 @@ export const test: Verb = {
         bench: { type: 'boolean', default: false },
         repeat: { type: 'string', default: defaultRepeat },
         coverage: { type: 'string' },
+        mutate: { type: 'boolean', default: false },
         reporter: { type: 'string' },
       },
       { min: 0, max: 1000 },
@@ -49,6 +52,10 @@ export const test: Verb = {
       if (values.bench && engine === 'vm') throw noBenchmark();
       const files = await findTestFiles(positionals.length === 0 ? ['.'] : positionals);
       if (files.length === 0) throw noTests(positionals);
+      if (values.mutate) {
+        const { mutate } = await import('./mutate.ts');
+        return await mutate(files, context);
+      }
       const runs = values.bench ? { repeat, batches: 5 } : undefined;
       return await testAll(files, { engine, runs, reporter: reporters[reporter], coverage: values.coverage }, context);
     } catch (error) {

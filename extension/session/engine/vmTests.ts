@@ -3,7 +3,7 @@ import type { MapSchema } from '../../core/maps/schema.ts';
 import type { MapSnapshot } from '../../core/packetTest/matchMaps.ts';
 import type { Inputs } from '../../core/vm/helpers/world.ts';
 import type { LinkedObject } from '../../core/vm/link/linkedObject.ts';
-import { Machine } from '../../core/vm/machine.ts';
+import { Machine, type MachineOptions } from '../../core/vm/machine.ts';
 import type { BpfObject } from '../bpfObject.ts';
 import { isListable } from '../maps/maps.ts';
 import type {
@@ -20,15 +20,22 @@ import { eventsOf, mapNamed, setUp, systemInterfaceIndex, valueIn } from './vmMa
 /** Called with the machine of a test that has ended, which has counted its blocks. */
 export type OnCounted = (machine: Machine, program: string) => void;
 
+/** What runs in place of the object as it is linked for this machine. */
+export interface RunInstead {
+  linked: LinkedObject;
+  machine: Pick<MachineOptions, 'stackBytes' | 'maxFrames' | 'fuel'>;
+}
+
 /** Runs packet tests in the built-in machine: no kernel, no privilege. `inputs`: what every test finds at its start. */
 export function vmTestEngine(
   possibleCpus: readonly number[] = [0],
   inputs: Inputs = {},
   onCounted?: OnCounted,
+  instead?: RunInstead,
 ): TestEngine {
   return {
     open: (object, program) =>
-      Promise.resolve().then(() => new VmInstance(object, program, possibleCpus, inputs, onCounted)),
+      Promise.resolve().then(() => new VmInstance(object, program, possibleCpus, { inputs, onCounted, instead })),
     interfaceIndex: systemInterfaceIndex,
   };
 }
@@ -40,6 +47,7 @@ class VmInstance implements TestInstance {
   readonly #inputs: Inputs;
   readonly #possibleCpus: readonly number[];
   readonly #onCounted: OnCounted | undefined;
+  readonly #machine: RunInstead['machine'];
   readonly #linked: LinkedObject;
   /** Never run: its maps are what fresh ones hold. */
   readonly #fresh: Machine;
@@ -48,15 +56,15 @@ class VmInstance implements TestInstance {
     object: BpfObject,
     program: string,
     possibleCpus: readonly number[],
-    inputs: Inputs,
-    onCounted: OnCounted | undefined,
+    how: { inputs: Inputs; onCounted: OnCounted | undefined; instead: RunInstead | undefined },
   ) {
-    this.#inputs = inputs;
-    this.#onCounted = onCounted;
+    this.#inputs = how.inputs;
+    this.#onCounted = how.onCounted;
+    this.#machine = how.instead?.machine ?? {};
     this.#object = object;
     this.#program = program;
     this.#possibleCpus = possibleCpus;
-    this.#linked = linkForVm(object, possibleCpus);
+    this.#linked = how.instead?.linked ?? linkForVm(object, possibleCpus);
     this.#fresh = this.#start();
     this.schemas = new Map(
       this.#fresh.maps.map((map) => [map.definition.name, openVmMap(object, map, possibleCpus).schema]),
@@ -108,7 +116,8 @@ class VmInstance implements TestInstance {
 
   #start(): Machine {
     const counting = this.#onCounted === undefined ? {} : ({ engine: 'wasm', coverage: true } as const);
-    return new Machine(this.#linked, { cpuCount: this.#possibleCpus.length, inputs: this.#inputs, ...counting });
+    const options = { cpuCount: this.#possibleCpus.length, inputs: this.#inputs, ...this.#machine, ...counting };
+    return new Machine(this.#linked, options);
   }
 
   #snapshot(machine: Machine, name: string): MapSnapshot {
