@@ -116,6 +116,15 @@ export const testRequirements = [
   command('llvm-dwarfdump', 'says what is in debug information', ['llvm']),
   command('xz', 'unpacks the BPF sources of Debian packages', ['xz-utils']),
   command('sudo', 'is tried as a way to get privilege'),
+  command('pkexec', 'is tried as a way to get privilege', ['pkexec', 'policykit-1']),
+  {
+    what: 'polkitd',
+    why: 'decides what pkexec may do',
+    packages: ['polkitd', 'policykit-1'],
+    present: () => existsSync('/usr/lib/polkit-1/polkitd'),
+  },
+  command('dbus-daemon', 'is how pkexec and polkit talk', ['dbus-daemon', 'dbus']),
+  command('dbus-send', 'says when polkit is there', ['dbus-bin', 'dbus']),
   command('ping', 'sends packets that a program must see', ['iputils-ping']),
 ];
 

@@ -29,10 +29,13 @@ export function bpffsCheck(facts: Facts, { way, started }: Privilege, uid: numbe
   return { ...check, status: 'ok', detail };
 }
 
+/** Where the helper looks for it; another one, as of a chroot, is nothing to it. */
+const tracefsPlaces: readonly string[] = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
+
 /** What bpf_printk writes is read from there. */
 export function tracefsCheck(machine: DoctorMachine, facts: Facts, lockdown: string): Check {
   const check = { id: 'tracefs', title: 'tracefs', required: false } as const;
-  const mount = facts.mounts.findLast(({ type }) => type === 'tracefs');
+  const mount = facts.mounts.findLast(({ target, type }) => type === 'tracefs' && tracefsPlaces.includes(target));
   if (mount === undefined) {
     return {
       ...check,
