@@ -8,6 +8,7 @@ import { labDown, labStatus, labUp } from '../../extension/session/lab/lab.ts';
 import { labPlan } from '../../extension/session/lab/plan.ts';
 import { mixText, parseMix } from '../../extension/session/lab/trafficMix.ts';
 import { identify } from '../../extension/session/lab/processIdentity.ts';
+import { fixture, helper } from '../support/kernelHelper.ts';
 
 /** Of this test alone, so that a lab that somebody is using is left in peace. */
 const names = { name: `xdptest-lab-${process.pid}`, prefix: 'xdptlab', number: 99, mark: 1 };
@@ -53,6 +54,28 @@ test('up makes both ends and the traffic, down removes every trace', async () =>
   expect(await labDown({ plan })).toMatchObject({ state: 'down', interfaces: [], namespaces: [] });
   expect([hasLink('xdptlab0'), hasNamespace(), existsSync(record)]).toEqual([false, false, false]);
   expect(identify(pid)).toBeUndefined();
+});
+
+test('down takes along what was kept attached in the lab, here and there', async () => {
+  await labUp(options);
+  const elf = fixture('kernelReplace');
+  const ends = [
+    { netns: undefined, iface: 'xdptlab0', via: 'link' },
+    { netns: namespace, iface: 'xdptlab1', via: 'netlink' },
+  ] as const;
+  const pins: string[] = [];
+  for (const { netns, iface, via } of ends) {
+    const client = await helper(netns === undefined ? {} : { netns });
+    const { object } = await client.call('object/load', { elf, name: 'lab.o' });
+    const { interfaces } = await client.call('interfaces/list', {});
+    const ifindex = interfaces.find(({ name }) => name === iface)?.ifindex ?? 0;
+    const asked = { object, program: 'xdp_replaced', ifindex, mode: 'native', via, keep: true } as const;
+    pins.push(path.dirname((await client.call('xdp/attach', asked)).pin ?? ''));
+    await client.dispose();
+  }
+  expect(pins.map((pin) => existsSync(pin))).toEqual([true, true]);
+  await labDown({ plan });
+  expect(pins.map((pin) => existsSync(pin))).toEqual([false, false]);
 });
 
 test('the traffic is a mix of protocols at about the asked rate, with no capability but that of raw sockets', async () => {

@@ -9,23 +9,24 @@ export interface Link {
 
 /** iproute2's `ip`. With `namespace`, in that namespace. */
 export class Ip {
-  readonly #prefix: Prefix;
+  /** What starts its commands. */
+  readonly prefix: Prefix;
   readonly #file = requireTool('ip', 'iproute2');
 
   constructor(prefix: Prefix) {
-    this.#prefix = prefix;
+    this.prefix = prefix;
   }
 
   /** Arguments of `ip netns exec`, for a process that is started in the namespace. */
   inside(namespace: string): string[] {
-    return [...this.#prefix, this.#file, 'netns', 'exec', namespace];
+    return [...this.prefix, this.#file, 'netns', 'exec', namespace];
   }
 
   /** One `ip` command a line, as one process; the first that fails ends it. */
   async batch(lines: readonly string[], namespace?: string): Promise<void> {
     const where = namespace === undefined ? [] : ['-n', namespace];
     const { status, stderr } = await execute(
-      [...this.#prefix, this.#file, ...where, '-batch', '-'],
+      [...this.prefix, this.#file, ...where, '-batch', '-'],
       `${lines.join('\n')}\n`,
     );
     if (status === 0) return;
@@ -39,7 +40,7 @@ export class Ip {
 
   /** Every interface. Entering a namespace needs privilege, looking here does not. */
   async links(namespace?: string): Promise<Link[]> {
-    const [where, prefix] = namespace === undefined ? [[], []] : [['-n', namespace], this.#prefix];
+    const [where, prefix] = namespace === undefined ? [[], []] : [['-n', namespace], this.prefix];
     const { status, stdout, stderr } = await execute([...prefix, this.#file, ...where, '-j', 'link', 'show']);
     if (status !== 0) throw new XdpError('environment', `The interfaces cannot be listed: ${stderr.trim()}`);
     const links = JSON.parse(stdout) as { ifname: string; ifindex: number; address?: string }[];

@@ -4,6 +4,7 @@ import { XdpError } from '../../core/errors.ts';
 import { type TrafficMix, trafficLimits } from '../../protocol/labTraffic.ts';
 import { configure, makeLinks } from './build.ts';
 import { Ip } from './ip.ts';
+import { type Removed, removePins } from './pins.ts';
 import { defaultLab, type LabEnd, type LabPlan, labPlan, type LabTopology } from './plan.ts';
 import { asRoot, findPrivilege } from './privileged.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity } from './processIdentity.ts';
@@ -205,6 +206,7 @@ async function remove(asked: LabPlan, ip: Ip): Promise<void> {
 
 async function takeBack(ip: Ip, state: LabState, record: LabRecord, plan: LabPlan): Promise<void> {
   if (record.traffic) await endProcess(record.traffic);
+  const removed: Removed[] = [];
   for (const name of plan.namespaces) {
     const inode = namespaceInode(name);
     const recorded = record.namespaces[name];
@@ -219,14 +221,22 @@ async function takeBack(ip: Ip, state: LabState, record: LabRecord, plan: LabPla
         name,
       );
     // Stopped before its number was written down: ours when it is still as empty as we make it.
-    if (recorded !== undefined || inside.length === 0) await ip.batch([`netns delete ${name}`]);
+    if (recorded === undefined && inside.length > 0) continue;
+    await ip.batch([`netns delete ${name}`]);
+    removed.push({ namespaceInode: inode });
   }
   const host = endsOf(plan).find(({ namespace }) => namespace === undefined);
   if (host !== undefined && record.hostNamespace === hostNamespace()) {
     const left = await ip.link(host.interface);
     const ours = left !== undefined && left.mac === host.mac && left.ifindex === (record.hostIfindex ?? left.ifindex);
     if (ours) await ip.batch([`link delete ${host.interface}`]);
+    // It went with its other end, or just now.
+    const ifindex = record.hostIfindex ?? left?.ifindex;
+    if (ifindex !== undefined && (ours || left === undefined)) {
+      removed.push({ namespaceInode: record.hostNamespace, ifindex });
+    }
   }
+  await removePins(ip.prefix, removed);
   state.remove();
 }
 
