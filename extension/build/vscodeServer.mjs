@@ -37,6 +37,7 @@ export const quietSettings = {
  * @property {boolean} [workspaceTrust] VS Code asks whether a folder is trusted; default true
  * @property {string} [connectionToken] what the URL must carry; without it every local user can connect
  * @property {readonly string[]} [args]
+ * @property {readonly string[]} [prefix] a command that becomes the server, such as one that changes the user
  * @property {NodeJS.ProcessEnv} [env]
  *
  * @typedef {object} Server
@@ -80,7 +81,7 @@ export async function startServer(options) {
   // However this process ends, even killed, the server ends with it.
   const setpriv = findCommand('setpriv');
   const guard = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM', '--'];
-  const [file = '', ...rest] = [...guard, install.node, ...args];
+  const [file = '', ...rest] = [...(options.prefix ?? []), ...guard, install.node, ...args];
   const child = spawn(file, rest, {
     env: serverEnvironment(options.env),
     stdio: ['ignore', output, output],

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { cache } from '../../extension/build/paths.mjs';
 import { ensureVSCodeServer } from '../../extension/build/vscodeInstall.mjs';
 import { installVsix, quietSettings, startServer } from '../../extension/build/vscodeServer.mjs';
+import type { TestUser } from './kernelUser.ts';
+import { giveTo } from './vscodeUser.ts';
 
 export interface TestServerOptions {
   /** A packaged extension, installed as a user would. */
@@ -20,6 +22,8 @@ export interface TestServerOptions {
   readsPayload?: boolean;
   settings?: Record<string, unknown>;
   env?: NodeJS.ProcessEnv;
+  /** Whose VS Code it is; default: whoever runs the tests. */
+  user?: TestUser;
 }
 
 export interface TestServer {
@@ -43,8 +47,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const dataDir = path.join(folder, 'server');
   mkdirSync(path.join(folder, 'tmp'));
   if (vsix !== undefined) cpSync(await installedExtensions(vsix), extensionsDir, { recursive: true });
+  const own = options.user === undefined ? undefined : giveTo(options.user, { install, folder, dataDir });
   const server = await startServer({
     install,
+    ...own,
     dataDir,
     extensionsDir,
     workspaceTrust: !trust,

@@ -9,7 +9,7 @@ import { EditorDriver } from './driverEditor.ts';
 import { Film } from './film.ts';
 import { exactly, textsOf, until } from './driverWaits.ts';
 
-export interface LaunchOptions extends Pick<TestServerOptions, 'trust' | 'settings' | 'env'> {
+export interface LaunchOptions extends Pick<TestServerOptions, 'trust' | 'settings' | 'env' | 'user'> {
   /** Absolute path of the folder to open, as it is: a test that changes files makes a copy first. */
   folder: string;
   /** Default: the packaged extension for this machine. */
