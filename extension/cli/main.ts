@@ -1,3 +1,4 @@
+import { speakByLocale } from './language.ts';
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
 import { KernelAccess } from '../session/kernelAccess.ts';
@@ -48,6 +49,7 @@ function help(loaded: readonly (readonly [name: string, verb: Verb])[]): string 
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = argv.filter((argument) => argument !== '--json');
+  speakByLocale(__dirname, process.env);
   const output = new Output(argv.includes('--json'));
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     const loaded = await Promise.all(Object.entries(verbs).map(async ([verb, load]) => [verb, await load()] as const));

@@ -1,3 +1,4 @@
+import { translated } from '../core/text/language.ts';
 import { once } from 'node:events';
 import { type XdpErrorCode, type XdpErrorData, toErrorData } from '../core/errors.ts';
 import type { ExitCode } from './command.ts';
@@ -16,7 +17,7 @@ export class Output {
   /** The verb's result: the document with `--json`, the text without. */
   result(document: unknown, text: () => string): void {
     if (this.json) process.stdout.write(`${JSON.stringify(document)}\n`);
-    else process.stdout.write(ensureNewline(printable(text())));
+    else process.stdout.write(ensureNewline(printable(inOurWords(text()))));
   }
 
   /** A result in pieces, for what is too large for one string; waits while the reader is slower. */
@@ -28,14 +29,15 @@ export class Output {
 
   /** Progress and remarks: never part of the result. */
   note(text: string): void {
-    process.stderr.write(ensureNewline(printable(text)));
+    process.stderr.write(ensureNewline(printable(this.json ? text : translated(text))));
   }
 
   error(error: unknown): void {
     const data = toErrorData(error);
     if (this.json) process.stdout.write(`${JSON.stringify({ ok: false, error: withoutEmptyDetails(data) })}\n`);
-    process.stderr.write(`xdp: ${printable(data.message)}\n`);
-    if (data.fix !== undefined) process.stderr.write(`     ${printable(data.fix)}\n`);
+    const inLanguage = this.json ? (text: string) => text : translated;
+    process.stderr.write(`xdp: ${printable(inLanguage(data.message))}\n`);
+    if (data.fix !== undefined) process.stderr.write(`     ${printable(inLanguage(data.fix))}\n`);
     const log = data.details?.['log'];
     if (data.code === 'program-rejected' && typeof log === 'string' && !this.json)
       process.stderr.write(`\n${printable(log)}\n`);
@@ -82,6 +84,15 @@ export function table(header: readonly string[], rows: readonly (readonly string
         .join('  ')
         .trimEnd(),
     )
+    .join('\n');
+}
+
+/** Sentences of a result; a long one is a table or a listing, whose words are data. */
+function inOurWords(text: string): string {
+  const lines = text.split('\n');
+  if (lines.length > 200) return text;
+  return lines
+    .map((line) => line.replace(/^(\s*)(.*)$/, (_, indent: string, rest: string) => indent + translated(rest)))
     .join('\n');
 }
 

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { toErrorData } from '../core/errors.ts';
+import { translated } from '../core/text/language.ts';
 import { commands } from './ids.ts';
 import type { Services } from './services.ts';
 
@@ -13,7 +14,7 @@ export async function showError(services: Services, error: unknown): Promise<voi
   if (!(error instanceof Error && error.name === 'XdpError') && error instanceof Error)
     services.log.debug(error.stack ?? '');
 
-  const message = data.fix === undefined ? data.message : `${data.message} ${data.fix}`;
+  const message = inWords(data);
   if (data.code === 'untrusted-workspace') {
     const manage = vscode.l10n.t('Manage Workspace Trust');
     if ((await vscode.window.showWarningMessage(message, manage)) === manage) {
@@ -42,6 +43,11 @@ export async function showError(services: Services, error: unknown): Promise<voi
   }
   const showLog = vscode.l10n.t('Show Log');
   if ((await vscode.window.showErrorMessage(message, showLog)) === showLog) services.log.show();
+}
+
+/** An error's message and what to do next, in the language of VS Code. */
+export function inWords({ message, fix }: { message: string; fix?: string | undefined }, separator = ' '): string {
+  return fix === undefined ? translated(message) : `${translated(message)}${separator}${translated(fix)}`;
 }
 
 async function openVerifierLog(log: string): Promise<void> {

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { speak } from '../core/text/language.ts';
 import { createApi, type XdpApi } from './api.ts';
 import { registerCommands } from './commands/commands.ts';
 import { followActiveEditor } from './contextKeys.ts';
@@ -28,6 +29,7 @@ let services: Services | undefined;
 
 /** Wires only: no I/O, no process, no awaiting. */
 export function activate(context: vscode.ExtensionContext): XdpApi {
+  speak(vscode.l10n.bundle ?? {});
   services = createServices(context);
   const interfaces = new InterfacesView(services);
   const mapPanels = new MapPanels(services);

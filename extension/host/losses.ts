@@ -1,3 +1,4 @@
+import { translated } from '../core/text/language.ts';
 import * as vscode from 'vscode';
 import { XdpError } from '../core/errors.ts';
 import { showError } from './errors.ts';
@@ -11,7 +12,7 @@ export function reportLosses(services: Services): vscode.Disposable {
       const { program, iface } = event.attachment;
       services.log.warn(`${program} is not attached to ${iface} any more: ${event.reason}`);
       void vscode.window.showWarningMessage(
-        vscode.l10n.t('{0} is not attached to {1} any more: {2}', program, iface, event.reason),
+        vscode.l10n.t('{0} is not attached to {1} any more: {2}', program, iface, translated(event.reason)),
       );
     }),
     services.kernel.onUnexpectedExit(({ reason }) => {

@@ -1,3 +1,4 @@
+import { translated } from '../core/text/language.ts';
 import * as vscode from 'vscode';
 import { countExceptions, exceptionLine } from '../session/attach/exceptions.ts';
 import type { HelperClient } from '../session/kernelAccess.ts';
@@ -54,7 +55,7 @@ export class Traces {
         .then((answer) => answer === showLog && this.#services.log.show());
     });
     const answer = await client.call('trace/follow', { printk: true }).catch((error: unknown) => ({
-      problem: error instanceof Error ? error.message : String(error),
+      problem: translated(error instanceof Error ? error.message : String(error)),
     }));
     if (answer.problem !== undefined) this.#channel().appendLine(answer.problem);
   }

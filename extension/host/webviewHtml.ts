@@ -18,6 +18,8 @@ export function configureWebview(
     `style-src ${webview.cspSource}`,
     `font-src ${webview.cspSource}`,
   ].join('; ');
+  // Data, which no policy lets run; a text of it cannot end the element.
+  const language = JSON.stringify(vscode.l10n.bundle ?? {}).replaceAll('<', '\\u003c');
   webview.html = `<!DOCTYPE html>
 <html lang="${vscode.env.language}">
 <head>
@@ -25,6 +27,7 @@ export function configureWebview(
   <meta http-equiv="Content-Security-Policy" content="${policy}">
   <meta name="viewport" content="width=device-width, initial-scale=1.0">
   <link rel="stylesheet" href="${codicons.toString()}" id="vscode-codicon-stylesheet">
+  <script nonce="${nonce}" type="application/json" id="xdp-language">${language}</script>
   <script nonce="${nonce}" type="module" src="${script.toString()}"></script>
 </head>
 <body><${page.element}></${page.element}></body>

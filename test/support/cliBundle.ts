@@ -30,6 +30,8 @@ export async function bundleCli(name: string): Promise<CliBundle> {
   const folder = path.join(root, '.cache', `${name}-${process.pid}`);
   mkdirSync(path.join(folder, 'bpf'), { recursive: true });
   symlinkSync(path.join(root, 'bpf/include'), path.join(folder, 'bpf/include'));
+  mkdirSync(path.join(folder, 'extension/host'), { recursive: true });
+  symlinkSync(path.join(root, 'extension/host/l10n'), path.join(folder, 'extension/host/l10n'));
   const dist = path.join(folder, 'dist');
   for (const configuration of [nodeModules(), privilegedBundle()]) {
     await build({ ...configuration, outdir: dist, sourcemap: false, logLevel: 'error' });

@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import { baseStyles } from './theme.ts';
@@ -71,8 +72,8 @@ export class Notice extends LitElement {
     return html`<div class="line ${this.kind}" role=${this.kind === 'error' ? 'alert' : 'status'}>
       ${this.kind === 'empty' ? nothing : html`<vscode-icon name=${icon}></vscode-icon>`}
       <div>
-        <p>${this.message}</p>
-        ${this.fix === '' ? nothing : html`<p class="fix">${this.fix}</p>`}
+        <p>${translated(this.message)}</p>
+        ${this.fix === '' ? nothing : html`<p class="fix">${translated(this.fix)}</p>`}
         ${
           this.compact && this.button !== ''
             ? html`<vscode-button secondary @click=${this.onPress}>${this.button}</vscode-button>`

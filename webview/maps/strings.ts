@@ -1,5 +1,7 @@
-/** What the live map view says. One place, so that it can be localised. */
-export const strings = {
+import { inLanguage } from '../common/language.ts';
+
+/** What the live map view says. In English; what it is in other languages stands in extension/host/l10n. */
+export const strings = inLanguage({
   key: 'Key',
   cpu: 'CPU {cpu}',
   columns: {
@@ -121,4 +123,4 @@ export const strings = {
   noMatch: 'No entry matches “{filter}”.',
   gone: 'The map {map} is gone.',
   noTypes: 'This map carries no type information (BTF): keys and values are shown as hex.',
-} as const;
+});

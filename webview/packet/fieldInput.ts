@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { FieldSpec } from '../../extension/core/packet/headers/spec.ts';
@@ -317,7 +318,7 @@ export class FieldInput extends LitElement {
     this.problem = undefined;
     return problem === undefined
       ? undefined
-      : [problem.message, problem.fix].filter((part) => part !== undefined).join(' ');
+      : [problem.message, problem.fix].flatMap((part) => (part === undefined ? [] : [translated(part)])).join(' ');
   }
 
   private readonly reset = (): void => {
@@ -339,7 +340,7 @@ export class FieldInput extends LitElement {
     try {
       return this.attempt(this.valueFrom(spec, typed));
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return translated(error instanceof Error ? error.message : String(error));
     }
   }
 

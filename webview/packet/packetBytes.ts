@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
@@ -151,7 +152,7 @@ export class PacketBytes extends LitElement {
       this.give(parseHex(text));
       this.problem = undefined;
     } catch (error) {
-      this.problem = fill(strings.badHex, { problem: toErrorData(error).message });
+      this.problem = fill(strings.badHex, { problem: translated(toErrorData(error).message) });
     }
   }
 

@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
@@ -375,5 +376,5 @@ function packetsOfText(text: string): readonly (readonly Layer[])[] {
 }
 
 function describe({ message, fix }: { message: string; fix?: string | undefined }): string {
-  return fix === undefined ? message : `${message}\n${fix}`;
+  return translated(fix === undefined ? message : `${message}\n${fix}`);
 }

@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
@@ -279,7 +280,7 @@ export class PacketTools extends LitElement {
       act();
     } catch (error) {
       const { message, fix } = toErrorData(error);
-      this.problem = fix === undefined ? message : `${message} ${fix}`;
+      this.problem = fix === undefined ? translated(message) : `${translated(message)} ${translated(fix)}`;
     }
   }
 

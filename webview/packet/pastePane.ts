@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
@@ -60,7 +61,7 @@ export class PastePane extends LitElement {
       this.dispatchEvent(new CustomEvent('packets', { detail: readPasted(area?.value ?? '').packets }));
     } catch (error) {
       const { message, fix, details } = toErrorData(error);
-      this.problem = fix === undefined ? message : `${message} ${fix}`;
+      this.problem = fix === undefined ? translated(message) : `${translated(message)} ${translated(fix)}`;
       const position = details?.['position'];
       if (typeof position !== 'number') return;
       area?.focus();

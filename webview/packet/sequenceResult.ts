@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { dissect } from '../../extension/core/packet/dissect.ts';
@@ -164,7 +165,7 @@ export class SequenceResult extends LitElement {
       <td title=${fill(strings.usePacket, { number: index + 1 })}>
         <button class="link" type="button" @click=${() => this.dispatchEvent(new CustomEvent('use', { detail: row.packetIn }))}>${protocol === '' ? strings.bytes : protocol}</button>
         ${source === '' ? nothing : html`${source} → ${destination}`} <span class="muted">${info}</span>
-        ${row.problem === undefined ? nothing : html`<div class="bad">${row.problem}</div>`}
+        ${row.problem === undefined ? nothing : html`<div class="bad">${translated(row.problem)}</div>`}
       </td>
       <td class="num">${formatInteger(row.packetIn.length)}</td>
       <td><span class="action ${toneOf(verdict)}">${verdict}</span></td>

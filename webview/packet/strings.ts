@@ -1,5 +1,7 @@
-/** What the packet panel says. One place, so that it can be localised. */
-export const strings = {
+import { inLanguage } from '../common/language.ts';
+
+/** What the packet panel says. In English; what it is in other languages stands in extension/host/l10n. */
+export const strings = inLanguage({
   packet: 'Packet',
   bytes: 'Bytes',
   result: 'Result',
@@ -223,4 +225,4 @@ export const strings = {
   goneEntry: 'deleted',
   printk: 'bpf_printk',
   verifierLog: 'Verifier log',
-} as const;
+});

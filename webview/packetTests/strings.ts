@@ -1,5 +1,7 @@
-/** What the editor of packet tests says. One place, so that it can be localised. */
-export const strings = {
+import { inLanguage } from '../common/language.ts';
+
+/** What the editor of packet tests says. In English; what it is in other languages stands in extension/host/l10n. */
+export const strings = inLanguage({
   tests: 'Tests',
   addTest: 'Add test',
   newTest: 'new test',
@@ -24,4 +26,4 @@ export const strings = {
   damaged: 'The file cannot be shown here. {problem}',
   testOf: '{name} {number}',
   noPackets: 'This test has no packet.',
-} as const;
+});

@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
@@ -188,7 +189,7 @@ async function pickMode({ iface, preflight }: Where): Promise<XdpModeRequest | u
 /** Why not, else what to know about this mode. */
 function modeDetail(iface: SeenInterface, mode: XdpModeRequest, advice: readonly Advice[]): string | undefined {
   const support = mode === 'auto' ? undefined : iface.modes[mode];
-  if (support?.ok === false && support.reason !== undefined) return `$(circle-slash) ${support.reason}`;
+  if (support?.ok === false && support.reason !== undefined) return `$(circle-slash) ${translated(support.reason)}`;
   if (mode === 'offload') return undefined;
   const [first] = advice;
   return first && `$(${first.level === 'warning' ? 'warning' : 'info'}) ${first.cause}`;

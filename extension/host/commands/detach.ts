@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { LiveAttachment } from '../../session/attach/attachments.ts';
@@ -62,7 +63,7 @@ async function detachForeign(
   } catch (error) {
     if (!(error instanceof XdpError) || error.code !== 'foreign-attachment') throw error;
     const detach = vscode.l10n.t('Detach Anyway');
-    const answer = await vscode.window.showWarningMessage(error.message, { modal: true }, detach);
+    const answer = await vscode.window.showWarningMessage(translated(error.message), { modal: true }, detach);
     if (answer !== detach) return;
     await services.attachments.detachInterface(iface, { ...where, force: true });
   }

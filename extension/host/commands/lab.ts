@@ -1,3 +1,5 @@
+import { inWords } from '../errors.ts';
+import { translated } from '../../core/text/language.ts';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
@@ -114,7 +116,7 @@ async function askForMix(): Promise<string | undefined> {
         parseMix(text);
         return undefined;
       } catch (error) {
-        return error instanceof XdpError ? `${error.message} ${error.fix ?? ''}` : String(error);
+        return error instanceof XdpError ? inWords(error) : String(error);
       }
     },
   });
@@ -140,7 +142,7 @@ async function orInTerminal(
   } catch (error) {
     if (!(error instanceof XdpError) || error.code !== 'privilege') throw error;
     const inTerminal = vscode.l10n.t('Run in Terminal');
-    const answer = await vscode.window.showWarningMessage(error.message, inTerminal);
+    const answer = await vscode.window.showWarningMessage(translated(error.message), inTerminal);
     if (answer === inTerminal) {
       const command = [process.execPath, inDist(services, 'cli.js'), 'lab', ...words].map(quoted).join(' ');
       const terminal = vscode.window.createTerminal({ name: vscode.l10n.t('XDP Lab') });

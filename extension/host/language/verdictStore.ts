@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import * as vscode from 'vscode';
 import type { Verdict, VerifierFailure } from '../../session/verify.ts';
 
@@ -68,7 +69,7 @@ export class VerdictStore implements vscode.Disposable {
       ({ code, line, explanation }) =>
         code === diagnostic.code &&
         line === diagnostic.range.start.line + 1 &&
-        diagnostic.message.includes(explanation),
+        diagnostic.message.includes(translated(explanation)),
     );
   }
 
@@ -89,17 +90,17 @@ function isSame(left: Cost, right: Cost): boolean {
 }
 
 function diagnosticOf(uri: vscode.Uri, program: string, failure: VerifierFailure): vscode.Diagnostic {
-  const advice = failure.fix === undefined ? '' : `\n${failure.fix}`;
+  const advice = failure.fix === undefined ? '' : `\n${translated(failure.fix)}`;
   const diagnostic = new vscode.Diagnostic(
     rangeAt(uri, failure),
-    `${program}: ${failure.explanation}${advice}`,
+    `${program}: ${translated(failure.explanation)}${advice}`,
     vscode.DiagnosticSeverity.Error,
   );
   diagnostic.source = 'verifier';
   diagnostic.code = failure.code;
   diagnostic.relatedInformation = failure.story.map((step) => {
     const at = vscode.Uri.file(step.file);
-    return new vscode.DiagnosticRelatedInformation(new vscode.Location(at, rangeAt(at, step)), step.text);
+    return new vscode.DiagnosticRelatedInformation(new vscode.Location(at, rangeAt(at, step)), translated(step.text));
   });
   return diagnostic;
 }

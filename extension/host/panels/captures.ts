@@ -1,3 +1,4 @@
+import { inWords } from '../errors.ts';
 import * as vscode from 'vscode';
 import { toErrorData } from '../../core/errors.ts';
 import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
@@ -14,7 +15,7 @@ export async function answerCapture(request: Request, post: (answer: Capture) =>
     if (request.kind === 'openCapture') await open(post);
     else await save(request.bytes);
   } catch (error) {
-    void vscode.window.showErrorMessage(toErrorData(error).message);
+    void vscode.window.showErrorMessage(inWords(toErrorData(error)));
   }
 }
 

@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { Problem } from '../../core/packetTest/problems.ts';
@@ -88,7 +89,7 @@ export class Discovery implements vscode.Disposable {
       // Deleted meanwhile; the watcher says so as well, but not for files outside the workspace.
       if (!(error instanceof vscode.FileSystemError)) throw error;
       if (error.code === 'FileNotFound') this.#forget(uri);
-      else item.error = error.message;
+      else item.error = translated(error.message);
     } finally {
       item.busy = false;
     }

@@ -1,5 +1,7 @@
+import { translated } from '../../core/text/language.ts';
+import { inWords } from '../errors.ts';
 import * as vscode from 'vscode';
-import { describeError, type XdpError } from '../../core/errors.ts';
+import type { XdpError } from '../../core/errors.ts';
 import { fromHex } from '../../core/maps/text.ts';
 import type { Value } from '../../core/maps/value.ts';
 import { dissect } from '../../core/packet/dissect.ts';
@@ -17,7 +19,7 @@ export function failureMessage(uri: vscode.Uri, failure: Failure): vscode.TestMe
   const more = differences.length - shownDifferences;
   const message = new vscode.TestMessage(
     [
-      failure.message,
+      translated(failure.message),
       ...differences.slice(0, shownDifferences).map((each) => differenceText(each, sides)),
       ...(more > 0 ? [vscode.l10n.t('and {0} more', more)] : []),
     ]
@@ -42,7 +44,7 @@ export function failureMessage(uri: vscode.Uri, failure: Failure): vscode.TestMe
 /** Why a test could not run. */
 export function problemMessage(uri: vscode.Uri, result: TestResult): vscode.TestMessage {
   const { problem } = result;
-  const words = [problem?.message ?? '', ...(problem?.fix === undefined ? [] : [problem.fix])].join('\n');
+  const words = inWords({ message: problem?.message ?? '', fix: problem?.fix }, '\n');
   const message = new vscode.TestMessage(printable(words));
   message.location = new vscode.Location(uri, rangeAt(problem?.place ?? result.place));
   return message;
@@ -62,8 +64,8 @@ function problemText(problem: XdpError): string {
     );
   }
   // Its fix is for the command line; here the Problems panel lists them.
-  if (problem.code === 'compile-failed') return `${problem.message}\n${vscode.l10n.t('See Problems.')}`;
-  return describeError(problem);
+  if (problem.code === 'compile-failed') return `${translated(problem.message)}\n${vscode.l10n.t('See Problems.')}`;
+  return inWords(problem, '\n');
 }
 
 function firstLine(range: vscode.Range | undefined): vscode.Range {

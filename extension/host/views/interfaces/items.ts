@@ -1,3 +1,4 @@
+import { translated } from '../../../core/text/language.ts';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { AdviceCode } from '../../../core/preflight/situation.ts';
@@ -48,7 +49,7 @@ function drawn(node: Node, rates: Rates): vscode.TreeItem {
     case 'plain':
       return plainItem(node.closed);
     case 'failed':
-      return failedItem(node.message);
+      return failedItem(translated(node.message));
   }
 }
 
@@ -174,13 +175,16 @@ function behindItem({ program, position }: NodeOf<'behind'>, rates: Rates): vsco
 function modesItem({ iface: { modes } }: NodeOf<'modes'>): vscode.TreeItem {
   const item = named(vscode.l10n.t('Modes'), Collapsed, new vscode.ThemeIcon('settings'), 'modes');
   const taken = (['native', 'generic', 'offload'] as const).filter((mode) => modes[mode].ok).join(', ');
-  item.description = modes.native.ok ? taken : vscode.l10n.t('{0}; not native: {1}', taken, modes.native.reason ?? '');
+  item.description = modes.native.ok
+    ? taken
+    : vscode.l10n.t('{0}; not native: {1}', taken, translated(modes.native.reason ?? ''));
   item.tooltip = item.description;
   return item;
 }
 
 function modeItem({ iface, mode }: NodeOf<'mode'>): vscode.TreeItem {
-  const { ok, reason } = iface.modes[mode];
+  const { ok, reason: why } = iface.modes[mode];
+  const reason = why === undefined ? undefined : translated(why);
   const item = named(mode, None, ok ? good : new vscode.ThemeIcon('circle-slash'), ok ? 'mode.ok' : 'mode');
   item.description = ok ? (reason ?? vscode.l10n.t('yes')) : (reason ?? vscode.l10n.t('no'));
   item.tooltip = ok ? vscode.l10n.t('{0} takes programs in {1} mode', iface.name, mode) : reason;
@@ -198,9 +202,9 @@ function adviceItem({ iface, advice }: NodeOf<'advice'>): vscode.TreeItem {
     advice.level === 'warning' ? warning : new vscode.ThemeIcon('info'),
     peer ? 'advice.peer' : 'advice',
   );
-  item.description = advice.cause;
+  item.description = translated(advice.cause);
   item.tooltip = adviceTooltip(advice);
-  item.accessibilityInformation = { label: `${advice.level}: ${advice.cause}. ${advice.fix}` };
+  item.accessibilityInformation = { label: `${advice.level}: ${translated(advice.cause)}. ${translated(advice.fix)}` };
   return item;
 }
 

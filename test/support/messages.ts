@@ -1,0 +1,101 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseAst } from 'vitest/node';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** A text that people read, as it stands in the source; `{0}` for what is put in. */
+export interface Message {
+  text: string;
+  /** `extension/host/errors.ts` */
+  file: string;
+}
+
+/** Where texts are values of their own, not arguments of an error or of a call: everything there that is a sentence counts. */
+const proseFolders: readonly string[] = [];
+
+function isSentence(text: string): boolean {
+  return /^\S.*\b[a-z]+ [a-z]+\b.* /s.test(text);
+}
+
+interface Node {
+  type: string;
+  [property: string]: unknown;
+}
+
+/** Everything that a translation must know: calls of `vscode.l10n.t` and `t`, errors with their fixes, the webviews' tables … */
+export function messagesInSource(): Message[] {
+  return ['extension', 'webview'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+      .map((file) => path.join(folder, file))
+      .flatMap((file) => messagesOf(file, readFileSync(path.join(root, file), 'utf8'))),
+  );
+}
+
+/** Those of one file. Exported for the test of the test. */
+export function messagesOf(file: string, source: string): Message[] {
+  const found = new Set<string>();
+  const add = (node: unknown): void => {
+    for (const text of textsOf(node)) if (/[A-Za-z]{2}/.test(text.replace(/\{\w+\}/g, ''))) found.add(text);
+  };
+  const table = file.startsWith('webview') && file.endsWith('/strings.ts');
+  const prose = proseFolders.some((folder) => file.startsWith(folder));
+  walk(parseAst(source, { lang: 'ts' }) as unknown as Node, (node) => {
+    if (node.type === 'CallExpression' && isTranslation(node['callee'] as Node)) add((node['arguments'] as Node[])[0]);
+    if (node.type === 'NewExpression' && (node['callee'] as Node)['name'] === 'XdpError') {
+      const [, message, options] = node['arguments'] as Node[];
+      add(message);
+      if (options?.type === 'ObjectExpression') add(propertyOf(options, 'fix'));
+    }
+    if (table && node.type === 'Property') add(node['value']);
+    if (prose && (node.type === 'Literal' || node.type === 'TemplateLiteral')) {
+      for (const text of textsOf(node)) if (isSentence(text)) found.add(text);
+    }
+  });
+  return [...found].map((text) => ({ text, file }));
+}
+
+function isTranslation(callee: Node): boolean {
+  if (callee.type === 'Identifier') return callee['name'] === 't';
+  if (callee.type !== 'MemberExpression') return false;
+  const object = callee['object'] as Node;
+  return (callee['property'] as Node)['name'] === 't' && (object['property'] as Node | undefined)?.['name'] === 'l10n';
+}
+
+function propertyOf(object: Node, name: string): unknown {
+  const property = (object['properties'] as Node[]).find(
+    (each) => (each['key'] as Node | undefined)?.['name'] === name,
+  );
+  return property?.['value'];
+}
+
+/** The texts that an expression can be: a literal, a template, one of two. */
+function textsOf(node: unknown): string[] {
+  const expression = node as Node | undefined;
+  switch (expression?.type) {
+    case 'Literal':
+      return typeof expression['value'] === 'string' ? [expression['value']] : [];
+    case 'TemplateLiteral': {
+      const quasis = expression['quasis'] as { value: { cooked: string } }[];
+      return [quasis.map(({ value }, index) => (index === 0 ? '' : `{${index - 1}}`) + value.cooked).join('')];
+    }
+    case 'ConditionalExpression':
+      return [...textsOf(expression['consequent']), ...textsOf(expression['alternate'])];
+    case 'LogicalExpression':
+      return [...textsOf(expression['left']), ...textsOf(expression['right'])];
+    case 'TSAsExpression':
+    case 'ParenthesizedExpression':
+      return textsOf(expression['expression']);
+    default:
+      return [];
+  }
+}
+
+function walk(node: unknown, visit: (node: Node) => void): void {
+  if (Array.isArray(node)) for (const each of node) walk(each, visit);
+  else if (typeof node === 'object' && node !== null) {
+    if ('type' in node) visit(node as Node);
+    for (const value of Object.values(node)) if (typeof value === 'object') walk(value, visit);
+  }
+}

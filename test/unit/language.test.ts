@@ -1,0 +1,152 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Catalogue, speak, t, translated } from '../../extension/core/text/language.ts';
+import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
+import { messagesInSource, messagesOf } from '../support/messages.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const read = (file: string): Catalogue => JSON.parse(readFileSync(path.join(root, file), 'utf8')) as Catalogue;
+const chinese = read('extension/host/l10n/bundle.l10n.zh-cn.json');
+const holes = (text: string): string => [...new Set<string>(text.match(/\{\w+\}/g) ?? [])].sort().join(' ');
+
+const filled = (text: string, values: readonly string[]): string =>
+  text.replace(/\{(\d+)\}/g, (_, hole: string) => values[Number(hole)] ?? '');
+
+afterEach(() => speak({}));
+
+describe('what people read at run time', () => {
+  const source = messagesInSource();
+
+  test('has a line in extension/host/l10n/bundle.l10n.zh-cn.json', () => {
+    expect(source.length).toBeGreaterThan(900);
+    const missing = source.filter(({ text }) => !Object.hasOwn(chinese, text));
+    expect(missing.map(({ text, file }) => `${file}: ${text}`)).toEqual([]);
+  });
+
+  test('and no line there is of a text that is gone', () => {
+    const used = new Set(source.map(({ text }) => text));
+    expect(Object.keys(chinese).filter((text) => !used.has(text))).toEqual([]);
+  });
+
+  test('in the order of the English texts, so that two people seldom change the same place', () => {
+    const english = Object.keys(chinese);
+    expect(english).toEqual([...english].sort());
+  });
+
+  test('and the same is put in', () => {
+    const wrong = Object.entries(chinese).filter(([english, text]) => text === '' || holes(text) !== holes(english));
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the manifest', () => {
+  const [english, translatedManifest] = [read('package.nls.json'), read('package.nls.zh-cn.json')];
+  const used = [...readFileSync(path.join(root, 'package.json'), 'utf8').matchAll(/"%([\w.]+)%"/g)].flatMap(
+    ([, key]) => key ?? [],
+  );
+
+  test('has every key in both languages, and no other', () => {
+    expect(Object.keys(translatedManifest).sort()).toEqual(Object.keys(english).sort());
+    expect(Object.keys(english).sort()).toEqual([...new Set(used)].sort());
+  });
+
+  test('has the same commands in both languages', () => {
+    const commands = (text: string): string[] => [...text.matchAll(/command:[\w.]+/g)].map(([found]) => found).sort();
+    for (const [key, text] of Object.entries(english))
+      expect(commands(translatedManifest[key] ?? '')).toEqual(commands(text));
+  });
+
+  test('has its walkthrough in both languages', () => {
+    const folder = path.join(root, 'extension/host/media/walkthrough');
+    const pages = readdirSync(folder).filter((name) => /^\w+\.md$/.test(name));
+    expect(pages.length).toBeGreaterThan(5);
+    for (const page of pages) expect(existsSync(path.join(folder, page.replace('.md', '.zh-cn.md')))).toBe(true);
+  });
+});
+
+describe('a finished text', () => {
+  const examples = Object.entries(chinese).filter(
+    ([text]) => /\{0\}/.test(text) && text.replace(/\{\d+\}/g, '').length > 20,
+  );
+
+  test('is put into the other language by the template it was made from', () => {
+    speak(chinese);
+    const values = ['xdp_drop', 'veth0', '12', 'a1', 'b2', 'c3'];
+    const wrong = examples.filter(([english]) => translated(filled(english, values)) !== t(english, ...values));
+    expect(wrong).toEqual([]);
+  });
+
+  test('that no template fits stays as it is, and so does every text in English', () => {
+    speak(chinese);
+    expect(translated('Nobody has written this one.')).toBe('Nobody has written this one.');
+    speak({});
+    expect(translated('Save the file first.')).toBe('Save the file first.');
+  });
+
+  test('keeps what is put in, but a sentence in it is translated too', () => {
+    speak({ 'Name a map: {0}.': '请指定 map：{0}。', 'None of {0} is loaded': '{0} 都未加载', Open: '打开' });
+    expect(translated('Name a map: Open.')).toBe('请指定 map：Open。');
+    expect(translated('Name a map: None of Open is loaded.')).toBe('请指定 map：Open 都未加载。');
+  });
+
+  test('however long takes no time', () => {
+    speak({ 'a {0} b {1} c {2} dddd {3}': '{0}{1}{2}{3}' });
+    const hostile = `a ${'b c '.repeat(900)}`;
+    expect(translated(hostile)).toBe(hostile);
+  });
+});
+
+test('texts are found in the source wherever they stand', () => {
+  const source = `
+    vscode.l10n.t('one {0}', x); t('two');
+    throw new XdpError('usage', \`three \${a} and \${b}\`, { fix: wide ? 'four' : \`five \${c}\` });
+    other('not this');`;
+  expect(messagesOf('extension/x.ts', source).map(({ text }) => text)).toEqual([
+    'one {0}',
+    'two',
+    'three {0} and {1}',
+    'four',
+    'five {0}',
+  ]);
+  expect(
+    messagesOf('webview/x/strings.ts', "export const strings = { a: 'six', b: { c: 'seven' } };").map(
+      ({ text }) => text,
+    ),
+  ).toEqual(['six', 'seven']);
+});
+
+describe('xdp in a Chinese locale', () => {
+  let cli: CliBundle;
+  beforeAll(async () => {
+    cli = await bundleCli('language');
+  });
+  afterAll(() => cli.remove());
+
+  const said = (locale: NodeJS.ProcessEnv, ...args: string[]): string =>
+    spawnSync(process.execPath, [cli.file, ...args], {
+      encoding: 'utf8',
+      input: '',
+      env: { PATH: process.env['PATH'], ...locale },
+    }).stderr;
+
+  test.each([
+    [{ LANG: 'zh_CN.UTF-8' }, '没有动词 fly。'],
+    [{ LC_MESSAGES: 'zh_CN.UTF-8', LANG: 'en_US.UTF-8' }, '没有动词 fly。'],
+    [{ LC_ALL: 'C.UTF-8', LANG: 'zh_CN.UTF-8' }, 'There is no verb fly.'],
+    [{ LANG: 'zh_TW.UTF-8' }, 'There is no verb fly.'],
+    [{}, 'There is no verb fly.'],
+  ])('%j', (locale, expected) => {
+    expect(said(locale, 'fly')).toContain(expected);
+  });
+
+  test('what --json prints, and the exit code, are the same', () => {
+    const { status, json, stderr } = cli.run(['fly'], { ...process.env, LC_ALL: 'zh_CN.UTF-8' });
+    expect({ status, json }).toMatchObject({
+      status: 2,
+      json: { error: { code: 'usage', message: 'There is no verb fly.' } },
+    });
+    expect(stderr).toContain('There is no verb fly.');
+  });
+});
