@@ -111,6 +111,8 @@ export const mapContract = {
   'map/info': method(v.object({ map: MapRef }), MapInfo),
   /** Up to `limit` entries after `cursor`; batch lookups where the map type has them, key iteration where not. */
   'map/read': method(v.object({ map: MapRef, limit: u32, cursor: v.optional(bytes) }), MapPage),
+  /** How many entries a reading would give; absent when they are more than `most`. */
+  'map/count': method(v.object({ map: MapRef, most: u32 }), v.object({ count: v.optional(u32) })),
   'map/lookup': method(v.object({ map: MapRef, key: bytes }), v.object({ value: v.optional(bytes) })),
   'map/update': method(v.object({ map: MapRef, key: bytes, value: bytes, flags: u32 }), nothing),
   'map/delete': method(v.object({ map: MapRef, key: bytes }), nothing),

@@ -114,6 +114,32 @@ async function fill(name: string, keys: Uint8Array, values: Uint8Array): Promise
   expect(failures).toEqual([]);
 }
 
+test('every map is listed, with as many entries as bpftool finds, and as text by program', () => {
+  const { status, json } = cli.run(['maps']);
+  expect(status).toBe(0);
+  const listed = new Map((json['maps'] as { id: number; entries?: number }[]).map((map) => [map.id, map]));
+  const listable = loaded.maps.filter(({ type }) => /^(lru_)?(percpu_)?(hash|array)$|^lpm_trie$/.test(type));
+  expect(listable.length).toBeGreaterThan(4);
+  for (const { id, name } of listable) {
+    const { length } = bpftool('map', 'dump', 'id', String(id)) as unknown[];
+    expect({ name, entries: listed.get(id)?.entries }).toEqual({ name, entries: length });
+  }
+  for (const { id } of events.maps.filter(({ type }) => type === 'ringbuf')) {
+    expect(listed.get(id)).not.toHaveProperty('entries');
+  }
+  const programs = bpftool('prog', 'show') as { id: number; name: string; map_ids?: number[] }[];
+  const own = events.programs[0]?.id ?? 0;
+  const lines = cli.text(['maps']).split('\n');
+  const from = lines.findIndex((line) => line.includes(`(xdp, id ${own})`));
+  const below = lines.slice(from + 1);
+  const group = below.slice(
+    0,
+    below.findIndex((line) => /^\S/.test(line)),
+  );
+  const ids = group.map((line) => Number(/\d+/.exec(line)?.[0])).sort((a, b) => a - b);
+  expect(ids).toEqual((programs.find(({ id }) => id === own)?.map_ids ?? []).toSorted((a, b) => a - b));
+});
+
 test('programs, interfaces and inner maps are named', () => {
   const second = loaded.programs.find((program) => program.name === 'second')?.id;
   expect(read('calls')).toEqual([

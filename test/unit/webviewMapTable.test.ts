@@ -336,7 +336,7 @@ test('what columns can be sorted by are operands of the filter language', () => 
     }).columns.map(({ sortBy }) => sortBy);
   expect(operands([0, 4], 'rx.packets')).toEqual([
     'sum(value.rx.packets)',
-    undefined,
+    'rate(value.rx.packets)',
     'rate(value.rx.packets)',
     'min(value.rx.packets)',
     'max(value.rx.packets)',
@@ -344,8 +344,8 @@ test('what columns can be sorted by are operands of the filter language', () => 
     'cpu0.rx.packets',
     'cpu4.rx.packets',
   ]);
-  expect(operands(undefined, '')).toEqual(['value', undefined, 'rate(value)']);
-  expect(operands(undefined, '[1]')).toEqual(['value[1]', undefined, 'rate(value[1])']);
+  expect(operands(undefined, '')).toEqual(['value', 'rate(value)', 'rate(value)']);
+  expect(operands(undefined, '[1]')).toEqual(['value[1]', 'rate(value[1])', 'rate(value[1])']);
   const model = new MapModel(schemaOf('stats', 2));
   for (const by of operands([0, 1], 'rx_packets')) {
     if (by !== undefined) expect(() => compileOperand(model.schema, by, []), by).not.toThrow();

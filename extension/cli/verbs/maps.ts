@@ -1,53 +1,91 @@
 import { mapFlagNames } from '../../core/maps/flags.ts';
-import { usersOfMaps } from '../../session/maps/maps.ts';
+import type { MapInfo } from '../../protocol/kernel.ts';
+import { catalogueOf, type MapCatalogue } from '../../session/maps/catalogue.ts';
+import { entriesOf } from '../../session/maps/count.ts';
 import { parse, type Verb } from '../command.ts';
 import { table } from '../output.ts';
 
 export const maps: Verb = {
   summary: 'list the BPF maps of this system',
   usage: 'maps [--json]',
-  async run(args, { output, kernel }) {
+  async run(args, { output, kernel, registry }) {
     parse(this.usage, args, {}, { min: 0, max: 0 });
-    const { maps: list, programs } = await kernel.withSystem(undefined, async (client) => ({
-      ...(await client.call('map/list', {})),
-      ...(await client.call('program/list', {})),
+    const { catalogue, list, entries } = await kernel.withSystem(undefined, async (client) => {
+      const found = await catalogueOf(client, registry);
+      const all = mapsOf(found);
+      const counted = new Map<number, number>();
+      for (const map of all) {
+        const count = await entriesOf(client, map);
+        if (count !== undefined) counted.set(map.id, count);
+      }
+      return { catalogue: found, list: all, entries: counted };
+    });
+    const users = new Map<number, string[]>();
+    for (const { program, maps: own } of catalogue.programs) {
+      for (const { id } of own) users.set(id, [...(users.get(id) ?? []), program.name]);
+    }
+    const document = list.map(({ id, name, type, keySize, valueSize, maxEntries, flags, frozen, memoryBytes }) => ({
+      id,
+      name,
+      type,
+      keySize,
+      valueSize,
+      maxEntries,
+      flags: mapFlagNames(flags),
+      frozen,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(entries.has(id) ? { entries: entries.get(id) } : {}),
+      programs: users.get(id) ?? [],
     }));
-    const users = usersOfMaps(programs);
-    // Where a kept attachment of ours stores its BTF: not a map of anybody's program.
-    const ours = 'xdp_vscode_btf';
-    const shown = list
-      .filter(({ name }) => name !== ours)
-      .map(({ id, name, type, keySize, valueSize, maxEntries, flags, frozen, memoryBytes }) => ({
-        id,
-        name,
-        type,
-        keySize,
-        valueSize,
-        maxEntries,
-        flags: mapFlagNames(flags),
-        frozen,
-        ...(memoryBytes === undefined ? {} : { memoryBytes }),
-        programs: users.get(id) ?? [],
-      }));
-    output.result({ maps: shown }, () =>
-      shown.length === 0
-        ? 'No BPF map is loaded.'
-        : table(
-            ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'MAX', 'KIB', 'FLAGS', 'PROGRAMS'],
-            shown.map((each) => [
-              String(each.id),
-              each.name,
-              each.type,
-              String(each.keySize),
-              String(each.valueSize),
-              String(each.maxEntries),
-              each.memoryBytes === undefined ? '' : String(Math.ceil(each.memoryBytes / 1024)),
-              [...each.flags.map((flag) => flag.replace('BPF_F_', '')), ...(each.frozen ? ['frozen'] : [])].join(' ') ||
-                '-',
-              each.programs.join(', ') || '-',
-            ]),
-          ),
+    output.result({ maps: document }, () =>
+      list.length === 0 ? 'No BPF map is loaded.' : byProgram(catalogue, entries),
     );
     return 0;
   },
 };
+
+/** Each once, by id. */
+function mapsOf({ programs, others }: MapCatalogue): MapInfo[] {
+  const all = new Map([...programs.flatMap(({ maps: own }) => own), ...others].map((map) => [map.id, map]));
+  return [...all.values()].sort((left, right) => left.id - right.id);
+}
+
+/** A map that several programs use stands under each of them. */
+function byProgram({ programs, others }: MapCatalogue, entries: ReadonlyMap<number, number>): string {
+  const groups = programs.map(({ program, holder, maps: own }) => ({
+    heading: `${program.name} (${program.type}, id ${program.id})${holder === undefined ? '' : `, ${holder}`}`,
+    maps: own,
+  }));
+  if (others.length > 0) groups.push({ heading: 'used by no program', maps: others });
+  const rows = groups.flatMap((group) => group.maps.map((map) => rowOf(map, entries.get(map.id))));
+  const [header = '', ...lines] = table(
+    ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'ENTRIES', 'MAX', 'KIB', 'FLAGS'],
+    rows,
+  ).split('\n');
+  let at = 0;
+  return [
+    `  ${header}`,
+    ...groups.flatMap(({ heading, maps: { length } }) => [
+      heading,
+      ...lines.slice(at, (at += length)).map((line) => `  ${line}`),
+    ]),
+  ].join('\n');
+}
+
+function rowOf(map: MapInfo, entries: number | undefined): string[] {
+  const flags = [
+    ...mapFlagNames(map.flags).map((flag) => flag.replace('BPF_F_', '')),
+    ...(map.frozen ? ['frozen'] : []),
+  ];
+  return [
+    String(map.id),
+    map.name,
+    map.type,
+    String(map.keySize),
+    String(map.valueSize),
+    entries === undefined ? '' : String(entries),
+    String(map.maxEntries),
+    map.memoryBytes === undefined ? '' : String(Math.ceil(map.memoryBytes / 1024)),
+    flags.join(' '),
+  ];
+}

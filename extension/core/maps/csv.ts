@@ -17,19 +17,29 @@ export function toCsv(schema: MapSchema, entries: readonly MapEntry[]): string {
 /** The same in pieces, for maps that do not fit in one text. `chunks` is asked for once for the columns and once for the rows. */
 export function* csvPieces(schema: MapSchema, chunks: () => Iterable<readonly MapEntry[]>): Generator<string> {
   const found = new Set<string>();
-  for (const entries of chunks()) {
-    for (const row of rowsOf(schema, entries)) for (const column of row.keys()) found.add(column);
-  }
+  for (const entries of chunks()) addCsvColumns(schema, entries, found);
+  yield csvHeader(schema, found);
+  for (const entries of chunks()) yield csvLines(schema, entries, found);
+}
+
+/** For who cannot have the entries twice at hand: first their columns, in `found`, then the header, then the lines. */
+export function addCsvColumns(schema: MapSchema, entries: readonly MapEntry[], found: Set<string>): void {
+  for (const row of rowsOf(schema, entries)) for (const column of row.keys()) found.add(column);
+}
+
+export function csvHeader(schema: MapSchema, found: Set<string>): string {
   // An empty map still says what its columns are.
-  const columns = found.size > 0 ? [...found] : ['key', ...(isPerCpu(schema.type) ? ['cpu'] : []), 'value'];
-  yield `${columns.map(quote).join(',')}\r\n`;
-  for (const entries of chunks()) {
-    const lines: string[] = [];
-    for (const row of rowsOf(schema, entries)) {
-      lines.push(`${columns.map((column) => quote(row.get(column) ?? '')).join(',')}\r\n`);
-    }
-    yield lines.join('');
+  if (found.size === 0)
+    for (const column of ['key', ...(isPerCpu(schema.type) ? ['cpu'] : []), 'value']) found.add(column);
+  return `${[...found].map(quote).join(',')}\r\n`;
+}
+
+export function csvLines(schema: MapSchema, entries: readonly MapEntry[], columns: ReadonlySet<string>): string {
+  const lines: string[] = [];
+  for (const row of rowsOf(schema, entries)) {
+    lines.push(`${[...columns].map((column) => quote(row.get(column) ?? '')).join(',')}\r\n`);
   }
+  return lines.join('');
 }
 
 function* rowsOf(schema: MapSchema, entries: readonly MapEntry[]): Generator<Map<string, string>> {

@@ -3,7 +3,15 @@ import { XdpError } from '../../core/errors.ts';
 import { fromCsv } from '../../core/maps/csv.ts';
 import { readSnapshot } from '../../core/maps/snapshot.ts';
 import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
-import { clearMap, deleteEntries, type Edited, type EntryEdit, setEntries, undo } from '../../session/maps/edit.ts';
+import {
+  clearMap,
+  deleteEntries,
+  type Edited,
+  type EntryEdit,
+  setEntries,
+  undo,
+  undoableEntries,
+} from '../../session/maps/edit.ts';
 import type { MapAnswers } from './mapAnswers.ts';
 
 export type Edit = Extract<FromMapsView, { kind: 'set' | 'delete' | 'clear' | 'import' | 'undo' }>;
@@ -38,7 +46,7 @@ export class MapEdits {
       case 'delete':
         return this.#keep([edit.key], await deleteEntries(client, map, [edit.key]));
       case 'clear': {
-        if (!(await isMeant(map.info.name))) return undefined;
+        if (!(await isMeant(map.info.name, await this.#canUndoClear()))) return undefined;
         return this.#keep([], await clearMap(client, map));
       }
       case 'import': {
@@ -52,6 +60,15 @@ export class MapEdits {
         return messageOf([], await undo(client, map, last));
       }
     }
+  }
+
+  /** What an edit needs to be undone is kept up to a limit, and a map may be larger than that. */
+  async #canUndoClear(): Promise<boolean> {
+    const { client, map } = this.#answers;
+    const most = undoableEntries(map.schema);
+    if (map.info.maxEntries <= most) return true;
+    const { count } = await client.call('map/count', { map: map.ref, most });
+    return count !== undefined;
   }
 
   #keep(keys: readonly Uint8Array[], edited: Edited): EditedMessage {
@@ -88,15 +105,19 @@ function sizeOf({ changes }: Edited): number {
   );
 }
 
-async function isMeant(name: string): Promise<boolean> {
+async function isMeant(name: string, canUndo: boolean): Promise<boolean> {
   const yes = vscode.l10n.t('Clear');
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t('Clear the map {0}?', name),
     {
       modal: true,
-      detail: vscode.l10n.t(
-        'Every entry is deleted; entries of arrays become zero. It can be undone while the view is open.',
-      ),
+      detail: canUndo
+        ? vscode.l10n.t(
+            'Every entry is deleted; entries of arrays become zero. It can be undone while the view is open.',
+          )
+        : vscode.l10n.t(
+            'Every entry is deleted; entries of arrays become zero. There are too many for it to be undone: export the map first if you may need them.',
+          ),
     },
     yes,
   );

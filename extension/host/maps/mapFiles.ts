@@ -1,56 +1,69 @@
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { once } from 'node:events';
 import * as vscode from 'vscode';
-import { toCsv } from '../../core/maps/csv.ts';
-import { decodeEntries } from '../../core/maps/entries.ts';
+import { addCsvColumns, csvHeader, csvLines } from '../../core/maps/csv.ts';
+import { decodeEntries, type MapEntry } from '../../core/maps/entries.ts';
 import type { MapAnswers } from './mapAnswers.ts';
 
 /** So many entries are decoded at once: the file may be large, this process stays small. */
 const entriesAtOnce = 2048;
 
 /** Writes a map to a file that the user names, as CSV or as the JSON that `xdp map --json` prints. */
-export async function exportMap({ client, map }: MapAnswers): Promise<void> {
-  const { name } = map.info;
+export async function exportMap(answers: MapAnswers): Promise<void> {
+  const { name } = answers.map.info;
   const file = await askForFile(name, { JSON: ['json'], CSV: ['csv'] });
   if (file === undefined) return;
-  const csv = file.path.toLowerCase().endsWith('.csv');
-  const stream = createWriteStream(file.fsPath);
-  let count = 0;
-  const write = async (text: string): Promise<void> => {
-    if (!stream.write(text)) await once(stream, 'drain');
-  };
+  const write = file.path.toLowerCase().endsWith('.csv') ? writeCsv : writeJson;
+  const handle = await open(file.fsPath, 'w');
+  let count: number;
   try {
-    if (!csv) {
-      const { id, type } = map.info;
-      const head = JSON.stringify({ id, name, type, possibleCpus: map.schema.possibleCpus.length });
-      await write(`${head.slice(0, -1)},"entries":[`);
-    }
-    let cursor: Uint8Array | undefined;
-    do {
-      const page = await client.call('map/read', {
-        map: map.ref,
-        limit: entriesAtOnce,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      const entries = decodeEntries(map.schema, page);
-      if (csv) {
-        const text = toCsv(map.schema, entries);
-        await write(count === 0 ? text : text.slice(text.indexOf('\r\n') + 2));
-      } else {
-        const lines = entries.map((entry) => JSON.stringify(entry)).join(',\n');
-        if (lines !== '') await write(count === 0 ? `\n${lines}` : `,\n${lines}`);
-      }
-      count += page.count;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    if (!csv) await write('\n]}\n');
+    count = await write(answers, (text) => handle.appendFile(text));
   } finally {
-    stream.end();
-    await once(stream, 'close');
+    await handle.close();
   }
   const done = vscode.l10n.t('{0} entries of {1} were written to {2}.', count, name, path.basename(file.fsPath));
   void offerToOpen(done, file);
+}
+
+type Write = (text: string) => Promise<void>;
+
+/** The map is read twice, since the first line names the columns of all that follow. */
+async function writeCsv(answers: MapAnswers, write: Write): Promise<number> {
+  const { schema } = answers.map;
+  const columns = new Set<string>();
+  await eachPage(answers, async (entries) => addCsvColumns(schema, entries, columns));
+  await write(csvHeader(schema, columns));
+  return await eachPage(answers, (entries) => write(csvLines(schema, entries, columns)));
+}
+
+async function writeJson(answers: MapAnswers, write: Write): Promise<number> {
+  const { schema, info } = answers.map;
+  const head = { id: info.id, name: info.name, type: info.type, possibleCpus: schema.possibleCpus.length };
+  let before = `${JSON.stringify(head).slice(0, -1)},"entries":[\n`;
+  const count = await eachPage(answers, async (entries) => {
+    if (entries.length === 0) return;
+    await write(before + entries.map((entry) => JSON.stringify(entry)).join(',\n'));
+    before = ',\n';
+  });
+  await write(count === 0 ? `${before}]}\n` : '\n]}\n');
+  return count;
+}
+
+/** Answers how many entries there were. */
+async function eachPage({ client, map }: MapAnswers, work: (entries: MapEntry[]) => Promise<void>): Promise<number> {
+  let count = 0;
+  let cursor: Uint8Array | undefined;
+  do {
+    const page = await client.call('map/read', {
+      map: map.ref,
+      limit: entriesAtOnce,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    await work(decodeEntries(map.schema, page));
+    count += page.count;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return count;
 }
 
 /** Writes text that a view made. */

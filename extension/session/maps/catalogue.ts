@@ -1,6 +1,6 @@
 import type { MapInfo, ProgramInfo } from '../../protocol/kernel.ts';
 import type { AttachmentRegistry } from '../attach/registry.ts';
-import type { KernelAccess } from '../kernelAccess.ts';
+import type { HelperClient, KernelAccess } from '../kernelAccess.ts';
 
 /** A program of this system and the maps that it uses. */
 export interface ProgramMaps {
@@ -26,10 +26,13 @@ export async function readCatalogue(
   registry: AttachmentRegistry,
   netns: string | undefined,
 ): Promise<MapCatalogue> {
-  const { maps, programs } = await kernel.withSystem(netns, async (client) => ({
-    ...(await client.call('map/list', {})),
-    ...(await client.call('program/list', {})),
-  }));
+  return await kernel.withSystem(netns, (client) => catalogueOf(client, registry));
+}
+
+/** The same for who has more to ask the helper that may: starting another one could mean another password. */
+export async function catalogueOf(client: HelperClient, registry: AttachmentRegistry): Promise<MapCatalogue> {
+  const { maps } = await client.call('map/list', {});
+  const { programs } = await client.call('program/list', {});
   const holders = new Map((await registry.all()).map((record) => [record.key.progId, record.holder]));
   return groupByProgram(maps, programs, holders);
 }

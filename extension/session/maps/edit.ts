@@ -1,5 +1,6 @@
 import { XdpError, type XdpErrorData, fromErrorData } from '../../core/errors.ts';
 import { type EntryChange, encodeEntryValue, encodeKey, entryValueBytes, keyAt } from '../../core/maps/entries.ts';
+import type { MapSchema } from '../../core/maps/schema.ts';
 import type { Value } from '../../core/maps/value.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { MapWrite } from '../../protocol/kernel.ts';
@@ -134,6 +135,11 @@ const batchBytes = 1 << 20;
 const batchEntries = 4096;
 /** Clearing a million entries must not fill the editor's memory. */
 const maxUndoBytes = 32 << 20;
+
+/** Entries of a map that one edit may write and still be undone. */
+export function undoableEntries(schema: MapSchema): number {
+  return Math.floor(maxUndoBytes / (schema.keySize + 2 * entryValueBytes(schema)));
+}
 
 type Entry = { key: Uint8Array; value: Uint8Array | undefined };
 

@@ -140,7 +140,10 @@ function totals(request: ColumnRequest, field: number, first: number): Column[] 
   ];
 }
 
-/** How a number moves. The trend of one number a row says enough. */
+/**
+ * How a number moves. The trend of one number a row says enough. All of them are ordered by the rate: over one period the largest
+ * growth is the largest rate, and a trend ends with it.
+ */
 function changes({ fields, labels, show }: ColumnRequest, field: number, first: number): Column[] {
   const by = operand(fields[field]?.path ?? '');
   const column = (kind: ColumnKind, label: string, sortBy: string | undefined): Column => ({
@@ -151,9 +154,9 @@ function changes({ fields, labels, show }: ColumnRequest, field: number, first: 
     sortBy,
   });
   return [
-    ...(show.delta ? [column('delta', labels.delta, undefined)] : []),
+    ...(show.delta ? [column('delta', labels.delta, `rate(${by})`)] : []),
     column('rate', labels.rate, `rate(${by})`),
-    ...(show.trend && field === first ? [column('trend', labels.trend, undefined)] : []),
+    ...(show.trend && field === first ? [column('trend', labels.trend, `rate(${by})`)] : []),
   ];
 }
 

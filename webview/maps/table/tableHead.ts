@@ -98,7 +98,7 @@ function renderLabelContent(request: HeadRequest, column: Column): TemplateResul
   if (column.kind === 'idle') {
     return html`<button tabindex="-1" title=${strings.showIdle} @click=${request.showIdle}>${column.label}</button>`;
   }
-  if (column.sortBy === undefined) return html`<span title=${hintOf(column)}>${column.label}</span>`;
+  if (column.sortBy === undefined) return html`<span>${column.label}</span>`;
   return sortButton(request, column.label, column.sortBy, true, column);
 }
 
@@ -122,7 +122,9 @@ function sortButton(
   const title =
     column?.kind === 'rate' && periodMs !== undefined
       ? fill(strings.rateOver, { period: formatPeriod(periodMs) })
-      : fill(strings.sortBy, { column: label });
+      : [column === undefined ? '' : hintOf(column), fill(strings.sortBy, { column: label })]
+          .filter(Boolean)
+          .join('. ');
   const arrow =
     state === 'none'
       ? nothing

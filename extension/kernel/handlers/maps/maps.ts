@@ -5,6 +5,7 @@ import { errno } from '../../libbpf/errno.ts';
 import type { BpfProgramInfo, IdKind } from '../../libbpf/port.ts';
 import type { Context } from '../context.ts';
 import { kernelError, privilegeError } from '../object/failures.ts';
+import { countEntries } from './mapCount.ts';
 import { readMap } from './mapRead.ts';
 import { type OpenMap, openMap } from './mapRefs.ts';
 import { lookup, lookupMany } from './mapLookup.ts';
@@ -16,6 +17,7 @@ type MapHandlers = Pick<
   | 'map/list'
   | 'map/info'
   | 'map/read'
+  | 'map/count'
   | 'map/lookup'
   | 'map/update'
   | 'map/delete'
@@ -39,6 +41,11 @@ export function mapHandlers(context: Context): MapHandlers {
         ...readMap(libbpf, { map: open, limit, cursor, possibleCpus }),
         atNs: context.system.nowNs(),
       })),
+    'map/count': ({ map, most }) =>
+      withMap(context, map, (open) => {
+        const count = countEntries(libbpf, { map: open, most, possibleCpus });
+        return count === undefined ? {} : { count };
+      }),
     'map/lookup': ({ map, key }) =>
       withMap(context, map, (open) => {
         const value = lookup(libbpf, open, key, possibleCpus);
