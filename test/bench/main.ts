@@ -10,6 +10,7 @@ import { runRows } from './runs.ts';
 import { hostMemoryRow, mapViewRows } from './mapView.ts';
 import { machineRows } from './machine.ts';
 import { packetRows } from './packets.ts';
+import { squiggleRow } from './squiggle.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
@@ -82,6 +83,7 @@ try {
     ...(await attachRows(client, bundledInclude)),
     ...(await packetRows()),
     await compileRow(),
+    await squiggleRow(client, bundledInclude),
     activationRow(),
     ...vsixRows(),
   ];

@@ -62,6 +62,13 @@ describe('the disassembly beside a source', function () {
     );
     assert.equal(rows[targets[0]?.range.start.line ?? 0]?.trim(), `${/L\d+$/.exec(rows[jump] ?? '')?.[0]}:`);
 
+    // The suite runs as root, so that nobody is asked for a password.
+    await vscode.commands.executeCommand(commands.showMachineCode, file);
+    const machine = await listing(
+      (each) => each.uri.path.includes(`.${process.arch}.`) && each.languageId === 'bpf-asm',
+    );
+    assert.match(machine.getText(), /\n {6}\+0x0 +\w/);
+
     const edit = new vscode.WorkspaceEdit();
     const at = source.getText().indexOf('(*packets)++');
     edit.insert(file, source.positionAt(at), '(*packets) += 4242; ');

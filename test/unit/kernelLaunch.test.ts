@@ -11,7 +11,11 @@ import {
 } from '../../extension/kernel/launch/plan.ts';
 import type { AdminInstall } from '../../extension/kernel/launch/adminInstall.ts';
 import { launchExit, launchScript, scriptCommand } from '../../extension/kernel/launch/script.ts';
-import { capabilitiesOfMask, capabilitiesOfStatus } from '../../extension/kernel/system/capabilities.ts';
+import {
+  type HelperProfile,
+  capabilitiesOfMask,
+  capabilitiesOfStatus,
+} from '../../extension/kernel/system/capabilities.ts';
 import { parseCpuList } from '../../extension/kernel/system/cpus.ts';
 import { parseTrace, tracefsCapture } from '../../extension/kernel/system/tracefs.ts';
 import { isNetns, isNetnsName, netnsPath } from '../../extension/kernel/launch/netns.ts';
@@ -22,7 +26,7 @@ const full = ['CAP_SETPCAP', ...own, 'CAP_SYS_ADMIN'];
 interface Case {
   uid?: number;
   caps?: string[];
-  profile?: 'own' | 'system';
+  profile?: HelperProfile;
   elevation?: Elevation;
   netns?: string;
   commands?: string[];
@@ -62,6 +66,11 @@ test.for<[string, Case, string[] | string]>([
   ['capable, but another namespace', { caps: own, netns: 'a' }, ['sudo']],
   ['auto', {}, ['sudo']],
   ['an install for a group', { admin: { kind: 'ready', command: '/opt/x/xdp-helper' } }, ['admin', 'sudo']],
+  [
+    'machine code is not for a group',
+    { admin: { kind: 'ready', command: '/opt/x/xdp-helper' }, profile: 'code' },
+    ['sudo'],
+  ],
   ['an install of another version', { admin: { kind: 'other-version', version: '0' } }, ['sudo']],
   ['an install that somebody can change', { admin: { kind: 'untrusted', why: 'x' } }, 'elevation-refused'],
   ['root needs no install', { uid: 0, caps: full, admin: { kind: 'untrusted', why: 'x' } }, ['root']],
