@@ -80,3 +80,21 @@ char _license[] SEC("license") = "GPL";`);
   expect(blocks.reduce((sum, { count, insns }) => sum + count * insns, 0)).toBe(executed);
   expect(Math.max(...blocks.map(({ count }) => count))).toBeGreaterThanOrEqual(15);
 });
+
+test('a program that is too long to be compiled runs, and is counted', () => {
+  const elf = compileBpf(`${bpfPrelude}
+SEC("xdp") __attribute__((naked)) int long_one(struct xdp_md *ctx) {
+  asm volatile("r0 = 0; .rept 6000; r0 += 1; if r0 > 9000 goto +1; r0 += 3; .endr; r0 = 2; exit;");
+}
+char _license[] SEC("license") = "GPL";`);
+  const linked = linkObject(elf, linkOptions({}));
+  const request = { program: 'long_one', packet: new Uint8Array(64) };
+  const own = new Machine(linked, { engine: 'interpreter' }).runXdp(request);
+  expect(own.retval).toBe(2);
+  const machine = new Machine(linked, { engine: 'wasm', coverage: true });
+  for (let run = 0; run < 2; run++) expect(machine.runXdp(request)).toEqual(own);
+  const blocks = machine.blockCounts('long_one');
+  expect(blocks.reduce((sum, { count, insns }) => sum + count * insns, 0)).toBe(2 * own.insnsExecuted);
+  // Four more each time until it is above 9000, then one more each time.
+  expect(blocks.reduce((sum, { taken }) => sum + taken, 0)).toBe(2 * (6000 - 2250));
+});

@@ -201,6 +201,7 @@ export class Machine {
     const code = this.codeOf(request.program);
     this.prepare(request);
     this.request = request;
+    this.compiled?.prepare(code);
     this.cpu.start(code);
     this.cpu.hi[1] = tag.context;
   }

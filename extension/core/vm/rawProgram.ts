@@ -48,6 +48,7 @@ export function runBytecode(
     backing !== undefined && cpu instanceof WasmCpu
       ? new WasmEngine({ memory, backing, cpu, outside: environment, limits, coverage: false })
       : undefined;
+  compiled?.prepare(code);
   cpu.start(code);
   if (input.length > 0) {
     const region = memory.allocateRegion(input.length, right.both, { kind: 'memory', name: '' });

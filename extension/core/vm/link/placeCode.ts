@@ -11,7 +11,9 @@ export function placeCode(program: LinkedProgram, memory: Memory, maps: readonly
   const imm = code.imm.slice();
   const immHigh = code.immHigh.slice();
   let tables = 0;
+  let hasTables = false;
   for (let slot = 0; slot < code.length; slot++) {
+    if (code.opcode[slot] === opcode.jaRegister) hasTables = true;
     if (code.opcode[slot] !== opcode.loadImm64) continue;
     switch (code.src[slot]!) {
       case imm64Kind.mapByFd:
@@ -35,12 +37,8 @@ export function placeCode(program: LinkedProgram, memory: Memory, maps: readonly
         break;
     }
   }
-  return {
-    ...code,
-    imm,
-    immHigh,
-    jumpTargets: [...new Set([...codeAddresses(code), ...targetsIn(program.jumpTables)])],
-  };
+  const jumpTargets = hasTables ? [...new Set([...codeAddresses(code), ...targetsIn(program.jumpTables)])] : [];
+  return { ...code, imm, immHigh, jumpTargets };
 }
 
 /** Entries of jump tables are pointers to code: a slot, and the tag. */

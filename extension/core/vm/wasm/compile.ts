@@ -16,6 +16,12 @@ export interface CompiledCode {
   functions: readonly CodeFunction[];
 }
 
+/**
+ * Slots of the largest program that is compiled: about 80 ms, with everything cold, of which the JavaScript engine has a third.
+ * What is longer is interpreted, so that nobody waits for it: it hardly ever runs long enough to make up for that.
+ */
+export const maxCompiledSlots = 16_384;
+
 /** BPF to WebAssembly. `code` is as placeCode() gives it: its immediates are this machine's addresses. */
 export function compileCode(
   code: Code,

@@ -1,11 +1,12 @@
 import { Cpu, type CpuOptions, type Iteration, maxLoops } from '../engine/cpu.ts';
-import { loadThrough, noJumpTarget, type Outside } from '../engine/interpreter.ts';
+import { interpret, loadThrough, noJumpTarget, type Outside } from '../engine/interpreter.ts';
 import type { Code } from '../isa/code.ts';
 import { opcode } from '../isa/opcodes.ts';
 import { defaultMemoryLimit, type Memory, type MemoryBacking } from '../memory/memory.ts';
 import { Fault, tag } from '../memory/regions.ts';
 import { type Block, type CodeFunction, functionsOfCode } from './blocks.ts';
-import { compileCode, type CompileOptions } from './compile.ts';
+import { compileCode, type CompileOptions, maxCompiledSlots } from './compile.ts';
+import { CountedInterpreter } from './countedInterpreter.ts';
 import { cell, counterBytes, faultKind, maxDepth, stackTops } from './layout.ts';
 import { RegionTable } from './regionTable.ts';
 import { wasmPage, webAssembly, type WasmMemory } from './webAssembly.ts';
@@ -47,15 +48,18 @@ export class WasmBacking implements MemoryBacking {
 
 /** Registers for compiled programs: they keep their own, and only helpers see these. Callbacks run at once. */
 export class WasmCpu extends Cpu {
+  /** Is what runs compiled? If not, this is a processor as any other. */
+  runsCompiled = true;
   /** Calls a function of the running program with r1 to r5; its result becomes r0. */
   callBack: (entry: number) => void = () => undefined;
 
   /** Compiled functions clear theirs. */
   protected override clearStack(): void {
-    // Nothing is left to do.
+    if (!this.runsCompiled) super.clearStack();
   }
 
   override iterate(callback: number, iteration: Iteration): void {
+    if (!this.runsCompiled) return super.iterate(callback, iteration);
     const { slot } = this;
     while (iteration.next(this)) this.callBack(callback);
     this.slot = slot;
@@ -77,6 +81,7 @@ export class WasmEngine {
   private readonly options: WasmEngineOptions;
   private readonly loaded = new Map<Code, Loaded>();
   private readonly regions: RegionTable;
+  private readonly interpreted: CountedInterpreter;
   private fuelLimit = 0;
 
   constructor(options: WasmEngineOptions) {
@@ -88,6 +93,7 @@ export class WasmEngine {
       memory.view.setInt32(stackTops + 8 * depth + 4, region, true);
     }
     this.regions = new RegionTable(memory, options.outside);
+    this.interpreted = new CountedInterpreter(cpu, options.outside, functionsOf);
     cpu.callBack = (entry) => {
       const { code } = cpu;
       this.callInto(code, entry);
@@ -95,9 +101,19 @@ export class WasmEngine {
     };
   }
 
+  /** Chooses how a program will run; before cpu.start(). */
+  prepare(code: Code): void {
+    this.options.cpu.runsCompiled = code.length <= maxCompiledSlots;
+  }
+
   /** Runs the program that cpu.start() started. Throws Fault; cpu.slot is where. */
   run(fuel: number): void {
-    const { cpu, outside, memory } = this.options;
+    const { cpu, outside, memory, coverage } = this.options;
+    if (!cpu.runsCompiled) {
+      const ended = coverage ? this.interpreted.run(fuel) : interpret(cpu, outside, fuel);
+      if (!ended) throw new Fault('fuel', `the program did not end after ${fuel} instructions`);
+      return;
+    }
     this.fuelLimit = fuel;
     memory.view.setInt32(cell.fuel, fuel, true);
     memory.view.setInt32(cell.depth, -1, true);
@@ -131,15 +147,16 @@ export class WasmEngine {
   /** What ran of a program, function by function; empty for one that never ran, or without coverage. */
   blockCounts(code: Code): BlockCount[] {
     const { functions = [], counters } = this.loaded.get(code) ?? {};
-    if (counters === undefined) return [];
+    const interpreted = this.interpreted.counts(code);
     const { view } = this.options.memory;
-    return functions
-      .flatMap(({ blocks }) => blocks)
-      .map((block, index) => ({
-        ...block,
-        count: view.getUint32(counters + counterBytes * index, true),
-        taken: view.getUint32(counters + counterBytes * index + 4, true),
-      }));
+    const blocks = interpreted?.blocks ?? (counters === undefined ? [] : functions.flatMap((fn) => fn.blocks));
+    const compiled = (index: number, field: number): number =>
+      counters === undefined ? 0 : view.getUint32(counters + counterBytes * index + field, true);
+    return blocks.map((block, index) => ({
+      ...block,
+      count: compiled(index, 0) + (interpreted?.begun[index] ?? 0),
+      taken: compiled(index, 4) + (interpreted?.taken[index] ?? 0),
+    }));
   }
 
   /**
@@ -170,7 +187,7 @@ export class WasmEngine {
     const known = this.loaded.get(code);
     if (known !== undefined) return known;
     const { memory, limits, coverage, backing } = this.options;
-    const functions = functionsOfCode(code);
+    const functions = functionsOf(code);
     const blocks = functions.reduce((sum, fn) => sum + fn.blocks.length, 0);
     const counters = coverage ? memory.allocate(counterBytes * blocks, () => 0) : undefined;
     const module = moduleOf(code, { ...limits, maxLoops, counters }, functions);
@@ -330,10 +347,19 @@ interface CompiledModule {
 }
 
 /**
- * Modules by the instructions that machines of one object share. Fresh machines put their maps in the same places, so that a
- * program is compiled once for all of them.
+ * Functions and modules by the instructions that machines of one object share. Fresh machines put their maps in the same places,
+ * so that a program is compiled once for all of them.
  */
+const knownFunctions = new WeakMap<Uint8Array, readonly CodeFunction[]>();
 const compiledModules = new WeakMap<Uint8Array, CompiledModule>();
+
+function functionsOf(code: Code): readonly CodeFunction[] {
+  const known = knownFunctions.get(code.opcode);
+  if (known !== undefined) return known;
+  const functions = functionsOfCode(code);
+  knownFunctions.set(code.opcode, functions);
+  return functions;
+}
 
 function moduleOf(code: Code, options: CompileOptions, functions: readonly CodeFunction[]): object {
   const known = compiledModules.get(code.opcode);
@@ -347,7 +373,9 @@ function moduleOf(code: Code, options: CompileOptions, functions: readonly CodeF
 }
 
 function sameNumbers(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((value, at) => value === b[at]);
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
 
 function isInstruction(code: Code, slot: number): boolean {
