@@ -27,6 +27,8 @@ test.each([
   ['above the stack', 'ldxdw r0, [r10-4]\nexit'],
   ['atomics beyond the memory', 'mov r0, 1\nlock add dw [r1+8], r0\nexit'],
   ['a region number that does not exist', 'lddw r1, 0x7fffffff00000010\nldxb r0, [r1+0]\nexit'],
+  ['a jump by a table', 'code r1, 4\ngotox r1\nmov r0, 1\nexit\nmov r0, 2\nexit'],
+  ['a jump to what no table holds', 'code r1, 4\nadd r1, 1\ngotox r1\nmov r0, 1\nexit\nmov r0, 2\nexit'],
   ['an endless loop', 'mov r0, 0\nadd r0, 1\nja -2\nexit'],
   ['calls without end', 'call local -1\nexit'],
 ])('both engines end in the same way: %s', (_, source) => {

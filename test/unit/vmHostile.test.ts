@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { XdpError } from '../../extension/core/errors.ts';
 import { createMachine } from '../../extension/core/vm/machine.ts';
@@ -5,18 +7,26 @@ import { runBytecode } from '../../extension/core/vm/rawProgram.ts';
 import { InvalidInstruction } from '../../extension/core/vm/isa/code.ts';
 import { Fault } from '../../extension/core/vm/memory/regions.ts';
 import { mutate, seeded } from '../support/bpfFixture.ts';
+import { repository } from '../support/toolchain.ts';
 import { compileFixture } from '../support/vmKernel.ts';
 
+const engineOf = (round: number): 'interpreter' | 'wasm' => (round % 2 === 0 ? 'interpreter' : 'wasm');
+
 /** Objects and bytecode of strangers: the machine says no, or runs them; it never breaks. */
-test.for(['vmPacket', 'vmMaps', 'vmCore'])('damaged copies of %s are refused or run, never more', (name) => {
-  const object = new Uint8Array(compileFixture(name, []));
+test.for([
+  ['vmPacket', () => compileFixture('vmPacket', [])],
+  ['vmMaps', () => compileFixture('vmMaps', [])],
+  ['vmCore', () => compileFixture('vmCore', [])],
+  ['jumpTables', () => readFileSync(join(repository, 'test/fixtures/bpf/jumpTables.o'))],
+] as const)('damaged copies of %s are refused or run, never more', ([, bytes]) => {
+  const object = new Uint8Array(bytes());
   const random = seeded(5);
   let refused = 0;
   let ran = 0;
   for (let round = 0; round < 300; round++) {
     const copy = mutate(object, random);
     try {
-      const machine = createMachine(copy, { fuel: 20_000, memoryLimit: 8_000_000 });
+      const machine = createMachine(copy, { fuel: 20_000, memoryLimit: 8_000_000, engine: engineOf(round) });
       for (const program of machine.linked.programs.keys())
         machine.runXdp({ program, packet: new Uint8Array(80).fill(round) });
       ran++;
@@ -52,7 +62,7 @@ test('random bytecode is refused or runs, never more', () => {
     }
     bytes[count * 8] = 0x95;
     try {
-      runBytecode(bytes, new Uint8Array(32), 5000);
+      runBytecode(bytes, new Uint8Array(32), 5000, engineOf(round));
       ended++;
     } catch (error) {
       if (!(error instanceof InvalidInstruction || error instanceof Fault))

@@ -26,6 +26,9 @@ export interface RunInstead {
   machine: Pick<MachineOptions, 'stackBytes' | 'maxFrames' | 'fuel'>;
 }
 
+/** Instructions: about a millisecond of the interpreter, and ten times what a compiled machine takes to start. */
+const longRun = 100_000;
+
 /** Runs packet tests in the built-in machine: no kernel, no privilege. `inputs`: what every test finds at its start. */
 export function vmTestEngine(
   possibleCpus: readonly number[] = [0],
@@ -49,6 +52,8 @@ class VmInstance implements TestInstance {
   readonly #onCounted: OnCounted | undefined;
   readonly #machine: RunInstead['machine'];
   readonly #linked: LinkedObject;
+  /** Compiling pays where programs run long: once a test has, the next ones are compiled. Both engines come to the same results. */
+  #engine: 'interpreter' | 'wasm' = 'interpreter';
   /** Never run: its maps are what fresh ones hold. */
   readonly #fresh: Machine;
 
@@ -105,6 +110,7 @@ class VmInstance implements TestInstance {
     machine.setInputs({ ...inputsOf(context, this.#possibleCpus), perfReaders: true });
     const run = machine.runXdp(requestOf(this.#program, packet, context));
     if (run.fault !== undefined) throw faultError(this.#object, run.fault);
+    if (run.insnsExecuted > longRun) this.#engine = 'wasm';
     const { retval, packetOut, metadataOut, printk } = run;
     const maps = new Map(readMaps.map((name) => [name, this.#snapshot(machine, name)]));
     return { retval, packetOut, metadataOut, printk, maps, events: eventsOf(machine, run) };
@@ -115,7 +121,8 @@ class VmInstance implements TestInstance {
   }
 
   #start(): Machine {
-    const counting = this.#onCounted === undefined ? {} : ({ engine: 'wasm', coverage: true } as const);
+    const counting =
+      this.#onCounted === undefined ? { engine: this.#engine } : ({ engine: 'wasm', coverage: true } as const);
     const options = { cpuCount: this.#possibleCpus.length, inputs: this.#inputs, ...this.#machine, ...counting };
     return new Machine(this.#linked, options);
   }

@@ -170,7 +170,7 @@ class ProgramLinker {
       return set(imm64Kind.code, target.start - (fn.start + slot) - 1, 0);
     }
     if (section.name === '.jumptables') {
-      this.buildJumpTables(section.data);
+      this.buildJumpTable(section.data, symbol, fn);
       return set(imm64Kind.mapValueByIndex, symbol.value + addend, 0);
     }
     const data = spec.maps.findIndex((map) => map.globalData && map.name === section.name);
@@ -226,24 +226,22 @@ class ProgramLinker {
     return this.input.elf.symbols.find((each) => isMap(each) && each.value === offset)?.name;
   }
 
-  /** clang 22 and newer: offsets of jump targets in their section. They become pointers to code. */
-  private buildJumpTables(data: Uint8Array): void {
-    if (this.jumpTables.length > 0) return;
-    const own = this.functions[0]!;
+  /**
+   * clang 22 and newer: offsets of jump targets in the section of the function that uses the table. They become pointers to code.
+   * Each table is a symbol of its own; tables of functions of several sections stand together.
+   */
+  private buildJumpTable(data: Uint8Array, { value, size }: ElfSymbol, { place, start }: LinkedFunction): void {
+    if (this.jumpTables.length === 0) this.jumpTables = new Uint8Array(data.length);
     const from = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    const bytes = new Uint8Array(data.length);
-    const to = new DataView(bytes.buffer);
-    for (let at = 0; at + 8 <= data.length; at += 8) {
-      const offset = Number(from.getBigUint64(at, true));
-      const fn =
-        this.functions.find(
-          ({ place }) =>
-            offset >= place.offset && offset < place.offset + place.size && place.section === own.place.section,
-        ) ?? own;
-      to.setInt32(at, fn.start + (offset - fn.place.offset) / slotBytes, true);
+    const to = new DataView(this.jumpTables.buffer);
+    const end = size === 0 ? data.length : Math.min(data.length, value + size);
+    for (let at = value; at + 8 <= end; at += 8) {
+      const offset = Number(from.getBigUint64(at, true)) - place.offset;
+      if (offset < 0 || offset >= place.size || offset % slotBytes !== 0)
+        throw this.broken(`a jump table leads out of ${place.name}, to byte ${offset}`);
+      to.setInt32(at, start + offset / slotBytes, true);
       to.setInt32(at + 4, tag.code, true);
     }
-    this.jumpTables = bytes;
   }
 
   private broken(why: string): XdpError {

@@ -37,14 +37,20 @@ export function placeCode(program: LinkedProgram, memory: Memory, maps: readonly
         break;
     }
   }
-  const jumpTargets = hasTables ? [...new Set([...codeAddresses(code), ...targetsIn(program.jumpTables)])] : [];
+  const jumpTargets = hasTables ? [...new Set([...codeAddresses(code), ...targetsIn(program)])] : [];
   return { ...code, imm, immHigh, jumpTargets };
 }
 
-/** Entries of jump tables are pointers to code: a slot, and the tag. */
-function targetsIn(tables: Uint8Array): number[] {
-  const view = new DataView(tables.buffer, tables.byteOffset, tables.byteLength);
-  return Array.from({ length: Math.floor(tables.length / 8) }, (_, index) => view.getInt32(8 * index, true));
+/** Entries of jump tables are pointers to code: a slot, and the tag. What leads nowhere is left out. */
+function targetsIn({ code, jumpTables }: LinkedProgram): number[] {
+  const view = new DataView(jumpTables.buffer, jumpTables.byteOffset, jumpTables.byteLength);
+  const targets: number[] = [];
+  for (let at = 0; at + 8 <= jumpTables.length; at += 8) {
+    const target = view.getInt32(at, true);
+    const known = view.getInt32(at + 4, true) === tag.code && target >= 0 && target < code.length;
+    if (known && code.opcode[target] !== 0) targets.push(target);
+  }
+  return targets;
 }
 
 function placeTables(program: LinkedProgram, memory: Memory): number {
