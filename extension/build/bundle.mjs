@@ -39,6 +39,7 @@ const webviewEntries = {
   maps: 'webview/maps/main.ts',
   packet: 'webview/packet/main.ts',
   packetTests: 'webview/packetTests/main.ts',
+  verifier: 'webview/verifier/main.ts',
 };
 
 /** The command that people type keeps its name, whatever the modules behind it are called. */

@@ -24,6 +24,8 @@ import { InterfacesView } from './views/interfaces/interfacesView.ts';
 import { MapsView } from './maps/mapsView.ts';
 import { reportLosses } from './losses.ts';
 import { Traces } from './traces.ts';
+import { registerShowInView } from './verifierView/showInView.ts';
+import { VerifierView } from './verifierView/verifierView.ts';
 
 let services: Services | undefined;
 
@@ -39,7 +41,8 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
   const tests = new PacketTests(services);
   const reload = startHotReload(services);
   const traces = new Traces(services);
-  const registered = registerCommands(services, interfaces, maps, mapPanels, packets, reload, traces);
+  const verifier = new VerifierView(services);
+  const registered = registerCommands(services, interfaces, maps, mapPanels, packets, reload, traces, verifier);
   const onSave = new VerifyOnSave(services, () => idle.check());
   const idle = releaseWhenIdle(
     services,
@@ -67,6 +70,8 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     watchGuards(services),
     reload,
     traces,
+    verifier,
+    registerShowInView(services.verdicts),
     idle,
     onSave,
     registerLanguage(services),

@@ -7,6 +7,8 @@ export const commands = {
   compile: 'xdp.compile',
   verify: 'xdp.verify',
   explainLog: 'xdp.explainLog',
+  openVerifierView: 'xdp.openVerifierView',
+  openVerifierLog: 'xdp.openVerifierLog',
   showDisassembly: 'xdp.showDisassembly',
   showMachineCode: 'xdp.showMachineCode',
   showCompile: 'xdp.showCompile',

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 export function configureWebview(
   webview: vscode.Webview,
   extensionUri: vscode.Uri,
-  page: { script: 'maps' | 'packet' | 'packetTests'; element: string },
+  page: { script: 'maps' | 'packet' | 'packetTests' | 'verifier'; element: string },
 ): void {
   const folder = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
   webview.options = { enableScripts: true, localResourceRoots: [folder] };

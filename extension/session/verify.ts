@@ -53,7 +53,8 @@ export function explainText(text: string, object?: BpfObject): (VerifierFailure 
   }));
 }
 
-function verdictOf(object: BpfObject, program: VerifiedProgram): Verdict {
+/** What a loaded or refused program's log says. */
+export function verdictOf(object: BpfObject, program: VerifiedProgram): Verdict {
   const summary = summarize(program.log);
   const verdict: Verdict = {
     name: program.name,
@@ -86,7 +87,7 @@ function silent(program: VerifiedProgram): Failure {
   };
 }
 
-function failureJson(failure: Failure, log: string): VerifierFailure {
+export function failureJson(failure: Failure, log: string): VerifierFailure {
   const { code, message, explanation, fix, expression, place, story } = failure;
   return {
     code,

@@ -15,6 +15,13 @@ const views: Record<string, string[]> = {
     'maps-events',
     'maps-snapshots',
   ],
+  'the verifier view': [
+    'verifier-dark',
+    'verifier-rejected-light',
+    'verifier-calls',
+    'verifier-branch',
+    'verifier-filter',
+  ],
   'the packet builder': ['tests-picture-dark', 'tests-mistake', 'tests-sweep', 'tests-paste'],
 };
 

@@ -2,6 +2,7 @@
 
 import { installPacketHost } from './webviewHarnessPacket.mjs';
 import { installPacketTestsHost } from './webviewHarnessPacketTests.mjs';
+import { installVerifierHost } from './webviewHarnessVerifier.mjs';
 
 const scene = new URLSearchParams(location.search).get('scene') ?? 'counter';
 let state = JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
@@ -11,7 +12,9 @@ const packetHost = scene.startsWith('tests')
   ? installPacketTestsHost(scene, post)
   : scene.startsWith('packet')
     ? installPacketHost(scene, post)
-    : undefined;
+    : scene.startsWith('verifier')
+      ? installVerifierHost(scene, post)
+      : undefined;
 
 window.acquireVsCodeApi = () => ({
   getState: () => state,

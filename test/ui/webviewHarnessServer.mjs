@@ -30,7 +30,7 @@ export async function build() {
     absWorkingDir: root,
     logLevel: 'warning',
     target: 'es2022',
-    loader: { '.css': 'text' },
+    loader: { '.css': 'text', '.log': 'text' },
   };
   // As the product has them, chunks and all: the policy below must let them in.
   await esbuild.build({ ...webviewModules(), sourcemap: false, outdir: out, minify: true });
@@ -54,7 +54,12 @@ export async function build() {
   }
 }
 
-const elements = { maps: 'xdp-maps-view', packet: 'xdp-packet-panel', packetTests: 'xdp-test-editor' };
+const elements = {
+  maps: 'xdp-maps-view',
+  packet: 'xdp-packet-panel',
+  packetTests: 'xdp-test-editor',
+  verifier: 'xdp-verifier-view',
+};
 
 function page(view, query) {
   const theme = themes[query.get('theme') ?? 'dark'];

@@ -3,6 +3,7 @@
 const side = { width: 300, height: 420 };
 const panel = { width: 1240, height: 900 };
 const wide = { width: 1200, height: 420 };
+const beside = { width: 620, height: 860 };
 
 export const shots = [
   { name: 'maps-side-dark', view: 'maps', scene: 'counter', theme: 'dark', size: side },
@@ -154,10 +155,62 @@ export const shots = [
     { name: `packet-live-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: runLive },
     { name: `packet-capture-${theme}`, view: 'packet', scene: 'packetPass', theme, size: panel, act: runCapture },
   ]),
+  ...['dark', 'light', 'hcDark', 'hcLight'].flatMap((theme) => [
+    { name: `verifier-${theme}`, view: 'verifier', scene: 'verifierStack', theme, size: beside, act: chooseSlot },
+    { name: `verifier-rejected-${theme}`, view: 'verifier', scene: 'verifierRejected', theme, size: beside },
+  ]),
+  {
+    name: 'verifier-calls',
+    view: 'verifier',
+    scene: 'verifierCalls',
+    size: { width: 1100, height: 700 },
+    act: insideCall,
+  },
+  { name: 'verifier-branch', view: 'verifier', scene: 'verifierAccepted', theme: 'light', size: beside, act: toBranch },
+  { name: 'verifier-filter', view: 'verifier', scene: 'verifierAccepted', size: beside, act: filterSteps },
+  { name: 'verifier-long', view: 'verifier', scene: 'verifierLong', size: beside, waitMs: 2500, act: toEnd },
+  { name: 'verifier-empty', view: 'verifier', scene: 'verifierEmpty', size: beside },
+  { name: 'verifier-headless', view: 'verifier', scene: 'verifierHeadless', theme: 'light', size: beside },
+  { name: 'verifier-narrow', view: 'verifier', scene: 'verifierRejected', size: { width: 400, height: 800 } },
   { name: 'packet-recorded', view: 'packet', scene: 'packetPass', theme: 'dark', size: panel, act: keepAsTest },
   { name: 'packet-hcdark', view: 'packet', scene: 'packetChanged', theme: 'hcDark', size: panel, act: run },
   { name: 'packet-hclight', view: 'packet', scene: 'packetChanged', theme: 'hcLight', size: panel, act: run },
 ];
+
+/** The step that saves a value on the stack, and where the value came from. */
+async function chooseSlot(tab) {
+  await tab.getByRole('searchbox').fill('r10 -32');
+  await tab.keyboard.press('Enter');
+  await tab.getByRole('searchbox').fill('');
+  await tab.waitForTimeout(200);
+  await tab.locator('[data-place="0:fp-32"]').click();
+  await tab.waitForTimeout(300);
+}
+
+async function insideCall(tab) {
+  await tab
+    .getByRole('option', { name: /r0 \*= 3/ })
+    .last()
+    .click();
+  await tab.keyboard.press('0');
+  await tab.waitForTimeout(300);
+}
+
+async function toBranch(tab) {
+  await tab.keyboard.press('n');
+  await tab.keyboard.press('n');
+  await tab.waitForTimeout(300);
+}
+
+async function filterSteps(tab) {
+  await tab.getByRole('searchbox').fill('r2');
+  await tab.waitForTimeout(300);
+}
+
+async function toEnd(tab) {
+  await tab.keyboard.press('End');
+  await tab.waitForTimeout(300);
+}
 
 async function run(tab) {
   await tab.keyboard.press('Control+Enter');

@@ -11,6 +11,7 @@ import type { InterfacesView } from '../views/interfaces/interfacesView.ts';
 import { attachCommand } from './attach.ts';
 import { compileCommand, showCompileCommand } from './compile.ts';
 import { explainLogCommand } from '../language/explainLog.ts';
+import type { VerifierView } from '../verifierView/verifierView.ts';
 import type { HotReload } from '../../session/attach/hotReload.ts';
 import { confirmCommand } from '../guards.ts';
 import { detachCommand } from './detach.ts';
@@ -32,6 +33,7 @@ export function registerCommands(
   packets: PacketPanel,
   reload: HotReload,
   traces: Traces,
+  verifier: VerifierView,
 ): vscode.Disposable & { isBusy(): boolean; onDidEnd(listener: () => void): void } {
   let running = 0;
   let ended = (): void => undefined;
@@ -72,6 +74,14 @@ export function registerCommands(
     register(commands.showMachineCode, async (target, program) => {
       const { showMachineCodeCommand } = await import('../disassembly/showDisassembly.ts');
       await showMachineCodeCommand(services, target, program);
+    }),
+    register(commands.openVerifierView, async (target, program) => {
+      const { openVerifierViewCommand } = await import('../verifierView/openVerifierView.ts');
+      await openVerifierViewCommand(services, verifier, target, program);
+    }),
+    register(commands.openVerifierLog, async () => {
+      const { openLogCommand } = await import('../verifierView/openVerifierView.ts');
+      await openLogCommand(verifier);
     }),
     register(commands.shareFlags, async (target) => {
       const { shareFlagsCommand } = await import('../language/shareFlags.ts');

@@ -19,6 +19,10 @@ export class CodeLenses implements vscode.CodeLensProvider {
     const source = scanSource(document.getText());
     const costs = this.#verdicts.costsOf(document.uri);
     const file = document.uri;
+    const { refused } = this.#verdicts;
+    const isRefused = (name: string): boolean =>
+      refused?.file.toString() === file.toString() && refused.programs.includes(name);
+    const steps = vscode.l10n.t('What the verifier knew at each step, and where a value came from');
     const lenses: vscode.CodeLens[] = [];
     for (const { name, section, span } of source.functions) {
       if (section === undefined) continue;
@@ -35,7 +39,8 @@ export class CodeLenses implements vscode.CodeLensProvider {
       const disassembly = vscode.l10n.t('Show the bytecode of {0} by C line', name);
       add(vscode.l10n.t('Disassembly'), commands.showDisassembly, disassembly);
       const cost = costs.get(name);
-      if (cost !== undefined) add(costTitle(cost), commands.verify, costTooltip(cost));
+      if (cost !== undefined) add(costTitle(cost), commands.openVerifierView, costTooltip(cost));
+      if (isRefused(name)) add(vscode.l10n.t('$(error) refused: show the steps'), commands.openVerifierView, steps);
     }
     for (const { name, span } of source.maps) {
       const tooltip = vscode.l10n.t('Show the entries of {0} while a program that uses it is attached', name);

@@ -17,7 +17,8 @@ export async function explainLogCommand({ textViews }: Services): Promise<void> 
   await textViews.show(`${vscode.l10n.t('Verifier log explained')}.md`, `${content}\n`);
 }
 
-async function logText(): Promise<string> {
+/** The selection, the open log, or what is in the clipboard. */
+export async function logText(): Promise<string> {
   const editor = vscode.window.activeTextEditor;
   if (editor !== undefined && !editor.selection.isEmpty) return editor.document.getText(editor.selection);
   const looksLikeLog =

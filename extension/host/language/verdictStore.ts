@@ -20,6 +20,7 @@ export class VerdictStore implements vscode.Disposable {
   readonly #diagnostics = vscode.languages.createDiagnosticCollection('xdp-verifier');
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #failures = new Map<string, VerifierFailure[]>();
+  #refused: { file: vscode.Uri; programs: readonly string[] } | undefined;
   readonly #costs = new Map<string, Map<string, ProgramCost>>();
   readonly onDidChange = this.#changed.event;
 
@@ -44,6 +45,8 @@ export class VerdictStore implements vscode.Disposable {
         found.map((each) => diagnosticOf(uri, each.program, each.failure)),
       );
     }
+    const refused = verdicts.filter(({ verdict }) => verdict === 'rejected').map(({ name }) => name);
+    this.#refused = { file, programs: refused };
     const old = this.#costs.get(file.toString());
     const costs = new Map<string, ProgramCost>();
     for (const { name, verdict, insnsProcessed, states, stackBytes, stack } of verdicts) {
@@ -60,6 +63,7 @@ export class VerdictStore implements vscode.Disposable {
   clear(): void {
     this.#diagnostics.clear();
     this.#failures.clear();
+    this.#refused = undefined;
   }
 
   /** The failure that a diagnostic of this collection shows. */
@@ -71,6 +75,11 @@ export class VerdictStore implements vscode.Disposable {
         line === diagnostic.range.start.line + 1 &&
         diagnostic.message.includes(translated(explanation)),
     );
+  }
+
+  /** Programs that were refused last, and the source that they are made of: a failure may stand in a header. */
+  get refused(): { file: vscode.Uri; programs: readonly string[] } | undefined {
+    return this.#refused;
   }
 
   costsOf(uri: vscode.Uri): ReadonlyMap<string, ProgramCost> {

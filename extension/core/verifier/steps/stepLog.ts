@@ -64,10 +64,15 @@ export class StepLog {
       instruction: readInstruction(text),
       frame: frames[index] ?? 0,
       previous: this.previous(index),
-      isBranch: this.#branches.has(index),
+      isBranch: this.isBranch(index),
       end: around.get(index)?.end,
       note: notes[noteOf[index] ?? -1],
     };
+  }
+
+  /** Whether the other way of a jump that was walked before begins with the step. */
+  isBranch(index: number): boolean {
+    return this.#branches.has(index);
   }
 
   previous(index: number): number | undefined {

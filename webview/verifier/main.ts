@@ -1,0 +1,4 @@
+import { adoptPageStyles } from '../common/theme.ts';
+import './view.ts';
+
+adoptPageStyles();
