@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type BytecodeListing, listBytecode } from '../../extension/core/disassembly/bytecode.ts';
+import { listRewritten } from '../../extension/core/disassembly/rewritten.ts';
 import { bytecodeRows } from '../../extension/core/disassembly/rows.ts';
 import { readElf } from '../../extension/core/elf/readElf.ts';
 import { functionsOf } from '../../extension/core/object/programs.ts';
@@ -163,4 +164,42 @@ test('a disassembler is found beside the compiler, and its absence says what to 
   const found = await findDisassembler();
   expect(found.path).toMatch(/objdump/);
   await expect(findDisassembler({ env: { PATH: '/nonexistent' } })).rejects.toMatchObject({ code: 'environment' });
+});
+
+test('what the verifier puts into a program reads as its own log writes it', () => {
+  const insn = (op: number, registers: number, offset: number, imm: number): number[] => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeUInt8(op, 0);
+    bytes.writeUInt8(registers, 1);
+    bytes.writeInt16LE(offset, 2);
+    bytes.writeInt32LE(imm, 4);
+    return [...bytes];
+  };
+  const code = [
+    ...insn(0x18, 0x11, 0, 7), // ld_imm64 of the map with id 7
+    ...insn(0, 0, 0, 0),
+    ...insn(0xbf, 0x00, -1, 0), // the address of this CPU's value
+    ...insn(0xc2, 0, 0, 0), // a barrier against speculation
+    ...insn(0x61, 0x12, 4, 0),
+    ...insn(0x85, 0x10, -5, 1), // a call of the second function
+    ...insn(0x85, 0, 0, 256), // of what is 256 bytes behind __bpf_call_base
+    ...insn(0x85, 0, 0, 12),
+    ...insn(0x95, 0, 0, 0),
+  ];
+  const names = {
+    functions: ['prog', 'leaf'],
+    maps: new Map([[7, 'hits']]),
+    callBase: 0xffffffff81000000n,
+    symbol: (address: bigint) => (address === 0xffffffff81000100n ? 'htab_map_lookup_elem' : undefined),
+  };
+  expect(listRewritten(Uint8Array.from(code), names).map(({ slot, text }) => `${slot}: ${text}`)).toEqual([
+    '0: r1 = hits ll',
+    '2: r0 = &(void __percpu *)(r0)',
+    '3: nospec',
+    '4: r2 = *(u32 *)(r1 + 4)',
+    '5: call leaf',
+    '6: call htab_map_lookup_elem',
+    '7: call bpf_tail_call',
+    '8: exit',
+  ]);
 });

@@ -1,7 +1,8 @@
 import { helperName } from '../vm/helpers/names.ts';
 import { decodeRewritten } from '../vm/isa/decode.ts';
 import { type DisassemblyNames, disassemble } from '../vm/isa/disassemble.ts';
-import { callKind, imm64Kind, opcode } from '../vm/isa/opcodes.ts';
+import type { Code } from '../vm/isa/code.ts';
+import { aluOp, callKind, imm64Kind, insnClass, opcode, sourceRegister } from '../vm/isa/opcodes.ts';
 
 /** What the numbers in rewritten bytecode stand for. */
 export interface RewrittenNames {
@@ -45,11 +46,25 @@ export function listRewritten(bytes: Uint8Array, names: RewrittenNames): { slot:
   };
   const listed: { slot: number; text: string }[] = [];
   for (let slot = 0; slot < code.length; slot++) {
-    listed.push({ slot, text: disassemble(code, slot, shown) });
+    listed.push({ slot, text: kernelsOwn(code, slot) ?? disassemble(code, slot, shown) });
     if (code.opcode[slot] === opcode.loadImm64) slot++;
   }
   return listed;
 }
+
+/** Instructions that the kernel has for itself, as its own log writes them: kernel/bpf/disasm.c. */
+function kernelsOwn({ opcode: opcodes, offset, dst, src }: Code, slot: number): string | undefined {
+  const op = opcodes[slot]!;
+  const moves = op === (insnClass.alu64 | aluOp.mov | sourceRegister);
+  if (moves && offset[slot] === percpuAddress) return `r${dst[slot]} = &(void __percpu *)(r${src[slot]})`;
+  if (moves && offset[slot] === addressSpaceCast) return `r${dst[slot]} = addr_space_cast(r${src[slot]})`;
+  return op === noSpeculation ? 'nospec' : undefined;
+}
+
+/** BPF_ADDR_PERCPU and BPF_ADDR_SPACE_CAST, the offsets of moves, and BPF_ST | BPF_NOSPEC: include/linux/filter.h. */
+const percpuAddress = -1;
+const addressSpaceCast = 1;
+const noSpeculation = 0xc2;
 
 /** Addresses that the calls go to. */
 export function calledAddresses(bytes: Uint8Array, callBase: bigint | undefined): bigint[] {

@@ -142,7 +142,7 @@ function atomicCall(
   return { start, end: end + 1, name: call[1] ?? '', operation, target, operand, order };
 }
 
-/** `struct key key;` gets `= {}`: its padding and what nobody sets are zero then. */
+/** `struct key key;` gets `= {}`: its padding and what nobody sets are zero then. With any initialiser clang sets all of it. */
 export function initialise({ source, fn, expression }: Site): QuickFix | undefined {
   const named = /^\w+\s*\(([\s\S]*)\)$/.exec(expression);
   const names =
