@@ -1,5 +1,7 @@
-/** What the verifier view says. One place, so that it can be localised. */
-export const strings = {
+import { inLanguage } from '../common/language.ts';
+
+/** What the verifier view says. In English; what it is in other languages stands in extension/host/l10n. */
+export const strings = inLanguage({
   loading: 'The verifier walks over {program}…',
   reading: 'Reading the log…',
   noSteps: 'This log has no steps.',
@@ -51,10 +53,10 @@ export const strings = {
   story: 'How it came to that',
   words: 'The verifier’s words',
   keys: '↑ ↓ step · ← → change of the chosen register · n p branch · Enter source · / filter',
-} as const;
+});
 
 /** What happened to a value at a station of its way. */
-export const stationStrings = {
+export const stationStrings = inLanguage({
   constant: 'set to a constant',
   load: 'read from {base}',
   call: 'given by {function}',
@@ -70,4 +72,4 @@ export const stationStrings = {
   arithmeticWith: 'changed by {from}',
   proof: 'known better by a comparison',
   invalidated: 'lost: {function} may move the packet, or leaves no value here',
-} as const;
+});
