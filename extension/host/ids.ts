@@ -28,6 +28,8 @@ export const commands = {
   refreshInterfaces: 'xdp.refreshInterfaces',
   runPacket: 'xdp.runPacket',
   debug: 'xdp.debug',
+  generatePackets: 'xdp.generatePackets',
+  checkTests: 'xdp.checkTests',
   openPacketTests: 'xdp.openPacketTests',
   openPacketTestsAsText: 'xdp.openPacketTestsAsText',
   openMapViewer: 'xdp.openMapViewer',

@@ -11,6 +11,7 @@ import { settings } from './ids.ts';
 import { CompileView } from './language/compileView.ts';
 import { TextViews } from './language/textViews.ts';
 import { VerdictStore } from './language/verdictStore.ts';
+import { TestNotices } from './testing/testNotices.ts';
 import { Milestones } from './walkthrough/milestones.ts';
 
 /** What commands, views and panels share. Made at activation; nothing in it does any work before it is asked to. */
@@ -22,6 +23,8 @@ export interface Services {
   verdicts: VerdictStore;
   /** Texts beside the source. */
   textViews: TextViews;
+  /** What generated packets and changed programs showed. */
+  testNotices: TestNotices;
   /** Listings of bytecode and machine code. */
   disassembly: DisassemblyViews;
   /** How each file was compiled. */
@@ -44,6 +47,7 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const verdicts = new VerdictStore();
   const textViews = new TextViews();
   const disassembly = new DisassemblyViews();
+  const testNotices = new TestNotices();
   const kernel = new KernelAccess({
     helperPath: context.asAbsolutePath(path.join('dist', 'helper.js')),
     execPath: setting(settings.nodePath) || process.execPath,
@@ -54,12 +58,13 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const registry = new AttachmentRegistry('vscode');
   const attachments = new Attachments(kernel, registry);
   const milestones = new Milestones();
-  context.subscriptions.push(milestones.follow(attachments), log, diagnostics, verdicts, disassembly);
+  context.subscriptions.push(milestones.follow(attachments), log, diagnostics, verdicts, disassembly, testNotices);
   return {
     log,
     diagnostics,
     verdicts,
     textViews,
+    testNotices,
     disassembly,
     compileView: new CompileView(textViews),
     kernel,

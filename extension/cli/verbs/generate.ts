@@ -3,6 +3,7 @@ import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
 import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
 import { type Generated, generate as generateTests } from '../../session/generate/generate.ts';
+import { describeGenerated } from '../../session/generate/report.ts';
 import type { TestEngine } from '../../session/packetTest/engine.ts';
 import { testFileSuffix } from '../../session/packetTest/files.ts';
 import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
@@ -46,7 +47,8 @@ export const generate: Verb = {
     const written = output === undefined ? undefined : path.resolve(output);
     context.output.result(
       { ...report, tests, ...(written === undefined ? {} : { written }) },
-      () => `${describe(generated)}${written === undefined ? `\n${text}` : `Written to ${written}.`}`,
+      () =>
+        `${describeGenerated(generated, process.cwd())}${written === undefined ? `\n${text}` : `Written to ${written}.`}`,
     );
     return 0 satisfies ExitCode;
   },
@@ -91,30 +93,4 @@ async function writeNew(output: string, { text, file }: Generated): Promise<void
       },
     );
   }
-}
-
-function describe(generated: Generated): string {
-  const { program, branches, tests, runs, durationMs, ended, unreached, problems, remarks, verdicts } = generated;
-  const why = ended === 'time' ? 'when time was up' : 'until nothing new came';
-  const lines = [
-    `${program}: ${branches.reached} of ${branches.total} branches, ${verdicts.join(', ')}; ${tests.length} tests`,
-    `${runs} runs in ${(durationMs / 1000).toFixed(1)} s, ${why}`,
-  ];
-  for (const { kind, message, file, line, input } of problems) {
-    const where = file === undefined || line === undefined ? program : `${relative(file)}:${line}`;
-    lines.push('', `${kind}: ${where}: ${message}`, `  ${JSON.stringify(input)}`);
-  }
-  if (unreached.length > 0) lines.push('', 'Not reached:');
-  for (const { file, line, column, code, towards, reason, behind } of unreached) {
-    const where = `${relative(file)}:${line}:${column}`;
-    const way = towards === undefined ? '' : `, to line ${towards}`;
-    const text = behind ? (reason ?? 'no packet came to this condition') : reason;
-    lines.push(`  ${where}${way}: ${code}`, ...(text === undefined ? [] : [`      ${text}`]));
-  }
-  if (remarks.length > 0) lines.push('', ...remarks);
-  return `${lines.join('\n')}\n`;
-}
-
-function relative(file: string): string {
-  return path.relative(process.cwd(), file);
 }

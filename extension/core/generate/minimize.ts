@@ -42,26 +42,47 @@ function cost({ input }: Found): number {
   return packet.length + 20 * metadata.length + 200 * entries.length + unusual;
 }
 
-/** The same with less in it, as long as it reaches what it is kept for. */
-export function shrink(target: Target, kept: Kept): Kept {
-  let current = kept;
-  let attempts = maxAttempts;
-  const accept = (input: Input): boolean => {
-    if (attempts-- <= 0) return false;
-    const trace = traceInput(target, input);
-    if (trace === undefined || trace.run.fault !== undefined) return false;
-    if (![...kept.for].every((feature) => trace.features.has(feature))) return false;
-    current = { ...current, input, trace };
+/** Makes an input smaller, as long as it reaches what it is kept for; one run a step, so that whoever waits can do other things. */
+export class Shrinking {
+  private readonly target: Target;
+  private readonly steps: Generator<Input, void, boolean>;
+  private accepted: boolean | undefined;
+  private attempts = maxAttempts;
+  /** As small as it is by now. */
+  current: Kept;
+
+  constructor(target: Target, kept: Kept) {
+    this.target = target;
+    this.current = kept;
+    this.steps = smaller(kept.input, () => this.current.input);
+  }
+
+  /** False when nothing is left to try. */
+  step(): boolean {
+    if (this.attempts-- <= 0) return false;
+    const { done, value } = this.accepted === undefined ? this.steps.next() : this.steps.next(this.accepted);
+    if (done === true || value === undefined) return false;
+    this.accepted = this.accept(value);
     return true;
-  };
-  const { input } = kept;
-  if (input.ingressIfindex !== defaultIfindex) accept({ ...current.input, ingressIfindex: defaultIfindex });
-  if (input.rxQueueIndex !== 0) accept({ ...current.input, rxQueueIndex: 0 });
-  if (input.metadata.length > 0) accept({ ...current.input, metadata: new Uint8Array(0) });
-  if (input.linearBytes !== undefined) accept(withoutLinear(current.input));
-  for (const entry of input.entries) shrinkEntry(entry, () => current.input, accept);
-  shrinkPacket(() => current.input, accept);
-  return current;
+  }
+
+  private accept(input: Input): boolean {
+    const trace = traceInput(this.target, input);
+    if (trace === undefined || trace.run.fault !== undefined) return false;
+    for (const feature of this.current.for) if (!trace.features.has(feature)) return false;
+    this.current = { ...this.current, input, trace };
+    return true;
+  }
+}
+
+/** Inputs to try; each gets told whether it will do, and then `current()` is that one. */
+function* smaller(input: Input, current: () => Input): Generator<Input, void, boolean> {
+  if (input.ingressIfindex !== defaultIfindex) yield { ...current(), ingressIfindex: defaultIfindex };
+  if (input.rxQueueIndex !== 0) yield { ...current(), rxQueueIndex: 0 };
+  if (input.metadata.length > 0) yield { ...current(), metadata: new Uint8Array(0) };
+  if (input.linearBytes !== undefined) yield withoutLinear(current());
+  for (const entry of input.entries) yield* smallerEntry(entry, current);
+  yield* smallerPacket(current);
 }
 
 function withoutLinear(input: Input): Input {
@@ -69,34 +90,34 @@ function withoutLinear(input: Input): Input {
   return { packet, metadata, ingressIfindex, rxQueueIndex, entries };
 }
 
-function shrinkEntry(entry: Entry, current: () => Input, accept: (input: Input) => boolean): void {
+function* smallerEntry(entry: Entry, current: () => Input): Generator<Input, void, boolean> {
   const others = current().entries.filter((each) => each !== entry);
-  if (accept({ ...current(), entries: others })) return;
+  if (yield { ...current(), entries: others }) return;
   const { value } = entry;
   if (value.kind !== 'bytes' || value.bytes.every((byte) => byte === 0)) return;
   const zero: Entry = { ...entry, value: { kind: 'bytes', bytes: new Uint8Array(value.bytes.length) } };
-  accept({ ...current(), entries: [...others, zero] });
+  yield { ...current(), entries: [...others, zero] };
 }
 
 /** Headers from the end, then fields that could be automatic, then the payload. */
-function shrinkPacket(current: () => Input, accept: (input: Input) => boolean): void {
-  const attempt = (layers: readonly Layer[]): boolean => {
-    const packet = built(layers);
-    return packet !== undefined && accept({ ...current(), packet });
-  };
+function* smallerPacket(current: () => Input): Generator<Input, void, boolean> {
+  function* attempt(tried: readonly Layer[]): Generator<Input, boolean, boolean> {
+    const packet = built(tried);
+    return packet === undefined ? false : yield { ...current(), packet };
+  }
   const layers = (): Layer[] => minimalLayers(exactLayers(current().packet));
   // All automatic is what most packets can be.
-  attempt(layers().map(({ name }) => ({ name, fields: {} })));
+  yield* attempt(layers().map(({ name }) => ({ name, fields: {} })));
   for (let at = layers().length - 1; at > 0; at--) {
     const now = layers();
-    if (!attempt(now.slice(0, at))) attempt([...now.slice(0, at), ...now.slice(at + 1)]);
+    if (!(yield* attempt(now.slice(0, at)))) yield* attempt([...now.slice(0, at), ...now.slice(at + 1)]);
   }
   for (let at = 0; at < layers().length; at++) {
     for (const field of Object.keys(layers()[at]?.fields ?? {})) {
-      attempt(layers().map((layer, index) => (index === at ? without(layer, field) : layer)));
+      yield* attempt(layers().map((layer, index) => (index === at ? without(layer, field) : layer)));
     }
   }
-  for (const length of [0, 1, 2, 4, 8]) if (attempt(withPayload(layers(), length))) break;
+  for (const length of [0, 1, 2, 4, 8]) if (yield* attempt(withPayload(layers(), length))) break;
 }
 
 function without({ name, fields }: Layer, field: string): Layer {

@@ -59,6 +59,7 @@ export class Search {
   readonly witnesses = new Map<Feature, Found>();
   runs = 0;
   private idle = 0;
+  private readonly seeds: Input[];
   private readonly corpus: CorpusEntry[] = [];
   private readonly pending: CorpusEntry[] = [];
   private readonly fast: FastRunner;
@@ -73,11 +74,16 @@ export class Search {
     this.fast = new FastRunner(target);
     this.random = new Random(seed);
     this.mutator = new Mutator(this.random, constantsOf(target));
-    for (const input of [...seeds, ...seedInputs(target)]) this.tryInput(input, 'always');
+    this.seeds = [...seeds, ...seedInputs(target)];
   }
 
   /** A bit of work: some milliseconds. False when there is no point in going on. */
   step(): boolean {
+    const seed = this.seeds.shift();
+    if (seed !== undefined) {
+      this.tryInput(seed, 'always');
+      return true;
+    }
     const entry = this.options.guided ? this.pending.shift() : undefined;
     if (entry !== undefined) this.examine(entry);
     else for (let left = chanceRuns; left > 0; left--) this.tryByChance();
@@ -124,11 +130,20 @@ export class Search {
     if (novelty === undefined) return;
     const { features, moreOften, fault } = novelty;
     if (fault !== undefined && this.isNewFault(fault)) this.confirm(input);
-    else if (look === 'always' || this.isWorthALook(features)) this.confirm(input);
-    else if (moreOften && this.corpus.length < maxCorpus) {
+    else if (look === 'always' || this.isWorthALook(features)) {
+      this.confirm(input);
+      this.doubt(features);
+    } else if (moreOften && this.corpus.length < maxCorpus) {
       const entry = { input, trace: undefined };
       this.corpus.push(entry);
       this.pending.push(entry);
+    }
+  }
+
+  /** What maps that are not fresh made possible, and fresh ones do not. */
+  private doubt(features: readonly Feature[]): void {
+    for (const feature of features) {
+      if (!this.reached.has(feature)) this.doubts.set(feature, 1 + (this.doubts.get(feature) ?? 0));
     }
   }
 
@@ -141,25 +156,31 @@ export class Search {
   private confirm(input: Input): void {
     const traced = this.traceOf(input);
     if (traced === undefined) return;
-    const { fault } = traced.run;
     const fresh = [...traced.features].filter((feature) => !this.reached.has(feature));
     this.note(input, traced);
-    if (fault !== undefined && fresh.length === 0) return;
-    // A run without a verdict is no test: what it reached is still to be reached by one that ends.
-    if (fault === undefined) {
+    this.witness(input, traced);
+    if (fresh.length === 0) return;
+    if (traced.run.fault === undefined) {
       for (const feature of fresh) this.reached.add(feature);
       this.fast.learn(fresh);
-    } else for (const feature of fresh) this.doubts.set(feature, 1 + (this.doubts.get(feature) ?? 0));
+      this.found.push({ input, trace: traced });
+    } else {
+      // A run without a verdict is no test: what it reached is still to be reached by one that ends. But it shows the way.
+      const isNews = fresh.some((feature) => !this.doubts.has(feature));
+      this.doubt(fresh);
+      if (!isNews) return;
+    }
+    this.idle = 0;
+    const entry = { input, trace: traced };
+    this.corpus.push(entry);
+    this.pending.push(entry);
+  }
+
+  private witness(input: Input, traced: Trace): void {
     for (const event of traced.branches) {
       const feature = branchFeature(event.program, event.slot, event.taken);
       if (!this.witnesses.has(feature)) this.witnesses.set(feature, { input, trace: traced });
     }
-    if (fresh.length === 0) return;
-    this.idle = 0;
-    if (fault === undefined) this.found.push({ input, trace: traced });
-    const entry = { input, trace: traced };
-    this.corpus.push(entry);
-    this.pending.push(entry);
   }
 
   private note(input: Input, { run, divisions }: Trace): void {

@@ -87,7 +87,10 @@ async function attachOrExplain(services: Services, file: vscode.Uri, request: At
   }
 }
 
-export async function pickProgram(object: BpfObject): Promise<ProgramSpec | undefined> {
+export async function pickProgram(
+  object: BpfObject,
+  title: string = vscode.l10n.t('Attach: program'),
+): Promise<ProgramSpec | undefined> {
   const programs = xdpPrograms(object.spec);
   if (programs.length <= 1) return chooseProgram(object, undefined);
   const picked = await vscode.window.showQuickPick(
@@ -97,7 +100,7 @@ export async function pickProgram(object: BpfObject): Promise<ProgramSpec | unde
       detail: vscode.l10n.t('{0} instructions', program.insns),
       program,
     })),
-    { title: vscode.l10n.t('Attach: program'), placeHolder: vscode.l10n.t('This object holds several programs') },
+    { title, placeHolder: vscode.l10n.t('This object holds several programs') },
   );
   return picked?.program;
 }

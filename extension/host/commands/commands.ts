@@ -98,6 +98,14 @@ export function registerCommands(
     register(commands.startLab, () => startLabCommand(services)),
     register(commands.stopLab, () => stopLabCommand(services)),
     register(commands.debug, (target, fn) => debugCommand(target, fn)),
+    register(commands.generatePackets, (target) =>
+      import('../testing/generatePackets.ts').then(({ generatePacketsCommand }) =>
+        generatePacketsCommand(services, target),
+      ),
+    ),
+    register(commands.checkTests, (target) =>
+      import('../testing/checkTests.ts').then(({ checkTestsCommand }) => checkTestsCommand(services, target)),
+    ),
     register(commands.goToSource, (target) => goToSourceCommand(target)),
     register(commands.attachPassToPeer, (target) => passToPeerCommand(services, target, interfaces.survey)),
     register(commands.lookAround, () => interfaces.lookAround()),

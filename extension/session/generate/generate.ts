@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { ProgramImage } from '../../core/debugger/image.ts';
 import { XdpError } from '../../core/errors.ts';
 import { describeFound, distinctNames } from '../../core/generate/describe.ts';
-import { cover, type Kept, shrink, withoutRedundant } from '../../core/generate/minimize.ts';
+import { cover, type Kept, Shrinking, withoutRedundant } from '../../core/generate/minimize.ts';
 import { Search } from '../../core/generate/search.ts';
 import { freshMachine, initialValue, type Target } from '../../core/generate/target.ts';
 import { type Way, waysOf } from '../../core/generate/unreached.ts';
@@ -178,10 +178,16 @@ function nextTurn(): Promise<void> {
 /** The simplest first. */
 async function shrunk(target: Target, { found }: Search, signal: AbortSignal | undefined): Promise<Kept[]> {
   const kept: Kept[] = [];
+  let turnEndsMs = performance.now() + turnMs;
   for (const each of cover(found)) {
-    await nextTurn();
+    const shrinking = new Shrinking(target, each);
     // Whoever does not want to wait gets the packets as they were found.
-    kept.push(signal?.aborted === true ? each : shrink(target, each));
+    while (signal?.aborted !== true && shrinking.step()) {
+      if (performance.now() < turnEndsMs) continue;
+      await nextTurn();
+      turnEndsMs = performance.now() + turnMs;
+    }
+    kept.push(shrinking.current);
   }
   return withoutRedundant(kept).sort((a, b) => a.trace.features.size - b.trace.features.size);
 }
