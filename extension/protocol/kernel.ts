@@ -190,6 +190,26 @@ export type Attachment = v.InferOutput<typeof Attachment>;
 
 const GuardSeconds = v.optional(v.pipe(u32, v.minValue(1), v.maxValue(3600)));
 
+const ObjectToLoad = v.object({
+  elf: bytes,
+  name: v.string(),
+  programs: v.optional(v.array(v.string())),
+  /** Map name in the object → map to reuse instead of creating it. */
+  reuseMaps: v.optional(v.record(v.string(), MapRef)),
+});
+
+const howToAttach = {
+  program: v.string(),
+  mode: XdpModeRequestSchema,
+  via: v.picklist(['link', 'netlink']),
+  /** Pin the link (and the object's maps) so that the attachment outlives the helper. */
+  keep: v.boolean(),
+  /** Undo it after so many seconds unless `xdp/confirm` comes before; nothing is pinned until then. Links only. */
+  guardSeconds: GuardSeconds,
+  /** A tc program of the object, loaded too, that is attached to the ingress along with it. */
+  withTc: v.optional(v.string()),
+};
+
 const nothing = v.object({});
 
 export const kernelContract = {
@@ -199,16 +219,7 @@ export const kernelContract = {
    * Opens and loads an ELF object through libbpf. `programs`: names to load, absent = every program of type xdp (and
    * what they need); others are left with a reason. `program-rejected` carries `details.program` and `details.log`.
    */
-  'object/load': method(
-    v.object({
-      elf: bytes,
-      name: v.string(),
-      programs: v.optional(v.array(v.string())),
-      /** Map name in the object → map to reuse instead of creating it. */
-      reuseMaps: v.optional(v.record(v.string(), MapRef)),
-    }),
-    LoadedObject,
-  ),
+  'object/load': method(ObjectToLoad, LoadedObject),
   'object/close': method(v.object({ object: v.number() }), nothing),
   /**
    * Loads every program of the object alone and closes it again. `log`: what led to a rejection (`failure`, the default), or
@@ -228,21 +239,11 @@ export const kernelContract = {
   ...runContract,
   ...codeContract,
 
-  'xdp/attach': method(
-    v.object({
-      object: v.number(),
-      program: v.string(),
-      ifindex: u32,
-      mode: XdpModeRequestSchema,
-      via: v.picklist(['link', 'netlink']),
-      /** Pin the link (and the object's maps) so that the attachment outlives the helper. */
-      keep: v.boolean(),
-      /** Undo it after so many seconds unless `xdp/confirm` comes before; nothing is pinned until then. Links only. */
-      guardSeconds: GuardSeconds,
-      /** A tc program of the object, loaded too, that is attached to the ingress along with it. */
-      withTc: v.optional(v.string()),
-    }),
-    Attachment,
+  'xdp/attach': method(v.object({ object: v.number(), ifindex: u32, ...howToAttach }), Attachment),
+  /** `object/load` and `xdp/attach` in one step, since a round trip costs as much as loading. On failure nothing stays loaded. */
+  'xdp/loadAndAttach': method(
+    v.object({ load: ObjectToLoad, iface: v.string(), ...howToAttach }),
+    v.object({ loaded: LoadedObject, attachment: Attachment }),
   ),
   /**
    * Puts another program in the place of an attached one, in one step: no packet meets neither. The handle stays. Fails

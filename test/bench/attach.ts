@@ -35,14 +35,17 @@ export async function attachRows(client: HelperClient, bundledInclude: string): 
       const keep = (times: number[], started: number): void => {
         if (run >= 0) times.push(performance.now() - started);
       };
+      await rest();
       let started = performance.now();
       const live = await attachments.attach(request);
       keep(ours, started);
       await attachments.detach(live);
+      await rest();
       started = performance.now();
       execFileSync('ip', ['link', 'set', 'dev', iface, 'xdpdrv', 'object', file, 'section', 'xdp'], quiet);
       keep(byIp, started);
       execFileSync('ip', ['link', 'set', 'dev', iface, 'xdp', 'off'], quiet);
+      await rest();
       started = performance.now();
       execFileSync('xdp-loader', ['load', '-m', 'native', iface, file], quiet);
       keep(byLoader, started);
@@ -53,6 +56,11 @@ export async function attachRows(client: HelperClient, bundledInclude: string): 
     execFileSync('ip', ['link', 'del', iface]);
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What the detaching before set off (notifications, freeing after a grace period) is nobody's attaching. */
+function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 60));
 }
 
 function row(tool: string, ours: readonly number[], peer: readonly number[]): Row {

@@ -281,6 +281,24 @@ test('closing the object leaves its attachment', async () => {
   expect((bpftool('prog', 'list') as { id: number }[]).some((program) => program.id === attachment.progId)).toBe(false);
 });
 
+test('loaded and attached in one step, or neither', async () => {
+  const how = { program: 'xdp_counter', mode: 'native', via: 'link', keep: false } as const;
+  const load = { elf, name: 'kernelCounter.o', programs: ['xdp_counter'] };
+  const { loaded: own, attachment } = await client.call('xdp/loadAndAttach', { load, iface: lab.near, ...how });
+  expect(ipXdp(lab)).toEqual({ mode: 1, id: own.programs[0]?.id });
+  await client.call('xdp/detach', { attachment: attachment.attachment });
+  await client.call('object/close', { object: own.object });
+
+  const files = await openFilesAtRest(client.hello.pid);
+  for (const [iface, code] of [
+    ['lo', 'mode-unsupported'],
+    ['not-there', 'interface-not-found'],
+  ] as const) {
+    await expect(client.call('xdp/loadAndAttach', { load, iface, ...how })).rejects.toMatchObject({ code });
+  }
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(files);
+});
+
 test('an interface that vanishes is told', async () => {
   const lost: unknown[] = [];
   let changes = 0;

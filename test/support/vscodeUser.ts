@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { VSCodeServerInstall } from '../../extension/build/vscodeInstall.mjs';
 import { command } from './kernelHelper.ts';
@@ -15,6 +15,8 @@ export function giveTo(
   const mounted = path.join(folder, 'vscode');
   for (const each of [mounted, path.join(dataDir, 'data/User'), path.join(dataDir, 'data/Machine')])
     mkdirSync(each, { recursive: true });
+  // Whoever writes it first owns it, and VS Code wants to change it.
+  writeFileSync(path.join(dataDir, 'data/User/settings.json'), '{}');
   command('chown', ['-R', `${uid}:${gid}`, folder]);
   chmodSync(folder, 0o700);
   const home = install.serverMain.slice(0, install.serverMain.indexOf('/node_modules/'));

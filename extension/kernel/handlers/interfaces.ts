@@ -13,13 +13,15 @@ import { reportLost } from './watch.ts';
 
 type InterfaceHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/list' | 'interfaces/index'>;
 
+export function interfaceIndex({ system }: Context, name: string): number {
+  const ifindex = system.interfaceIndex(name);
+  if (ifindex !== undefined) return ifindex;
+  throw new XdpError('interface-not-found', `There is no interface ${name} in this network namespace`);
+}
+
 export function interfaceHandlers(context: Context): InterfaceHandlers {
   return {
-    'interfaces/index': ({ name }) => {
-      const ifindex = context.system.interfaceIndex(name);
-      if (ifindex !== undefined) return { ifindex };
-      throw new XdpError('interface-not-found', `There is no interface ${name} in this network namespace`);
-    },
+    'interfaces/index': ({ name }) => ({ ifindex: interfaceIndex(context, name) }),
     'interfaces/list': ({ netns, depth = 'short', peers = [] }) => {
       if (netns === undefined) return { interfaces: listInterfaces(context, { where: 'own', depth, peers }) };
       const about = { where: 'other', depth, peers: [] } as const;

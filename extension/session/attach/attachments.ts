@@ -70,23 +70,7 @@ export class Attachments {
     const { object, netns } = request;
     const client = await this.#access.own(netns);
     this.#watch(client);
-    const { ifindex, loaded } = await this.#load(client, request);
-    let attachment: Attachment;
-    try {
-      attachment = await client.call('xdp/attach', {
-        object: loaded.object,
-        program: request.program,
-        ifindex,
-        mode: request.mode,
-        via: request.via,
-        keep: request.keep,
-        ...(request.withTc === undefined ? {} : { withTc: request.withTc }),
-        ...guardOf(request),
-      });
-    } catch (error) {
-      await client.call('object/close', { object: loaded.object }).catch(() => undefined);
-      throw advisingNetns(await this.#namingTheHolder(error, client, request.iface, netns), netns);
-    }
+    const { loaded, attachment } = await this.#loadAndAttach(client, request);
     const live: LiveAttachment = {
       ...attachment,
       object,
@@ -102,18 +86,21 @@ export class Attachments {
     return live;
   }
 
-  /** Both at once: the helper looks for the interface while the verifier works. */
-  async #load(client: HelperClient, request: AttachRequest): Promise<{ ifindex: number; loaded: LoadedObject }> {
-    const { object, program, withTc } = request;
+  async #loadAndAttach(
+    client: HelperClient,
+    request: AttachRequest,
+  ): Promise<{ loaded: LoadedObject; attachment: Attachment }> {
+    const { object, program, iface, mode, via, keep, withTc, netns } = request;
     const programs = [program, ...(withTc === undefined ? [] : [withTc])];
-    const loading = client.call('object/load', { elf: object.elf, name: object.name, programs });
-    const [ifindex, loaded] = await Promise.allSettled([interfaceIndex(client, request.iface, request.netns), loading]);
-    if (ifindex.status === 'rejected') {
-      if (loaded.status === 'fulfilled') await client.call('object/close', { object: loaded.value.object });
-      throw ifindex.reason;
+    const load = { elf: object.elf, name: object.name, programs };
+    const how = { program, mode, via, keep, ...(withTc === undefined ? {} : { withTc }), ...guardOf(request) };
+    try {
+      return await client.call('xdp/loadAndAttach', { load, iface, ...how });
+    } catch (error) {
+      // What there is instead is only listed when it is not there.
+      if (error instanceof XdpError && error.code === 'interface-not-found') await findInterface(client, iface, netns);
+      throw advisingNetns(await this.#namingTheHolder(error, client, iface, netns), netns);
     }
-    if (loaded.status === 'rejected') throw loaded.reason;
-    return { ifindex: ifindex.value, loaded: loaded.value };
   }
 
   /**

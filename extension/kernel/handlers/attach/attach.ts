@@ -13,10 +13,11 @@ import { announce, type Held, pin } from './keeping.ts';
 import type { Announced } from './pins.ts';
 import { attachTc, type TcCompanion } from './tc.ts';
 import { attachedPrograms } from '../attachedPrograms.ts';
-import { driverOf } from '../interfaces.ts';
+import { driverOf, interfaceIndex } from '../interfaces.ts';
+import { loadObject } from '../object/load.ts';
 import { requireXdp, type StoredProgram } from '../object/objects.ts';
 
-type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach' | 'xdp/lifelines'>;
+type AttachHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/attach' | 'xdp/loadAndAttach' | 'xdp/lifelines'>;
 
 interface AttachParams {
   object: number;
@@ -32,6 +33,16 @@ interface AttachParams {
 export function attachHandlers(context: Context): AttachHandlers {
   return {
     'xdp/attach': (params) => attach(context, params),
+    'xdp/loadAndAttach': async ({ load, iface, ...how }) => {
+      const ifindex = interfaceIndex(context, iface);
+      const loaded = await loadObject(context, load);
+      try {
+        return { loaded, attachment: attach(context, { ...how, ifindex, object: loaded.object }) };
+      } catch (error) {
+        context.objects.close(loaded.object);
+        throw error;
+      }
+    },
     'xdp/lifelines': ({ ifindex, peers }) => ({
       lifelines: context.system.lifelines(peers)(findLink(context, ifindex).name),
     }),

@@ -22,13 +22,17 @@ const logLevels = { failure: 1 | 4, steps: 2 | 4 } as const;
 
 export function loadHandlers(context: Context): LoadHandlers {
   return {
-    'object/load': (params) => context.prints.during((warnings) => load(context, params, warnings)),
+    'object/load': (params) => loadObject(context, params),
     'object/close': ({ object }) => {
       context.objects.close(object);
       return {};
     },
     'object/verify': (params) => context.prints.during((warnings) => verify(context, params, warnings)),
   };
+}
+
+export function loadObject(context: Context, params: LoadParams): Promise<LoadedObject> {
+  return context.prints.during((warnings) => load(context, params, warnings));
 }
 
 interface LoadParams {
