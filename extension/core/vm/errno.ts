@@ -13,6 +13,7 @@ export const errno = {
   invalid: -22,
   noSpace: -28,
   range: -34,
+  deadlock: -35,
   notSupported: -95,
   notSupportedInKernel: -524,
 } as const;

@@ -2,13 +2,14 @@ import { XdpError } from '../errors.ts';
 import { sourceOf } from '../object/programs.ts';
 import type { Btf } from '../btf/types.ts';
 import type { MapSpec, ObjectSpec, SourcePlace } from '../object/spec.ts';
-import { testRunLimits, type XdpMd } from '../xdp.ts';
+import { testRunLimits } from '../xdp.ts';
 import { Cpu, type CpuOptions, kernelFrames, kernelStackBytes } from './engine/cpu.ts';
 import { Environment, keyScratch, type Program } from './engine/environment.ts';
 import { interpret } from './engine/interpreter.ts';
 import { helperName } from './helpers/names.ts';
 import { kfuncs } from './helpers/kfuncs.ts';
-import type { Inputs, PerfEvent, RedirectTarget, World } from './helpers/world.ts';
+import { Timers } from './helpers/timers.ts';
+import type { Inputs, World } from './helpers/world.ts';
 import type { Code } from './isa/code.ts';
 import { callKind, opcode } from './isa/opcodes.ts';
 import type { LinkedFunction, LinkedObject, LinkedProgram, LinkOptions } from './link/linkedObject.ts';
@@ -20,9 +21,12 @@ import { createMap } from './maps/createMap.ts';
 import type { VmMap } from './maps/map.ts';
 import { Frame, noBytes } from './memory/frame.ts';
 import { initialBytes, Memory } from './memory/memory.ts';
-import { Fault, type FaultReason, tag } from './memory/regions.ts';
+import { Fault, tag } from './memory/regions.ts';
 import { defaultFuel } from './rawProgram.ts';
+import type { ProgramFault, XdpRequest, XdpRun } from './run.ts';
 import { type BlockCount, WasmBacking, WasmCpu, WasmEngine } from './wasm/wasmEngine.ts';
+
+export type { ProgramFault, XdpRequest, XdpRun } from './run.ts';
 
 export interface MachineOptions
   extends Partial<Pick<LinkOptions, 'kernelBtf' | 'kconfig' | 'kernelVersion' | 'cpuCount'>>,
@@ -41,55 +45,9 @@ export interface MachineOptions
   coverage?: boolean;
 }
 
-export interface XdpRequest {
-  program: string;
-  packet: Uint8Array;
-  /** Bytes of the packet in the linear part, the rest in fragments; absent: what fits into a page. */
-  linearBytes?: number;
-  /** Between data_meta and data: a multiple of 4 bytes, at most 252. */
-  metadata?: Uint8Array;
-  /** The program sees 1 (lo) when absent, as under BPF_PROG_TEST_RUN. */
-  ingressIfindex?: number;
-  rxQueueIndex?: number;
-  /** Only programs of a devmap have one. */
-  egressIfindex?: number;
-  /**
-   * What the answer holds: `verdict` leaves packetOut and metadataOut empty, for those who run millions of packets and look at
-   * verdict, maps or coverage only. `bytes` when absent.
-   */
-  output?: 'bytes' | 'verdict';
-}
-
-/** What one run did. Maps keep their entries from run to run: read them from the machine. */
-export interface XdpRun {
-  /** r0, the low 32 bits. After a fault: XDP_ABORTED. */
-  retval: number;
-  /** From `data` on, fragments included. */
-  packetOut: Uint8Array;
-  metadataOut: Uint8Array;
-  /** As BPF_PROG_TEST_RUN gives it: offsets from data_meta; interfaces as they were asked for. */
-  ctxOut: XdpMd;
-  printk: string[];
-  perfEvents: PerfEvent[];
-  /** Set when the program returned XDP_REDIRECT after a redirect helper. */
-  redirect: RedirectTarget | undefined;
-  insnsExecuted: number;
-  fault: ProgramFault | undefined;
-}
-
-/** Why a program stopped before its end, and where. */
-export interface ProgramFault {
-  reason: FaultReason;
-  /** What happened, without the place. */
-  message: string;
-  program: string;
-  function: string;
-  /** Slot in the program. */
-  insn: number;
-  source: SourcePlace | undefined;
-}
-
 const xdpRedirect = 4;
+/** Callbacks between two packets: one that starts its own timer again at once would go on for ever. */
+const maxTimerRuns = 100_000;
 const defaultClock = 1_000_000_000n;
 
 /** Options for linkObject() that go with these of a machine. */
@@ -148,6 +106,7 @@ export class Machine {
       redirect: undefined,
       printk: [],
       perfEvents: [],
+      timers: new Timers(),
       lock: undefined,
       program: (reference) => this.codeAt(reference),
     };
@@ -185,25 +144,69 @@ export class Machine {
     if (inputs.randomSeed !== undefined) this.world.randomState = inputs.randomSeed;
   }
 
-  /** One packet through one program. A program's own failure is in `fault`, not thrown. */
+  /** One packet through one program, after the timers that are due. A program's own failure is in `fault`, not thrown. */
   runXdp(request: XdpRequest): XdpRun {
-    this.begin(request);
-    const fuel = this.options.fuel ?? defaultFuel;
-    const { compiled } = this;
-    if (compiled !== undefined) return this.outcome(this.runCompiled(compiled, fuel));
-    const state = this.advance(fuel);
-    if (state !== 'running') return this.outcome(state);
-    return this.outcome(this.locate(new Fault('fuel', `the program did not end after ${fuel} instructions`)));
+    this.place(request);
+    const failed = this.world.timers.isEmpty ? undefined : this.runTimers();
+    if (failed !== undefined) return this.outcome(failed);
+    this.start(request);
+    return this.outcome(this.runToEnd());
   }
 
   /** Puts a packet in place and stops before the first instruction of a program. */
   begin(request: XdpRequest): void {
-    const code = this.codeOf(request.program);
+    this.place(request);
+    this.start(request);
+  }
+
+  private place(request: XdpRequest): void {
+    this.codeOf(request.program);
     this.prepare(request);
     this.request = request;
+  }
+
+  private start({ program }: XdpRequest): void {
+    const code = this.codeOf(program);
     this.compiled?.prepare(code);
     this.cpu.start(code);
     this.cpu.hi[1] = tag.context;
+  }
+
+  private runToEnd(): 'ended' | ProgramFault {
+    const fuel = this.options.fuel ?? defaultFuel;
+    if (this.compiled !== undefined) return this.runCompiled(this.compiled, fuel);
+    const state = this.advance(fuel);
+    if (state !== 'running') return state;
+    return this.locate(new Fault('fuel', `the program did not end after ${fuel} instructions`));
+  }
+
+  /** Lets the timers go off that did so until now, in their order; each callback sees the time at which it was due. */
+  private runTimers(): ProgramFault | undefined {
+    const { world, cpu, memory } = this;
+    const { timers, clockNs } = world;
+    let runs = 0;
+    for (let timer = timers.nextDue(clockNs); timer?.callback !== undefined; timer = timers.nextDue(clockNs)) {
+      const { map, entry, value, callback } = timer;
+      if (++runs > maxTimerRuns) {
+        return this.locate(new Fault('fuel', `timers went off more than ${maxTimerRuns} times before the packet came`));
+      }
+      world.clockNs = timer.dueNs ?? clockNs;
+      timer.dueNs = undefined;
+      this.compiled?.prepare(callback.code);
+      cpu.start(callback.code);
+      cpu.slot = callback.slot;
+      const key = map.definition.type === 'array' ? world.keyScratch : map.keyRegion(entry);
+      if (key === world.keyScratch) memory.view.setUint32(memory.starts[key]!, entry, true);
+      cpu.setPointer(1, tag.map, map.number);
+      cpu.setPointer(2, key, memory.starts[key]!);
+      cpu.setPointer(3, value, memory.starts[value]!);
+      timers.running = timer;
+      const state = this.runToEnd();
+      timers.running = undefined;
+      if (state !== 'ended') return state;
+    }
+    if (world.clockNs < clockNs) world.clockNs = clockNs;
+    return undefined;
   }
 
   /** Runs up to `budget` instructions of what begin() began. After a fault `cpu` is where it happened. */

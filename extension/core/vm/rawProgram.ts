@@ -2,6 +2,7 @@ import { Cpu, kernelFrames, kernelStackBytes } from './engine/cpu.ts';
 import { Environment, keyScratch } from './engine/environment.ts';
 import { interpret } from './engine/interpreter.ts';
 import { helpers, unknownHelper } from './helpers/table.ts';
+import { Timers } from './helpers/timers.ts';
 import type { World } from './helpers/world.ts';
 import { codeAddresses, InvalidInstruction } from './isa/code.ts';
 import { decode } from './isa/decode.ts';
@@ -84,6 +85,7 @@ function emptyWorld(memory: Memory): World {
     redirect: undefined,
     printk: [],
     perfEvents: [],
+    timers: new Timers(),
     lock: undefined,
     program: () => undefined,
   };

@@ -130,6 +130,11 @@ export class Cpu {
     this.useStack();
   }
 
+  setPointer(register: number, high: number, low: number): void {
+    this.hi[register] = high;
+    this.lo[register] = low;
+  }
+
   /** A local call: the callee gets its own stack, r6 to r9 are kept. */
   call(target: number): void {
     this.push(undefined, target);

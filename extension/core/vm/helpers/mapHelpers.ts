@@ -159,11 +159,11 @@ function forEach(call: Call): void {
         visited++;
         const key = isArray ? world.keyScratch : map.keyRegion(step.value);
         if (isArray) world.memory.view.setUint32(world.memory.starts[key]!, step.value, true);
-        setPointer(cpu, 1, tag.map, map.number);
-        setPointer(cpu, 2, key, world.memory.starts[key]!);
+        cpu.setPointer(1, tag.map, map.number);
+        cpu.setPointer(2, key, world.memory.starts[key]!);
         const value = map.valueRegion(step.value, cpuOf(call));
-        setPointer(cpu, 3, value, world.memory.starts[value]!);
-        setPointer(cpu, 4, contextHigh, contextLow);
+        cpu.setPointer(3, value, world.memory.starts[value]!);
+        cpu.setPointer(4, contextHigh, contextLow);
         return true;
       }
       return finish(cpu, visited);
@@ -186,8 +186,8 @@ function loop(call: Call): void {
     next() {
       if (done > 0 && (cpu.lo[0] !== 0 || cpu.hi[0] !== 0)) return finish(cpu, done);
       if (done === count) return finish(cpu, done);
-      setPointer(cpu, 1, 0, done);
-      setPointer(cpu, 2, contextHigh, contextLow);
+      cpu.setPointer(1, 0, done);
+      cpu.setPointer(2, contextHigh, contextLow);
       done++;
       return true;
     },
@@ -195,13 +195,8 @@ function loop(call: Call): void {
 }
 
 function finish(cpu: Cpu, result: number): false {
-  setPointer(cpu, 0, 0, result);
+  cpu.setPointer(0, 0, result);
   return false;
-}
-
-function setPointer(cpu: Cpu, register: number, high: number, low: number): void {
-  cpu.hi[register] = high;
-  cpu.lo[register] = low;
 }
 
 /** A lock is told from others by where it is. */

@@ -7,6 +7,7 @@ import { helperName } from './names.ts';
 import { networkHelpers } from './networkHelpers.ts';
 import { systemHelpers } from './systemHelpers.ts';
 import { tcpHelpers } from './tcpHelpers.ts';
+import { timerHelpers } from './timerHelpers.ts';
 import { xdpHelpers } from './xdpHelpers.ts';
 
 /** Every helper that the machine has, by number. The one table of all engines. */
@@ -19,6 +20,7 @@ export const helpers: ReadonlyMap<number, Helper> = new Map(
     ...dynptrHelpers,
     ...networkHelpers,
     ...tcpHelpers,
+    ...timerHelpers,
   ].flatMap((helper) => (helper.id === undefined ? [] : [[helper.id, helper]])),
 );
 

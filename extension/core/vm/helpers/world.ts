@@ -2,6 +2,7 @@ import type { Code } from '../isa/code.ts';
 import type { VmMap } from '../maps/map.ts';
 import type { Frame } from '../memory/frame.ts';
 import type { Memory } from '../memory/memory.ts';
+import type { Timers } from './timers.ts';
 
 /**
  * What would differ from run to run on a real machine. All of it is given, so that the same inputs give the same run;
@@ -71,6 +72,7 @@ export interface World {
   redirect: RedirectTarget | undefined;
   readonly printk: string[];
   readonly perfEvents: PerfEvent[];
+  readonly timers: Timers;
   /** Held spin lock: its address. */
   lock: number | undefined;
   /** Code of a program that a prog array refers to, and what it is called. */

@@ -25,6 +25,7 @@ export class ArrayMap extends VmMap {
     const problem = this.checkUpdate(index, flags);
     if (problem !== 0) return problem;
     this.copyValue(this.slab.valueAddress(index, this.copies === 1 ? 0 : cpu), value);
+    this.onReplaced?.(index);
     return 0;
   }
 
@@ -67,6 +68,7 @@ export class ArrayMap extends VmMap {
       const at = this.slab.valueAddress(index, copy);
       this.memory.bytes.set(value.subarray(slot, slot + valueSize), at);
     }
+    this.onReplaced?.(index);
     return 0;
   }
 

@@ -184,6 +184,7 @@ export class HashMap extends VmMap {
   private takeOut(entry: number): boolean {
     if (!this.present.delete(entry)) return false;
     this.index.remove(entry);
+    this.onReplaced?.(entry);
     return true;
   }
 }

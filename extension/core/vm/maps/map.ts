@@ -44,6 +44,8 @@ export abstract class VmMap {
   protected readonly cpuCount: number;
   /** Slots of a value: one a CPU for per-CPU maps. */
   readonly copies: number;
+  /** Is told when an entry goes, or gets a new value: what hangs on its value goes with it. */
+  onReplaced: ((entry: number) => void) | undefined;
 
   constructor(definition: MapDefinition, settings: MapSettings) {
     this.definition = definition;

@@ -121,7 +121,7 @@ export class WasmEngine {
     this.regions.placeContext();
     this.regions.isRunning = true;
     try {
-      this.callInto(cpu.code, 0);
+      this.callInto(cpu.code, cpu.slot);
       cpu.executed = fuel - memory.view.getInt32(cell.fuel, true);
     } catch (error) {
       cpu.executed = fuel - memory.view.getInt32(cell.fuel, true) - this.leftOut();
