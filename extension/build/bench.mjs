@@ -4,7 +4,8 @@ import { benchRequirements, productRequirements } from './requirements.mjs';
 import { ensureSystemPackages } from './systemPackages.mjs';
 
 /**
- * `npm run bench`: builds what is measured, then measures it (test/bench/main.ts says what).
+ * `npm run bench`: builds what is measured, then measures it (test/bench/main.ts says what). With `-- --page` the figures go into
+ * docs/performance.md as well.
  * @param {string[]} args
  */
 const npm = (...args) => execFileSync('npm', ['run', '--silent', ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -21,4 +22,6 @@ await build({
   logLevel: 'warning',
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
 });
-execFileSync(process.execPath, ['.cache/bench/main.mjs'], { stdio: ['ignore', 'inherit', 'inherit'] });
+execFileSync(process.execPath, ['.cache/bench/main.mjs', ...process.argv.slice(2)], {
+  stdio: ['ignore', 'inherit', 'inherit'],
+});

@@ -11,6 +11,7 @@ import { hostMemoryRow, mapViewRows } from './mapView.ts';
 import { machineRows } from './machine.ts';
 import { packetRows } from './packets.ts';
 import { squiggleRow } from './squiggle.ts';
+import { performancePage } from './page.ts';
 import { formatTable, median, type Row, sample } from './measure.ts';
 
 /** `npm run bench`: every measure against its peer within one run. Root, since it loads programs. */
@@ -89,6 +90,7 @@ try {
   ];
   const result = {
     date: new Date().toISOString(),
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
     kernel: os.release(),
     node: process.version,
     cpus: os.cpus().length,
@@ -96,6 +98,7 @@ try {
   };
   mkdirSync(path.join(root, 'artifacts'), { recursive: true });
   writeFileSync(path.join(root, 'artifacts/bench.json'), `${JSON.stringify(result, undefined, 2)}\n`);
+  if (process.argv.includes('--page')) writeFileSync(path.join(root, 'docs/performance.md'), performancePage(result));
   console.log(formatTable(rows));
   console.log(`\nartifacts/bench.json; kernel ${result.kernel}, Node.js ${result.node}, ${result.cpus} CPUs`);
 } finally {

@@ -27,7 +27,15 @@ export async function sample(runs: number, action: () => unknown, warmUp = Math.
 }
 
 export function formatTable(rows: readonly Row[]): string {
-  const cells = rows.map((row) => [
+  const all = [columns, ...cellsOf(rows)];
+  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n');
+}
+
+const columns = ['measure', 'ours', 'peer', 'unit', 'ratio', 'aim', 'met'];
+
+function cellsOf(rows: readonly Row[]): string[][] {
+  return rows.map((row) => [
     row.name,
     number(row.ours),
     row.peer === undefined ? '' : number(row.peer),
@@ -36,10 +44,13 @@ export function formatTable(rows: readonly Row[]): string {
     row.aim,
     row.met ? 'yes' : 'NO',
   ]);
-  const header = ['measure', 'ours', 'peer', 'unit', 'ratio', 'aim', 'met'];
-  const all = [header, ...cells];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n');
+}
+
+/** The same as a table of Markdown. */
+export function markdownTable(rows: readonly Row[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...cellsOf(rows).map(line)].join('\n');
 }
 
 function number(value: number): string {
