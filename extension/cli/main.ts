@@ -1,3 +1,4 @@
+import { t, translated } from '../core/text/language.ts';
 import { speakByLocale } from './language.ts';
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
@@ -35,15 +36,15 @@ const verbs: Record<string, () => Promise<Verb>> = {
 function help(loaded: readonly (readonly [name: string, verb: Verb])[]): string {
   const width = Math.max(...loaded.map(([name]) => name.length));
   return [
-    'xdp — compile, verify, attach, watch and test XDP programs',
+    t('xdp — compile, verify, attach, watch and test XDP programs'),
     '',
-    'Usage: xdp VERB [ARGUMENTS] [--json]',
+    t('Usage: xdp VERB [ARGUMENTS] [--json]'),
     '',
-    ...loaded.map(([name, verb]) => `  ${name.padEnd(width)}  ${verb.summary}`),
+    ...loaded.map(([name, verb]) => `  ${name.padEnd(width)}  ${translated(verb.summary)}`),
     '',
-    "`xdp VERB --help` shows a verb's arguments. With --json: one JSON document on stdout.",
-    'Exit: 0 done and true, 1 the answer is no, 2 usage or environment.',
-    'Elevation: XDP_ELEVATION=auto|none|sudo|pkexec (default auto).',
+    t("`xdp VERB --help` shows a verb's arguments. With --json: one JSON document on stdout."),
+    t('Exit: 0 done and true, 1 the answer is no, 2 usage or environment.'),
+    t('Elevation: XDP_ELEVATION=auto|none|sudo|pkexec (default auto).'),
   ].join('\n');
 }
 
@@ -70,7 +71,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const verb = await load();
     if (rest.includes('--help')) {
       const { usage, summary } = verb;
-      output.result({ usage, summary }, () => `xdp ${usage}\n\n${summary}`);
+      output.result({ usage, summary }, () => `xdp ${usage}\n\n${translated(summary)}`);
       return 0;
     }
     kernel = new KernelAccess({

@@ -17,7 +17,7 @@ export class Output {
   /** The verb's result: the document with `--json`, the text without. */
   result(document: unknown, text: () => string): void {
     if (this.json) process.stdout.write(`${JSON.stringify(document)}\n`);
-    else process.stdout.write(ensureNewline(printable(inOurWords(text()))));
+    else process.stdout.write(ensureNewline(printable(text())));
   }
 
   /** A result in pieces, for what is too large for one string; waits while the reader is slower. */
@@ -84,15 +84,6 @@ export function table(header: readonly string[], rows: readonly (readonly string
         .join('  ')
         .trimEnd(),
     )
-    .join('\n');
-}
-
-/** Sentences of a result; a long one is a table or a listing, whose words are data. */
-function inOurWords(text: string): string {
-  const lines = text.split('\n');
-  if (lines.length > 200) return text;
-  return lines
-    .map((line) => line.replace(/^(\s*)(.*)$/, (_, indent: string, rest: string) => indent + translated(rest)))
     .join('\n');
 }
 

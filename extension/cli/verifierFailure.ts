@@ -1,3 +1,4 @@
+import { t, translated } from '../core/text/language.ts';
 import type { VerifierFailure } from '../session/verify.ts';
 import { printable } from './output.ts';
 
@@ -6,9 +7,9 @@ export function describeFailure(failure: VerifierFailure): string {
   const { code, file, line, column, message, explanation, fix, story } = failure;
   return [
     `${file === null ? '' : `${place({ file, line, column })}: `}${message} [${code}]`,
-    `  ${explanation}`,
-    ...story.map((entry) => `  ${place(entry)}: ${entry.text}`),
-    ...(fix === undefined ? [] : [`  Fix: ${fix}`]),
+    `  ${translated(explanation)}`,
+    ...story.map((entry) => `  ${place(entry)}: ${translated(entry.text)}`),
+    ...(fix === undefined ? [] : [`  ${t('Fix: {0}', translated(fix))}`]),
   ]
     .map(printable)
     .join('\n');

@@ -11,8 +11,16 @@ export interface Message {
   file: string;
 }
 
-/** Where texts are values of their own, not arguments of an error or of a call: everything there that is a sentence counts. */
-const proseFolders: readonly string[] = [];
+/**
+ * Where texts are values of their own, not arguments of an error or of a call: everything there that is a sentence counts, but for
+ * the list of codes, which is what docs/verifier.md is made from.
+ */
+const proseFolders = [
+  'extension/core/verifier/catalogue',
+  'extension/core/verifier/story.ts',
+  'extension/core/preflight',
+  'extension/session/doctor',
+];
 
 function isSentence(text: string): boolean {
   return /^\S.*\b[a-z]+ [a-z]+\b.* /s.test(text);
@@ -40,7 +48,7 @@ export function messagesOf(file: string, source: string): Message[] {
     for (const text of textsOf(node)) if (/[A-Za-z]{2}/.test(text.replace(/\{\w+\}/g, ''))) found.add(text);
   };
   const table = file.startsWith('webview') && file.endsWith('/strings.ts');
-  const prose = proseFolders.some((folder) => file.startsWith(folder));
+  const prose = proseFolders.some((folder) => file.startsWith(folder)) && !file.endsWith('/codes.ts');
   walk(parseAst(source, { lang: 'ts' }) as unknown as Node, (node) => {
     if (node.type === 'CallExpression' && isTranslation(node['callee'] as Node)) add((node['arguments'] as Node[])[0]);
     if (node.type === 'NewExpression' && (node['callee'] as Node)['name'] === 'XdpError') {
@@ -49,6 +57,8 @@ export function messagesOf(file: string, source: string): Message[] {
       if (options?.type === 'ObjectExpression') add(propertyOf(options, 'fix'));
     }
     if (table && node.type === 'Property') add(node['value']);
+    // One line of `xdp --help`.
+    if (file.startsWith('extension/cli/verbs/') && isNamed(node, 'summary')) add(node['value']);
     if (prose && (node.type === 'Literal' || node.type === 'TemplateLiteral')) {
       for (const text of textsOf(node)) if (isSentence(text)) found.add(text);
     }
@@ -61,6 +71,10 @@ function isTranslation(callee: Node): boolean {
   if (callee.type !== 'MemberExpression') return false;
   const object = callee['object'] as Node;
   return (callee['property'] as Node)['name'] === 't' && (object['property'] as Node | undefined)?.['name'] === 'l10n';
+}
+
+function isNamed(node: Node, name: string): boolean {
+  return node.type === 'Property' && (node['key'] as Node)['name'] === name;
 }
 
 function propertyOf(object: Node, name: string): unknown {

@@ -1,3 +1,4 @@
+import { t, translated } from '../../core/text/language.ts';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
 import { type Check, type Diagnosis, examine } from '../../session/doctor/doctor.ts';
@@ -33,14 +34,14 @@ export function describeDiagnosis({ ok, checks }: Diagnosis): string {
   const width = Math.max(...lines.map(({ title }) => title.length));
   const asks = checks.some(({ id, status }) => id === 'load' && status === 'unknown');
   const verdict = !ok
-    ? 'XDP programs cannot be loaded here yet: mend what is marked ✗.'
+    ? t('XDP programs cannot be loaded here yet: mend what is marked ✗.')
     : asks
-      ? 'XDP programs can be compiled here; loading and attaching them asks for a password first.'
-      : 'XDP programs can be compiled, loaded and attached here.';
+      ? t('XDP programs can be compiled here; loading and attaching them asks for a password first.')
+      : t('XDP programs can be compiled, loaded and attached here.');
   return [
     ...lines.flatMap((check) => [
-      `${mark(check)} ${check.title.padEnd(width)}  ${printable(check.detail)}`,
-      ...(check.fix === undefined ? [] : [`  ${' '.repeat(width)}  → ${printable(check.fix)}`]),
+      `${mark(check)} ${check.title.padEnd(width)}  ${printable(translated(check.detail))}`,
+      ...(check.fix === undefined ? [] : [`  ${' '.repeat(width)}  → ${printable(translated(check.fix))}`]),
     ]),
     '',
     verdict,

@@ -1,3 +1,4 @@
+import { t } from '../../core/text/language.ts';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
 import { type LabStatus, labDown, labStatus, labUp } from '../../session/lab/lab.ts';
@@ -59,15 +60,25 @@ function act(what: string, options: Options, { dist, usage }: { dist: string; us
 function describe({ name, state, interfaces, namespaces, attach, traffic }: LabStatus): string {
   switch (state) {
     case 'down':
-      return 'The lab is down.';
+      return t('The lab is down.');
     case 'broken':
-      return 'The lab is broken: something of it was removed. `xdp lab up` makes it whole, `xdp lab down` removes the rest.';
+      return t(
+        'The lab is broken: something of it was removed. `xdp lab up` makes it whole, `xdp lab down` removes the rest.',
+      );
     case 'up': {
       const where = attach?.netns === undefined ? '' : ` --netns ${attach.netns}`;
-      const flow = traffic.running ? `${traffic.packetsPerSecond} packets a second of ${traffic.mix}` : 'no traffic';
+      const flow = traffic.running
+        ? t('{0} packets a second of {1}', traffic.packetsPerSecond, traffic.mix ?? '')
+        : t('no traffic');
       return [
-        `Lab ${name} is up: interfaces ${interfaces.join(', ')}; namespaces ${namespaces.join(', ')}; ${flow}.`,
-        `Attach with: xdp attach FILE --iface ${attach?.iface}${where}`,
+        t(
+          'Lab {0} is up: interfaces {1}; namespaces {2}; {3}.',
+          name,
+          interfaces.join(', '),
+          namespaces.join(', '),
+          flow,
+        ),
+        t('Attach with: xdp attach FILE --iface {0}{1}', attach?.iface ?? '', where),
       ].join('\n');
     }
   }
