@@ -6,6 +6,7 @@ import { startHelper } from '../../extension/kernel/client.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
 import { attachRows } from './attach.ts';
 import { mapRows } from './maps.ts';
+import { generateRows } from './generate.ts';
 import { runRows } from './runs.ts';
 import { hostMemoryRow, mapViewRows } from './mapView.ts';
 import { machineRows } from './machine.ts';
@@ -81,6 +82,7 @@ try {
     ...(await runRows(bundledInclude)),
     ...mapViewRows(),
     ...(await machineRows(client, bundledInclude)),
+    ...(await generateRows(bundledInclude)),
     ...(await attachRows(client, bundledInclude)),
     ...(await packetRows()),
     await compileRow(),

@@ -57,7 +57,7 @@ export class FastRunner {
     if (this.left < 0) this.renew();
     try {
       if (!fillMaps(this.machine, this.target, input)) return undefined;
-      const { retval, fault } = this.machine.runXdp(requestFor(this.target, input));
+      const { retval, fault } = this.machine.runXdp({ ...requestFor(this.target, input), output: 'verdict' });
       const novelty: Novelty = { features: [], moreOften: false, fault };
       const compiled = this.watch();
       for (const each of this.watched) this.collect(each, novelty);
