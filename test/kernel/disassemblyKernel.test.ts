@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listBytecode } from '../../extension/core/disassembly/bytecode.ts';
 import { functionRecords, lineRecords } from '../../extension/core/disassembly/machine.ts';
@@ -10,6 +11,7 @@ import type { LoadedObject } from '../../extension/protocol/kernel.ts';
 import { KernelAccess } from '../../extension/session/kernelAccess.ts';
 import { machineCodeOf } from '../../extension/session/disassembly/machine.ts';
 import { disassembleMachineCode } from '../../extension/toolchain/machineCode.ts';
+import { bundleCli } from '../support/cliBundle.ts';
 import { bpftool, buildHelper, fixture, helper } from '../support/kernelHelper.ts';
 
 /** What the kernel makes of programs, held against bpftool and two disassemblers. */
@@ -171,5 +173,33 @@ test('a helper without CAP_SYSLOG says that the machine code is hidden, unless t
     );
   } finally {
     await own.dispose();
+  }
+});
+
+test('xdp disasm: bytecode, counts of the tests beside a source, and machine code', { timeout: 120_000 }, async () => {
+  const cli = await bundleCli('disasm');
+  try {
+    const source = join(import.meta.dirname, '../../bpf/examples/firewall/xdp_firewall.bpf.c');
+    const plain = cli.run(['disasm', source, '--tests']);
+    expect(plain).toMatchObject({ status: 0, json: { program: 'xdp_firewall', section: 'xdp' } });
+    const instructions = plain.json['instructions'] as {
+      slot: number;
+      text: string;
+      count: number;
+      line: number | null;
+    }[];
+    expect(instructions[0]).toMatchObject({ slot: 0, count: expect.any(Number), line: expect.any(Number) });
+    const machine = cli.run(['disasm', source, '--machine']);
+    expect(machine).toMatchObject({ status: 0, json: { program: 'xdp_firewall', remarks: [] } });
+    expect(machine.json['machineBytes']).toBeGreaterThan(100);
+    const id = String(loaded.programs[0]?.id);
+    expect(cli.text(['disasm', '--id', id])).toMatch(/^; program \d+: as this kernel runs it, \d+ bytes[^]*\nleaf:\n/);
+    expect(cli.run(['disasm', source, '--id', id]).status).toBe(2);
+    expect(cli.run(['disasm', '--id', '4294967295'])).toMatchObject({
+      status: 2,
+      json: { error: { code: 'program-not-found' } },
+    });
+  } finally {
+    cli.remove();
   }
 });

@@ -4,6 +4,7 @@ import { type BytecodeListing, listBytecode } from '../../extension/core/disasse
 import { listRewritten } from '../../extension/core/disassembly/rewritten.ts';
 import { bytecodeRows } from '../../extension/core/disassembly/rows.ts';
 import { readElf } from '../../extension/core/elf/readElf.ts';
+import { XdpError } from '../../extension/core/errors.ts';
 import { functionsOf } from '../../extension/core/object/programs.ts';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
 import { objectLines, partsOf } from '../../extension/core/verifier/locate.ts';
@@ -202,4 +203,29 @@ test('what the verifier puts into a program reads as its own log writes it', () 
     '7: call bpf_tail_call',
     '8: exit',
   ]);
+});
+
+test('damaged objects: a listing or an XdpError', () => {
+  const elf = compiled(clangs[0] ?? 'clang');
+  // A fixed sequence: xorshift, so that a failure can be repeated.
+  let state = 0x2545f491;
+  const random = (below: number): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+  let listed = 0;
+  for (let run = 0; run < 600; run++) {
+    const damaged = elf.slice();
+    for (let changes = 1 + random(4); changes > 0; changes--) damaged[random(damaged.length)] = random(256);
+    try {
+      const listing = list(damaged, run % 2 === 0 ? 'prog' : 'core');
+      expect(bytecodeRows(listing, ['head']).length).toBeGreaterThan(listing.instructions.length);
+      listed++;
+    } catch (error) {
+      expect(error).toBeInstanceOf(XdpError);
+    }
+  }
+  expect(listed).toBeGreaterThan(50);
 });
