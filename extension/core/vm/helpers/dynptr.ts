@@ -1,5 +1,5 @@
 import { errno } from '../errno.ts';
-import { Fault, tag } from '../memory/regions.ts';
+import { tag } from '../memory/regions.ts';
 import type { Call, Helper } from './call.ts';
 
 /** Bytes of struct bpf_dynptr. */
@@ -172,15 +172,9 @@ function slice(call: Call, kind: 'read' | 'write'): void {
   const start = dynptr.offset + offset;
   if (!isPacket(dynptr)) return givePointer(call, dynptr.region, dynptr.address + start);
   const { frame } = call.world;
-  const linear = frame.dataEnd - frame.data;
-  if (start + length <= linear && start <= maxPacketOffset && length <= maxPacketOffset) {
-    return givePointer(call, tag.packet, frame.data + start);
-  }
-  if (start >= linear)
-    throw new Fault(
-      'helper',
-      `${call.name} on a part of the packet in fragments is not available in the built-in machine`,
-    );
+  const near = start <= maxPacketOffset && length <= maxPacketOffset;
+  const place = near ? frame.pointer(start, length) : undefined;
+  if (place !== undefined) return givePointer(call, place.region, place.address);
   if (call.isNull(3)) return givePointer(call, 0, 0);
   frame.copy('load', start, call.writable(3, length), length);
   givePointer(call, call.cpu.hi[3]!, call.cpu.lo[3]!);

@@ -31,6 +31,10 @@ export class Frame {
   fragments: Uint8Array[] = [];
   private readonly hardStart: number;
   private readonly memory: Memory;
+  /** By fragment: the region that it has in memory once a program has a pointer into it, else 0. */
+  private readonly pinned: number[] = [];
+  /** Regions for that, used again by later packets. */
+  private readonly pages: number[] = [];
   /** Everything outside is zero: clearing a page for each packet would take longer than most programs run. */
   private dirtyStart: number;
   private dirtyEnd: number;
@@ -54,6 +58,7 @@ export class Frame {
     this.dirtyEnd = this.dataEnd;
     if (metadata.length > 0) bytes.set(metadata, this.dataMeta);
     bytes.set(linear === packet.length ? packet : packet.subarray(0, linear), this.data);
+    if (this.pinned.length > 0) this.unpin();
     if (this.fragments.length > 0) this.fragments = [];
     for (let at = linear; at < packet.length; at += pageBytes) {
       this.fragments.push(new Uint8Array(packet.subarray(at, at + pageBytes)));
@@ -71,7 +76,8 @@ export class Frame {
     const whole = new Uint8Array(this.length());
     whole.set(this.memory.bytes.subarray(this.data, this.dataEnd));
     let at = this.dataEnd - this.data;
-    for (const fragment of this.fragments) {
+    for (const index of this.fragments.keys()) {
+      const fragment = this.bytesOf(index);
       whole.set(fragment, at);
       at += fragment.length;
     }
@@ -109,6 +115,7 @@ export class Frame {
 
   /** net/core/filter.c, bpf_xdp_adjust_tail(). */
   adjustTail(offset: number): number {
+    this.unpin();
     if (this.fragments.length > 0) return offset < 0 ? this.shrinkFragments(-offset) : this.growFragment(offset);
     const end = this.dataEnd + offset;
     if (end > this.hardStart + pageBytes - sharedInfoBytes) return einval;
@@ -130,7 +137,8 @@ export class Frame {
       else bytes.copyWithin(at, address, address + inLinear);
     }
     let start = linear;
-    for (const fragment of this.fragments) {
+    for (const index of this.fragments.keys()) {
+      const fragment = this.bytesOf(index);
       const from = Math.max(offset, start);
       const to = Math.min(offset + length, start + fragment.length);
       if (from < to) {
@@ -140,6 +148,60 @@ export class Frame {
       }
       start += fragment.length;
     }
+  }
+
+  /**
+   * A pointer to `length` bytes at `offset` of the packet, which are inside it: net/core/filter.c, bpf_xdp_pointer(). Undefined
+   * where they do not lie in one piece.
+   */
+  pointer(offset: number, length: number): { region: number; address: number } | undefined {
+    const linear = this.dataEnd - this.data;
+    if (offset < linear) {
+      return offset + length <= linear ? { region: tag.packet, address: this.data + offset } : undefined;
+    }
+    let start = linear;
+    for (const [index, fragment] of this.fragments.entries()) {
+      const end = start + fragment.length;
+      if (offset < end) {
+        if (offset + length > end) return undefined;
+        const region = this.pin(index);
+        return { region, address: this.memory.starts[region]! + (offset - start) };
+      }
+      start = end;
+    }
+    return undefined;
+  }
+
+  /** A fragment as it is now: programs with a pointer into it write to memory. */
+  private bytesOf(index: number): Uint8Array {
+    const region = this.pinned[index] ?? 0;
+    if (region === 0) return this.fragments[index]!;
+    return this.memory.bytes.subarray(this.memory.starts[region], this.memory.ends[region]);
+  }
+
+  private pin(index: number): number {
+    const known = this.pinned[index] ?? 0;
+    if (known !== 0) return known;
+    const { memory } = this;
+    const info = { kind: 'packet', name: `fragment ${index + 1}` } as const;
+    const region = this.pages[index] ?? memory.allocateRegion(pageBytes, right.none, info);
+    this.pages[index] = region;
+    this.pinned[index] = region;
+    const start = memory.starts[region]!;
+    const fragment = this.fragments[index]!;
+    memory.placeRegion(region, start, start + fragment.length, right.both);
+    memory.bytes.set(fragment, start);
+    return region;
+  }
+
+  /** Pointers into fragments end where these change. */
+  private unpin(): void {
+    for (const [index, region] of this.pinned.entries()) {
+      if (region === undefined || region === 0) continue;
+      this.fragments[index] = this.bytesOf(index).slice();
+      this.memory.placeRegion(region, this.memory.starts[region]!, this.memory.starts[region]!, right.none);
+    }
+    this.pinned.length = 0;
   }
 
   private shrinkFragments(amount: number): number {
