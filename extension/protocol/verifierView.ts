@@ -7,6 +7,8 @@ const Place = v.object({ file: v.string(), line: u32, column: v.nullable(u32) })
 
 const Failure = v.object({
   code: v.string(),
+  file: v.nullable(v.string()),
+  line: v.nullable(u32),
   message: v.string(),
   explanation: v.string(),
   fix: v.optional(v.string()),

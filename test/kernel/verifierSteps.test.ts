@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { placeOfStep } from '../../extension/core/verifier/steps/places.ts';
 import { StepLog } from '../../extension/core/verifier/steps/stepLog.ts';
+import { parseObject } from '../../extension/core/object/parseObject.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
+import { walkProgram } from '../../extension/session/verifierSteps.ts';
 import { compileBpf, fixtureDir } from '../support/bpfFixture.ts';
 import { helper } from '../support/kernelHelper.ts';
 import { clangs, compileFile, project, repository } from '../support/toolchain.ts';
@@ -73,4 +76,19 @@ test('every program that fails', async () => {
   }
   expect(wrong).toEqual([]);
   expect(programs).toBeGreaterThan(100);
+});
+
+test('one program of several is walked alone, with its places and what is wrong with it', async () => {
+  const file = join(cases, 'packet.bpf.c');
+  const elf = compileBpf(readFileSync(file, 'utf8'), { flags: ['-g', '-O2', `-I${cases}`] });
+  const object = { file, name: 'cases', elf, spec: parseObject(elf), compiled: undefined };
+  const [program = ''] = object.spec.programs.map(({ name }) => name);
+  const { verdict, failure, places, log } = await walkProgram(client, object, program);
+  expect(verdict).toBe('rejected');
+  const steps = new StepLog(log);
+  const last = steps.step(steps.count - 1);
+  expect(last.end).toBe('failed');
+  // The view shows the line of the last step where the diagnostic stands.
+  expect(placeOfStep(steps, last.index, places)?.line).toBe(failure?.line);
+  await expect(walkProgram(client, object, 'no_such_program')).rejects.toMatchObject({ code: 'program-not-found' });
 });

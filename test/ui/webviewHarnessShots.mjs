@@ -169,6 +169,7 @@ export const shots = [
   { name: 'verifier-branch', view: 'verifier', scene: 'verifierAccepted', theme: 'light', size: beside, act: toBranch },
   { name: 'verifier-filter', view: 'verifier', scene: 'verifierAccepted', size: beside, act: filterSteps },
   { name: 'verifier-long', view: 'verifier', scene: 'verifierLong', size: beside, waitMs: 2500, act: toEnd },
+  { name: 'verifier-loop', view: 'verifier', scene: 'verifierLoop', size: beside },
   { name: 'verifier-empty', view: 'verifier', scene: 'verifierEmpty', size: beside },
   { name: 'verifier-headless', view: 'verifier', scene: 'verifierHeadless', theme: 'light', size: beside },
   { name: 'verifier-narrow', view: 'verifier', scene: 'verifierRejected', size: { width: 400, height: 800 } },

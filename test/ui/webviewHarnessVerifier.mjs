@@ -1,5 +1,6 @@
 /** The simulated host of the verifier view: real logs of Linux 6.18, explained as the extension host does. */
 import { explainLog } from '../../extension/core/verifier/explain.ts';
+import endlessLoop from '../fixtures/verifier/endlessLoop.log';
 import packetBounds from '../fixtures/verifier/packetBounds.log';
 import firewall from '../fixtures/verifier/steps/firewall.log';
 import rateLimiter from '../fixtures/verifier/steps/rateLimiter.log';
@@ -12,6 +13,7 @@ const logs = {
   verifierRejected: packetBounds,
   verifierUnreleased: unreleased,
   verifierCalls: subprograms,
+  verifierLoop: endlessLoop,
   verifierHeadless: firewall.slice(firewall.indexOf('\n30: (') + 1),
   verifierEmpty:
     'func#0 @0\nunreachable insn 1\nprocessed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n',
@@ -55,7 +57,14 @@ export function installVerifierHost(scene, post) {
       leftOut: 0,
       ...(failure === undefined
         ? {}
-        : { failure: { ...failure, story: failure.story.map(({ place, text }) => ({ ...place, text })) } }),
+        : {
+            failure: {
+              ...failure,
+              file: failure.place?.file ?? null,
+              line: failure.place?.line ?? null,
+              story: failure.story.map(({ place, text }) => ({ ...place, text })),
+            },
+          }),
     });
   };
   window.harnessPost = post;

@@ -191,3 +191,12 @@ test('a log of which the beginning is missing says so', () => {
   expect(log.lines.headless).toBe(true);
   expect(open('steps/firewall').lines.headless).toBe(false);
 });
+
+test.each([
+  ['packetBounds', 'failed'],
+  ['accepted', 'exit'],
+  ['endlessLoop', 'exit'],
+])('the last step of %s: %s', (name, end) => {
+  const log = open(name);
+  expect(log.step(log.count - 1).end).toBe(end);
+});

@@ -5,6 +5,7 @@ import { placeIn, placeOfStep, sameFile } from '../../extension/core/verifier/st
 import { placeTable } from '../../extension/core/verifier/steps/placeTable.ts';
 import { StepLog } from '../../extension/core/verifier/steps/stepLog.ts';
 import { walksIn } from '../../extension/session/verifierSteps.ts';
+import { firstShown } from '../../webview/verifier/findStep.ts';
 import { Rows, RowsMaker } from '../../webview/verifier/rows.ts';
 import { momentAt } from '../../webview/verifier/moment.ts';
 import { compileBpf, fixtureDir } from '../support/bpfFixture.ts';
@@ -97,4 +98,17 @@ test('a refused program is shown as it was before the step that failed', () => {
     [2, 'pkt_end()'],
     [3, 'pkt(off=14,r=14)'],
   ]);
+});
+
+test.each([
+  ['packetBounds', 18],
+  ['endlessLoop', 14],
+])('%s opens at the line that is at fault', (name, line) => {
+  const [walk] = walksIn(read(`${name}.log`));
+  const log = new StepLog(read(`${name}.log`));
+  const { failure, verdict = 'unknown', program = '' } = walk ?? {};
+  if (failure === undefined) throw new Error('no failure');
+  const message = { kind: 'walk' as const, title: name, programs: [program], selected: 0, log: '', leftOut: 0 };
+  const step = firstShown(log, { ...message, verdict, failure });
+  expect(placeOfStep(log, step, undefined)?.line).toBe(line);
 });

@@ -115,16 +115,3 @@ export function sourceOf(log: StepLog, step: number, place: StepPlace | undefine
   if (note === undefined) return '';
   return place === undefined || note.line === undefined || note.line === place.line ? note.text : '';
 }
-
-/** The first step of a C line on the walk; of the line behind it where it has no code itself. */
-export function stepAtLine(
-  log: StepLog,
-  places: PlaceTable | undefined,
-  fits: (place: StepPlace) => boolean,
-): number | undefined {
-  for (let step = 0; step < log.count; step++) {
-    const place = placeOfStep(log, step, places);
-    if (place !== undefined && fits(place)) return step;
-  }
-  return undefined;
-}

@@ -10,8 +10,9 @@ import '../common/notice.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
 import { channel } from './channel.ts';
 import './failureNote.ts';
+import { firstShown, stepAtLine, stepOnWay } from './findStep.ts';
 import { type Moment, momentAt } from './moment.ts';
-import { Rows, RowsMaker, stepAtLine } from './rows.ts';
+import { Rows, RowsMaker } from './rows.ts';
 import './statePane.ts';
 import './stepList.ts';
 import { strings } from './strings.ts';
@@ -21,6 +22,8 @@ import { viewStyles } from './viewStyles.ts';
 
 /** Steps that are looked at for the list before the page may draw again. */
 const rowsAtOnce = 20_000;
+/** Steps whose states are worked out in advance before the page may draw again: some 10 ms. */
+const stepsAtOnce = 2048;
 
 /** The verifier's walk over one program: its steps, what it knew at each, and where a value came from. */
 @customElement('xdp-verifier-view')
@@ -84,12 +87,21 @@ export class VerifierView extends LitElement {
     this.isStale = false;
     this.filter = '';
     this.chosen = undefined;
-    this.select(walk.verdict === 'rejected' ? log.count - 1 : 0, { reveal: walk.verdict === 'rejected' });
+    this.select(firstShown(log, walk), { reveal: walk.verdict === 'rejected' });
     this.chooseFailing(walk);
     await this.makeRows();
     this.busy = undefined;
     await this.updateComplete;
     this.focusSteps();
+    await this.readAhead(log);
+  }
+
+  /** So that a jump to the other end of a long walk does not have to go over all of it at once. */
+  private async readAhead(log: StepLog): Promise<void> {
+    for (let end = stepsAtOnce; end < log.count && this.log === log; end += stepsAtOnce) {
+      log.after(end);
+      await new Promise((done) => setTimeout(done));
+    }
   }
 
   /** The register that the verifier's last words name. */
@@ -152,17 +164,10 @@ export class VerifierView extends LitElement {
     if (step !== undefined) this.select(step, { reveal: false });
   }
 
-  /** The latest step of the line on the way to the failure. */
   private goToStation(index: number): void {
     const { log, walk } = this;
     const station = walk?.failure?.story[index];
-    if (log === undefined || station === undefined) return;
-    for (let at: number | undefined = log.count - 1; at !== undefined; at = log.previous(at)) {
-      const place = placeOfStep(log, at, walk?.places);
-      if (place?.line !== station.line || !sameFile(place.file, station.file)) continue;
-      this.select(at, { reveal: true });
-      return;
-    }
+    if (log !== undefined && station !== undefined) this.goTo(stepOnWay(log, walk?.places, station));
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {
@@ -340,9 +345,11 @@ export class VerifierView extends LitElement {
   }
 
   private renderEmpty(walk: WalkMessage, log: StepLog): TemplateResult {
-    const message = walk.failure?.explanation ?? log.lines.messages.at(-1) ?? '';
+    const message = log.lines.messages.at(-1) ?? '';
     const fix = message === '' ? '' : fill(strings.noStepsFix, { message });
-    return html`<xdp-notice kind="info" message=${strings.noSteps} fix=${fix}></xdp-notice>`;
+    return walk.failure === undefined
+      ? html`<xdp-notice kind="info" message=${strings.noSteps} fix=${fix}></xdp-notice>`
+      : html`${this.renderFailure(walk)} <xdp-notice kind="empty" message=${strings.noSteps}></xdp-notice>`;
   }
 
   private readonly onProgram = (event: Event): void => {

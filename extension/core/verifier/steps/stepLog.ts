@@ -161,7 +161,7 @@ export class StepLog {
     if (candidates.length < 2 || printed === undefined) return candidates[0];
     let best: { step: number; different: number } | undefined;
     for (const step of candidates) {
-      const different = differences(this.before(step), printed);
+      const different = differences(this.before(step), printed, this.step(step).instruction);
       if (best === undefined || different < best.different) best = { step, different };
       if (best.different === 0) break;
     }
@@ -169,16 +169,29 @@ export class StepLog {
   }
 }
 
-/** Registers and slots that are not as printed. A jump changes some itself, the same ones for each candidate. */
-function differences(state: MachineState, printed: PrintedState): number {
+/**
+ * Registers and slots that are not as printed. What the jump compares is known better on its other way, so that it counts only
+ * where it was a constant: then it is another one.
+ */
+function differences(state: MachineState, printed: PrintedState, jump: Instruction): number {
   const frame = state.frames[printed.frame];
   if (frame === undefined) return Number.MAX_SAFE_INTEGER;
+  const compared = jump.kind === 'test' ? [jump.left, jump.right] : [];
   let different = 0;
-  const seen = new Set(printed.registers.map(({ register }) => register));
-  for (const { register, text } of printed.registers) if (frame.registers[register]?.text !== text) different++;
+  const seen = new Set<number>();
+  for (const { register, text } of printed.registers) {
+    seen.add(register);
+    const known = frame.registers[register]?.text;
+    const mayDiffer = compared.includes(register) && known !== undefined && !isConstant(known);
+    if (known !== text && !mayDiffer) different++;
+  }
   frame.registers.forEach((value, register) => {
     if (value !== undefined && !seen.has(register)) different++;
   });
   for (const { offset, text } of printed.slots) if (frame.slots.get(offset)?.text !== text) different++;
   return different;
+}
+
+function isConstant(text: string): boolean {
+  return /^-?(?:0x[\da-f]+|\d+)$/.test(text);
 }
