@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Coverage, totalsOf } from '../../extension/core/coverage/coverage.ts';
+import { Coverage, type FileCoverage, ranOnly, totalsOf } from '../../extension/core/coverage/coverage.ts';
 import { toCobertura, toLcov } from '../../extension/core/coverage/formats.ts';
 import { ProgramImage } from '../../extension/core/debugger/image.ts';
 import { Machine } from '../../extension/core/vm/machine.ts';
@@ -95,7 +95,9 @@ function gcov(folder: string): Map<number, number> {
   return new Map(lines.map(([, count, line]) => [Number(line), count?.startsWith('#') ? 0 : Number(count)]));
 }
 
-async function measure(folder: string): Promise<Coverage> {
+type ByTest = { name: string; files: FileCoverage[] }[];
+
+async function measure(folder: string, byTest: ByTest = []): Promise<Coverage> {
   const build = await buildForDebugger(join(folder, 'measured.bpf.c'), { bundledInclude });
   const linked = linkForVm(build.object, [0]);
   const image = new ProgramImage(build.object.elf, linked);
@@ -105,6 +107,9 @@ async function measure(folder: string): Promise<Coverage> {
     const { fault } = machine.runXdp({ program: 'measured', packet: new Uint8Array(Buffer.from(packet, 'hex')) });
     expect(fault).toBeUndefined();
     coverage.add(image, machine);
+    const own = new Coverage();
+    own.add(image, machine);
+    byTest.push({ name: `packet ${packet.slice(28)}`, files: own.files().map(ranOnly) });
   }
   return coverage;
 }
@@ -129,14 +134,20 @@ test('lines are counted as gcov counts them on the same source', async () => {
 
 test('lcov and Cobertura hold the same totals, and the XML is XML', async () => {
   const folder = project({ 'measured.bpf.c': source, 'driver.c': driver });
-  const files = (await measure(folder)).files();
+  const byTest: ByTest = [];
+  const files = (await measure(folder, byTest)).files();
   const totals = totalsOf(files[0] ?? { file: '', lines: new Map(), functions: new Map(), branches: new Map() });
-  const lcov = toLcov(files);
+  const lcov = toLcov(files, []);
   expect(lcov).toContain(`SF:${join(folder, 'measured.bpf.c')}\n`);
   expect(lcov).toContain(`LF:${totals.lines.total}\nLH:${totals.lines.covered}\nend_of_record\n`);
   expect(lcov).toContain(`BRF:${totals.branches.total}\nBRH:${totals.branches.covered}\n`);
   expect(totals.branches.covered).toBeLessThan(totals.branches.total);
   expect(totals.functions).toEqual({ covered: 2, total: 3 });
+  expect(summed(toLcov(files, byTest))).toEqual(summed(lcov));
+  expect([...toLcov(files, byTest).matchAll(/^TN:(.*)$/gm)].map(([, name]) => name)).toEqual([
+    'packet_',
+    ...tails.slice(1).map((tail) => `packet_${tail}`),
+  ]);
   const file = join(folder, 'coverage.xml');
   writeFileSync(file, toCobertura(files, 0));
   const script =
@@ -144,3 +155,17 @@ test('lcov and Cobertura hold the same totals, and the XML is XML', async () => 
   const parsed = execFileSync('python3', ['-c', script, file], { encoding: 'utf8' }).trim();
   expect(parsed).toBe(`${totals.lines.covered} ${totals.lines.total} ${totals.lines.total}`);
 });
+
+/** The sum of all records, as lcov's own tools make it. */
+function summed(lcov: string): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const line of lcov.split('\n')) {
+    const [kind = '', rest = ''] = line.split(/:(.*)/);
+    const parts = rest.split(',');
+    if (!/^(?:DA|BRDA|FNDA)$/.test(kind)) continue;
+    const count = kind === 'FNDA' ? parts.shift() : parts.pop();
+    const key = `${kind}:${parts.join()}`;
+    sums[key] = (sums[key] ?? 0) + (count === '-' ? 0 : Number(count));
+  }
+  return sums;
+}

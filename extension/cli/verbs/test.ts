@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { totalsOf } from '../../core/coverage/coverage.ts';
+import { type FileCoverage, totalsOf } from '../../core/coverage/coverage.ts';
 import { toCobertura, toLcov } from '../../core/coverage/formats.ts';
 import { XdpError } from '../../core/errors.ts';
 import { CoverageRun } from '../../session/engine/coverage.ts';
@@ -104,9 +104,9 @@ async function testAll(
   const startedMs = performance.now();
   const reports: FileReport[] = [];
   const coverage = coverageFile === undefined ? undefined : new CoverageRun(build, possibleCpus());
-  const engine = async (): Promise<TestEngine> => {
+  const engine = async (file: string): Promise<TestEngine> => {
     const started = await startEngine(engineName, context);
-    return coverage?.around(started) ?? started;
+    return coverage?.around(started, file) ?? started;
   };
   const benchmark = runs === undefined ? {} : { benchmark: runs };
   const stdout = new Batches();
@@ -129,7 +129,7 @@ async function testAll(
 async function writeCoverage(coverage: CoverageRun, file: string, output: Output): Promise<void> {
   for (const remark of coverage.remarks) output.note(`coverage: ${remark}`);
   const files = coverage.files();
-  const text = /\.xml$/i.test(file) ? toCobertura(files, Date.now()) : toLcov(files);
+  const text = /\.xml$/i.test(file) ? toCobertura(files, Date.now()) : toLcov(files, namedTests(coverage));
   await writeFile(file, text).catch((cause: unknown) => {
     throw new XdpError('environment', `The coverage cannot be written to ${file}: ${String(cause)}.`, {
       fix: 'Name a file in a folder that exists and can be written.',
@@ -143,6 +143,14 @@ async function writeCoverage(coverage: CoverageRun, file: string, output: Output
       `coverage: ${name}: ${lines.covered} of ${lines.total} lines, ${branches.covered} of ${branches.total} branches`,
     );
   }
+}
+
+/** A test's name says less where several files have tests of that name. */
+function namedTests(coverage: CoverageRun): { name: string; files: readonly FileCoverage[] }[] {
+  return coverage.byTest().map(({ testFile, test, files }) => ({
+    name: `${path.basename(testFile, testFileSuffix)} ${test}`,
+    files,
+  }));
 }
 
 async function startEngine(name: EngineName, { kernel }: Context): Promise<TestEngine> {

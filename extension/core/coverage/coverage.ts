@@ -107,6 +107,34 @@ function addBranch(file: FileCoverage, line: number, ordinal: number, { taken, n
   list[ordinal] = { taken: known.taken + taken, notTaken: known.notTaken + notTaken };
 }
 
+/** Only what ran: of many tests all that is worth keeping. */
+export function ranOnly({ file, lines, functions, branches }: FileCoverage): FileCoverage {
+  return {
+    file,
+    lines: new Map([...lines].filter(([, count]) => count > 0)),
+    functions: new Map([...functions].filter(([, { count }]) => count > 0)),
+    branches: new Map([...branches].filter(([, list]) => list.some((each) => each.taken + each.notTaken > 0))),
+  };
+}
+
+/** The counts of one test among everything that there is in the file. `ran`: what ranOnly() kept. */
+export function amongAll(all: FileCoverage, ran: FileCoverage): FileCoverage {
+  const none: BranchCoverage = { taken: 0, notTaken: 0 };
+  return {
+    file: all.file,
+    lines: new Map([...all.lines.keys()].map((line) => [line, ran.lines.get(line) ?? 0])),
+    functions: new Map(
+      [...all.functions].map(([name, { line }]) => [name, { line, count: ran.functions.get(name)?.count ?? 0 }]),
+    ),
+    branches: new Map(
+      [...all.branches].map(([line, list]) => [
+        line,
+        list.map((_, ordinal) => ran.branches.get(line)?.[ordinal] ?? none),
+      ]),
+    ),
+  };
+}
+
 export interface Totals {
   lines: { covered: number; total: number };
   functions: { covered: number; total: number };

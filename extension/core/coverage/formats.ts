@@ -1,16 +1,40 @@
-import { type FileCoverage, type Totals, totalsOf } from './coverage.ts';
+import { amongAll, type FileCoverage, type Totals, totalsOf } from './coverage.ts';
 
-/** lcov's tracefile: geninfo(1). A branch of a line that never ran is `-`. */
-export function toLcov(files: readonly FileCoverage[]): string {
-  return files.map((file) => `${lcovRecord(file).join('\n')}\n`).join('');
+/**
+ * lcov's tracefile: geninfo(1). A record for each test and each file that it ran, whose sum is the total; a file that no test
+ * ran has one without a test. `byTest`: what ran, by a name of the test. A branch of a line that never ran is `-`.
+ */
+export function toLcov(
+  files: readonly FileCoverage[],
+  byTest: readonly { name: string; files: readonly FileCoverage[] }[],
+): string {
+  const names = new Set<string>();
+  const records = byTest.flatMap(({ name, files: ran }) => {
+    const unique = uniqueName(name, names);
+    return files.flatMap((all) => {
+      const own = ran.find(({ file }) => file === all.file);
+      return own === undefined ? [] : [lcovRecord(amongAll(all, own), unique)];
+    });
+  });
+  const untouched = files.filter(({ file }) => !byTest.some(({ files: ran }) => ran.some((own) => own.file === file)));
+  return [...records, ...untouched.map((file) => lcovRecord(file))].map((lines) => `${lines.join('\n')}\n`).join('');
 }
 
-function lcovRecord(file: FileCoverage): string[] {
+/** lcov allows letters, digits and underscores. */
+function uniqueName(name: string, known: Set<string>): string {
+  const plain = name.replace(/\W+/g, '_');
+  let unique = plain;
+  for (let count = 2; known.has(unique); count++) unique = `${plain}_${count}`;
+  known.add(unique);
+  return unique;
+}
+
+function lcovRecord(file: FileCoverage, test = ''): string[] {
   const { lines, functions, branches } = totalsOf(file);
   const named = [...file.functions].sort((a, b) => a[1].line - b[1].line);
   const byLine = <Value>(map: ReadonlyMap<number, Value>): [number, Value][] => [...map].sort((a, b) => a[0] - b[0]);
   return [
-    'TN:',
+    `TN:${test}`,
     `SF:${file.file}`,
     ...named.map(([name, { line }]) => `FN:${line},${name}`),
     ...named.map(([name, { count }]) => `FNDA:${count},${name}`),

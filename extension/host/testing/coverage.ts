@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type FileCoverage, totalsOf } from '../../core/coverage/coverage.ts';
+import { amongAll, type FileCoverage, totalsOf } from '../../core/coverage/coverage.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { CoverageRun } from '../../session/engine/coverage.ts';
 import type { Services } from '../services.ts';
@@ -8,11 +8,21 @@ import { type FileTests, runTests } from './runTests.ts';
 /** What VS Code shows of a file, with what it is asked for when the file is opened. */
 class MeasuredFile extends vscode.FileCoverage {
   readonly coverage: FileCoverage;
+  readonly #byTest: ReadonlyMap<vscode.TestItem, FileCoverage>;
 
-  constructor(coverage: FileCoverage) {
+  constructor(coverage: FileCoverage, byTest: ReadonlyMap<vscode.TestItem, FileCoverage>) {
     const { lines, branches, functions } = totalsOf(coverage);
-    super(vscode.Uri.file(coverage.file), lines, branches, functions);
+    super(vscode.Uri.file(coverage.file), lines, branches, functions, [...byTest.keys()]);
     this.coverage = coverage;
+    this.#byTest = byTest;
+  }
+
+  /** What one test ran of it. */
+  of(test: vscode.TestItem): FileCoverage {
+    // VS Code may hand out the item that took the place of the one that ran.
+    const [, ran] = [...this.#byTest].find(([{ id, uri }]) => id === test.id && String(uri) === String(test.uri)) ?? [];
+    const { file } = this.coverage;
+    return amongAll(this.coverage, ran ?? { file, lines: new Map(), functions: new Map(), branches: new Map() });
   }
 }
 
@@ -30,16 +40,24 @@ export async function runWithCoverage(
     engine: 'vm',
     token,
     save: true,
-    around: (engine) => measured.around(engine),
+    around: (engine, testFile) => measured.around(engine, testFile),
   });
   for (const remark of measured.remarks) run.appendOutput(`${remark}\r\n`);
-  for (const coverage of measured.files()) run.addCoverage(new MeasuredFile(coverage));
+  for (const coverage of measured.files()) {
+    const byTest = new Map<vscode.TestItem, FileCoverage>();
+    for (const { testFile, test, files: ran } of measured.byTest()) {
+      const own = ran.find(({ file }) => file === coverage.file);
+      const item = files.find(({ file }) => file.uri?.fsPath === testFile)?.tests.find(({ id }) => id === test);
+      if (own !== undefined && item !== undefined) byTest.set(item, own);
+    }
+    run.addCoverage(new MeasuredFile(coverage, byTest));
+  }
 }
 
-/** Lines with their branches, and functions. */
-export function detailsOf(file: vscode.FileCoverage): vscode.FileCoverageDetail[] {
+/** Lines with their branches, and functions; of one test, or of all. */
+export function detailsOf(file: vscode.FileCoverage, test?: vscode.TestItem): vscode.FileCoverageDetail[] {
   if (!(file instanceof MeasuredFile)) return [];
-  const { lines, branches, functions } = file.coverage;
+  const { lines, branches, functions } = test === undefined ? file.coverage : file.of(test);
   const start = (line: number): vscode.Position => new vscode.Position(line - 1, 0);
   return [
     ...[...lines].map(([line, count]) => {

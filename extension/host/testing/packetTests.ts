@@ -62,6 +62,8 @@ export class PacketTests implements vscode.Disposable {
       this.#run('vm', request, token, { coverage: true });
     const profile = this.#controller.createRunProfile(vscode.l10n.t('Coverage'), kind, handler, true);
     profile.loadDetailedCoverage = async (_, file) => (await import('./coverage.ts')).detailsOf(file);
+    profile.loadDetailedCoverageForTest = async (_, file, test) =>
+      (await import('./coverage.ts')).detailsOf(file, test);
   }
 
   /** Steps through the tests one after the other. What they expect is judged by running them. */

@@ -33,7 +33,7 @@ export interface RunOptions {
   /** Compile and run what is on the screen; false: what was saved. */
   save: boolean;
   /** Listens to what the engine runs. */
-  around?: (engine: TestEngine) => TestEngine;
+  around?: (engine: TestEngine, testFile: string) => TestEngine;
 }
 
 /** Longer than this no click waits for tests that do not wait for anything themselves. */
@@ -70,7 +70,7 @@ export async function runTests(
       const events = runPacketTests({
         files: [uri.fsPath],
         build: { ...services.buildOptions(source), signal: cancel.signal },
-        engine: async () => observedEngine(around(await start()), reporter),
+        engine: async () => observedEngine(around(await start(), uri.fsPath), reporter),
         select: ({ name }) => names.has(name),
         signal: cancel.signal,
       });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Coverage, type FileCoverage } from '../../core/coverage/coverage.ts';
+import { Coverage, type FileCoverage, ranOnly } from '../../core/coverage/coverage.ts';
 import { ProgramImage } from '../../core/debugger/image.ts';
 import { XdpError } from '../../core/errors.ts';
 import { cpuSlots, encodeEntryValue } from '../../core/maps/entries.ts';
@@ -26,6 +26,23 @@ export function isOwnSource(file: string, { bundledInclude }: BuildOptions): boo
   return !isForeignFile(file) && !file.startsWith(`${bundledInclude}${path.sep}`);
 }
 
+/** What one test ran. */
+export interface TestCoverage {
+  /** The test file. Absolute. */
+  testFile: string;
+  test: string;
+  /** Only what ran: amongAll() has the rest. */
+  files: FileCoverage[];
+}
+
+/** Whose tests are measured. */
+interface Subject {
+  object: BpfObject;
+  program: string;
+  instance: TestInstance;
+  testFile: string;
+}
+
 /** Where the source of a test is measured. */
 interface Measured {
   build: DebugBuild;
@@ -42,6 +59,7 @@ export class CoverageRun {
   private readonly coverage = new Coverage();
   private readonly build: BuildOptions;
   private readonly possibleCpus: readonly number[];
+  private readonly tests: TestCoverage[] = [];
   private readonly measured = new Map<string, Promise<Measured>>();
 
   constructor(build: BuildOptions, possibleCpus: readonly number[]) {
@@ -49,8 +67,8 @@ export class CoverageRun {
     this.possibleCpus = possibleCpus;
   }
 
-  /** The engine, with everything that it runs measured. */
-  around(engine: TestEngine): TestEngine {
+  /** The engine, with everything that it runs of this test file measured. */
+  around(engine: TestEngine, testFile: string): TestEngine {
     return {
       interfaceIndex: (name) => engine.interfaceIndex(name),
       open: async (object, program, others) => {
@@ -62,7 +80,7 @@ export class CoverageRun {
           close: () => instance.close(),
           runTests: async (requests) => {
             const outcomes = await instance.runTests(requests);
-            await this.measure(object, program, instance, requests);
+            await this.measure({ object, program, instance, testFile }, requests);
             return outcomes;
           },
         };
@@ -74,10 +92,13 @@ export class CoverageRun {
     return this.coverage.files().filter(({ file }) => isOwnSource(file, this.build));
   }
 
+  /** In the order in which they ran. */
+  byTest(): readonly TestCoverage[] {
+    return this.tests;
+  }
+
   private async measure(
-    object: BpfObject,
-    program: string,
-    instance: TestInstance,
+    { object, program, instance, testFile }: Subject,
     requests: readonly TestRequest[],
   ): Promise<void> {
     const known = this.measured.get(object.file) ?? this.open(object);
@@ -98,6 +119,14 @@ export class CoverageRun {
         this.remarks.add(`${program}: ${error.message}`);
       }
       this.coverage.add(image, machine);
+      const single = new Coverage();
+      single.add(image, machine);
+      const files = single.files().map(ranOnly);
+      this.tests.push({
+        testFile,
+        test: request.test ?? '',
+        files: files.filter(({ file, lines }) => lines.size > 0 && isOwnSource(file, this.build)),
+      });
     }
   }
 

@@ -242,7 +242,7 @@ async function makeRequest(
     steps.push({ packet: packets.bytesOf(step.packet), context, readMaps });
   }
   const capturePrintk = test.steps.some((step) => step.expectations.some(({ printk }) => printk !== undefined));
-  return { setup, steps, capturePrintk };
+  return { test: test.name, setup, steps, capturePrintk };
 }
 
 async function resolveContext(context: Context, engine: TestEngine): Promise<RunContext> {

@@ -41,6 +41,8 @@ export type SetupValue =
   | { kind: 'newMap'; template: MapSpec; entries: readonly { key: Uint8Array; value: Uint8Array }[] };
 
 export interface TestRequest {
+  /** The test's name, for those who watch. */
+  test?: string;
   setup: readonly { map: string; key: Uint8Array; value: SetupValue }[];
   steps: readonly StepRequest[];
   capturePrintk: boolean;

@@ -32,8 +32,8 @@ export interface PacketTestOptions {
   build: BuildOptions;
   /** Objects that are built already: their sources are not compiled again. */
   objects?: readonly BpfObject[];
-  /** Asked for once, and only when something is to be run. */
-  engine: () => Promise<TestEngine>;
+  /** Asked for once for each file, and only when something of it is to be run. */
+  engine: (file: string) => Promise<TestEngine>;
   /** Measures what has a bound on its time, as well. */
   benchmark?: { repeat: number; batches: number };
   /** Which tests to run; all by default. */
@@ -88,7 +88,7 @@ async function* runFile(
   const program = testFile.program || usesDefault ? programNamed(object, testFile.program?.value) : undefined;
   report.program = program;
   yield { kind: 'fileStarted', file, source: report.source, program, tests: tests.length };
-  const instances = new Instances(await start(), object, tests);
+  const instances = new Instances(await start(file), object, tests);
   const packets = new PacketSource(file);
   try {
     // A program that the verifier refuses is said once, not for every test.
