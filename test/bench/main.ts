@@ -5,6 +5,7 @@ import path from 'node:path';
 import { startHelper } from '../../extension/kernel/client.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
 import { attachRows } from './attach.ts';
+import { debugRows } from './debug.ts';
 import { mapRows } from './maps.ts';
 import { generateRows } from './generate.ts';
 import { runRows } from './runs.ts';
@@ -85,6 +86,7 @@ try {
     ...(await generateRows(bundledInclude)),
     ...(await attachRows(client, bundledInclude)),
     ...(await packetRows()),
+    ...(await debugRows()),
     await compileRow(),
     await squiggleRow(client, bundledInclude),
     activationRow(),

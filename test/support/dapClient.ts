@@ -16,8 +16,8 @@ export class DapClient {
   private seq = 1;
 
   /** Without a helper the kernel is not asked. */
-  constructor(helper = '') {
-    this.session = new XdpDebugSession({ bundledInclude, helper });
+  constructor(helper = '', include = bundledInclude) {
+    this.session = new XdpDebugSession({ bundledInclude: include, helper });
     this.session.setRunAsServer(true);
     this.session.start(this.toAdapter, this.fromAdapter);
     this.fromAdapter.on('data', (chunk: Buffer) => this.receive(chunk));

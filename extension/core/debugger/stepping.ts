@@ -47,27 +47,65 @@ export function stepEnd(kind: StepKind, timeline: Timeline, image: ProgramImage)
 /** The start of the statement before this one, in this function or, at its beginning, in its caller; undefined at the start. */
 export function statementBefore(timeline: Timeline, image: ProgramImage): Moment | undefined {
   const now = timeline.moment;
-  const from = positionOf(timeline, image);
-  const visits: Moment[] = [];
-  let last: Position | undefined;
+  const { packet, insn } = now;
+  const search = new StatementSearch(positionOf(timeline, image));
+  const known = trails.get(timeline);
+  if (known?.packet === packet && known.revision === timeline.revision && known.end >= insn) {
+    for (const statement of known.statements) if (statement.insn < insn) search.pass(statement);
+    return search.found === undefined ? undefined : { packet, insn: search.found };
+  }
+  const statements: Statement[] = [];
   timeline.goTo(now, () => {
     const { cpu } = timeline.machine;
-    if (cpu.callDepth > from.depth || timeline.state !== 'running') return;
-    if (!image.placeOf(timeline.program, cpu.slot).startsStatement) return;
-    const position = positionOf(timeline, image);
-    if (position.depth === from.depth && position.inlined > from.inlined) return;
+    if (timeline.state !== 'running' || !image.placeOf(timeline.program, cpu.slot).startsStatement) return;
+    const statement = { insn: timeline.moment.insn, position: positionOf(timeline, image) };
+    search.pass(statement);
+    if (statements.length <= maxTrail) statements.push(statement);
+  });
+  if (statements.length <= maxTrail)
+    trails.set(timeline, { packet, revision: timeline.revision, end: insn, statements });
+  return search.found === undefined ? undefined : { packet, insn: search.found };
+}
+
+interface Statement {
+  insn: number;
+  position: Position;
+}
+
+/** The statements of a packet that were passed up to `end`. */
+interface Trail {
+  packet: number;
+  revision: number;
+  end: number;
+  statements: readonly Statement[];
+}
+
+/** Making a machine anew takes long where maps are large, and who goes back goes back again. A long run is looked through anew. */
+const trails = new WeakMap<Timeline, Trail>();
+const maxTrail = 50_000;
+
+/** Finds the last statement in this function or one around it. Statements on one line are one. */
+class StatementSearch {
+  found: number | undefined;
+  private readonly from: Position;
+  private last: Position | undefined;
+
+  constructor(from: Position) {
+    this.from = from;
+  }
+
+  pass({ insn, position }: Statement): void {
+    const { from, last } = this;
+    if (position.depth > from.depth || (position.depth === from.depth && position.inlined > from.inlined)) return;
+    this.last = position;
     const same =
       last !== undefined &&
       position.line === last.line &&
       position.file === last.file &&
       position.depth === last.depth &&
       position.inlined === last.inlined;
-    last = position;
-    if (same) return;
-    visits.push(timeline.moment);
-    if (visits.length > 2) visits.shift();
-  });
-  return visits.at(-1);
+    if (!same) this.found = insn;
+  }
 }
 
 /** The last moment before now at which `isStop` holds; undefined when there is none. */

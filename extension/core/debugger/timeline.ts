@@ -66,6 +66,7 @@ export class Timeline {
   private packet = 0;
   private readonly scenario: Scenario;
   private edits: Edit[] = [];
+  private changes = 0;
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
@@ -136,12 +137,14 @@ export class Timeline {
       else if (!this.nextPacket()) break;
     }
     // What was changed after this moment has not happened.
+    if (next < edits.length) this.changes++;
     this.edits = edits.slice(0, next);
   }
 
   /** Changes memory or registers, now and whenever this moment comes again. */
   edit(apply: (machine: Machine) => void): void {
     apply(this.machine);
+    this.changes++;
     this.edits.push({ moment: this.moment, apply });
   }
 
@@ -186,6 +189,11 @@ export class Timeline {
     this.state = 'running';
     this.calls = [];
     this.lastAccess = undefined;
+  }
+
+  /** Another number when history is another one: what was noted about moments holds as long as it is the same. */
+  get revision(): number {
+    return this.changes;
   }
 
   get wasEdited(): boolean {
