@@ -17,7 +17,7 @@ import { BreakpointTable } from './breakpointTable.ts';
 import { capabilities } from './capabilities.ts';
 import { CodeAddresses } from './disassembly.ts';
 import { Inspection } from './inspection.ts';
-import { compareWithKernel, kernelIsThere } from './kernelVerdict.ts';
+import { compareWithKernel, ExtensionKernel, kernelSteps } from './kernelVerdict.ts';
 import { parseLaunch, prepare, type Prepared } from './prepare.ts';
 import { compareWithReal, describeOutcome } from './verdict.ts';
 
@@ -52,6 +52,7 @@ export class XdpDebugSession extends DebugSession {
   /** Set while the program moves; a pause request or the end of the session clears it. */
   private moving = false;
   private launched = false;
+  private extensionKernel: ExtensionKernel | undefined;
 
   constructor(places: Places) {
     super();
@@ -78,6 +79,8 @@ export class XdpDebugSession extends DebugSession {
       const table = new BreakpointTable(debuggee, addresses, prepared);
       this.running = { prepared, debuggee, table, inspection: new Inspection(debuggee, addresses, prepared) };
       this.stopOnEntry = launch.stopOnEntry;
+      if (launch.extensionAsksKernel === true)
+        this.extensionKernel = new ExtensionKernel((event) => this.sendEvent(event));
       if (build.why !== undefined) {
         this.print(
           `Stepping through the optimised object of ${program}, in which many variables are lost: ${build.why}`,
@@ -320,15 +323,28 @@ export class XdpDebugSession extends DebugSession {
 
   private async askKernel(outcomes: readonly XdpRun[]): Promise<void> {
     const { debuggee, prepared } = this.need();
-    const { helper } = this.places;
-    if (debuggee.timeline.wasEdited || prepared.real === undefined || !kernelIsThere(helper)) return;
+    const { real } = prepared;
+    if (debuggee.timeline.wasEdited || real === undefined) return;
     try {
-      const differences = await compareWithKernel(prepared, outcomes, helper);
+      const steps =
+        (await kernelSteps(real, prepared, this.places.helper)) ?? (await this.extensionKernel?.steps(real, prepared));
+      if (steps === undefined) {
+        this.print(
+          'The kernel was not asked: that needs privilege. Run the packet in the packet panel, or with xdp run.',
+        );
+        return;
+      }
+      const differences = compareWithKernel(outcomes, steps);
       if (differences.length === 0) this.print('This kernel comes to the same.');
       for (const difference of differences) this.print(`  ${difference}`, 'important');
     } catch (error) {
       this.print(`The kernel could not be asked: ${describeError(error)}`);
     }
+  }
+
+  protected override customRequest(command: string, response: DebugProtocol.Response, args: unknown): void {
+    if (this.extensionKernel?.receive(command, args) === true) this.sendResponse(response);
+    else super.customRequest(command, response, args);
   }
 
   private compare(outcomes: readonly XdpRun[]): void {

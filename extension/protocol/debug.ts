@@ -24,5 +24,56 @@ export const DebugLaunch = v.looseObject({
   clangPath: v.optional(v.string()),
   includeDirs: v.optional(v.array(v.string())),
   workspaceRoots: v.optional(v.array(v.string())),
+  /** The extension answers askKernel: its helper may run already, for which somebody gave a password. */
+  extensionAsksKernel: v.optional(v.boolean()),
 });
 export type DebugLaunch = v.InferOutput<typeof DebugLaunch>;
+
+/** A custom event of the adapter, whose body is a KernelQuestion; the answer comes as a custom request. */
+export const askKernel = 'xdp/askKernel';
+export const kernelAnswer = 'xdp/kernelAnswer';
+
+const hex = v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2})*$/));
+const u32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
+
+/** Packets that were stepped through, to be run in the kernel on fresh maps with these entries. */
+export const KernelQuestion = v.object({
+  /** Of the source or the object. Absolute. */
+  file: v.string(),
+  program: v.string(),
+  setup: v.array(
+    v.object({
+      map: v.string(),
+      key: hex,
+      value: v.variant('kind', [
+        v.object({ kind: v.literal('bytes'), hex }),
+        v.object({ kind: v.literal('program'), program: v.string() }),
+        v.object({ kind: v.literal('map'), map: v.string() }),
+      ]),
+    }),
+  ),
+  steps: v.array(
+    v.object({
+      packet: hex,
+      context: v.object({
+        ingressIfindex: v.optional(u32),
+        rxQueueIndex: v.optional(u32),
+        cpu: v.optional(u32),
+        linearBytes: v.optional(u32),
+        metadata: v.optional(hex),
+      }),
+    }),
+  ),
+});
+export type KernelQuestion = v.InferOutput<typeof KernelQuestion>;
+
+export const KernelAnswer = v.variant('kind', [
+  v.object({
+    kind: v.literal('ran'),
+    steps: v.array(v.object({ retval: u32, packetOut: hex, metadataOut: hex })),
+  }),
+  v.object({ kind: v.literal('failed'), message: v.string() }),
+  /** No helper runs, and none can start without a password. */
+  v.object({ kind: v.literal('noHelper') }),
+]);
+export type KernelAnswer = v.InferOutput<typeof KernelAnswer>;

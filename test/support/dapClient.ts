@@ -112,7 +112,7 @@ export class DapClient {
   }
 
   /** The next event of one of these kinds; others before it are dropped. */
-  private async event(...kinds: string[]): Promise<DebugProtocol.Event> {
+  async event(...kinds: string[]): Promise<DebugProtocol.Event> {
     for (;;) {
       const index = this.events.findIndex(({ event }) => kinds.includes(event));
       const [event] = index < 0 ? [] : this.events.splice(0, index + 1).slice(-1);

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import * as v from 'valibot';
+import { askKernel, type KernelAnswer, kernelAnswer, KernelQuestion } from '../../extension/protocol/debug.ts';
 import { DapClient } from '../support/dapClient.ts';
 import { project, repository } from '../support/toolchain.ts';
 
@@ -55,6 +57,45 @@ char _license[] SEC("license") = "GPL";`,
   const said = client.output.join('\n');
   expect(said).toContain('comes to something else');
   expect(said).toContain('verdict: XDP_DROP here, XDP_PASS in the optimised object');
+});
+
+test.for<[string, (packet: string) => KernelAnswer, RegExp[]]>([
+  [
+    'which agrees',
+    (packetOut) => ({ kind: 'ran', steps: [{ retval: 1, packetOut, metadataOut: '' }] }),
+    [/^This kernel comes to the same\.$/],
+  ],
+  [
+    'which does not agree',
+    () => ({ kind: 'ran', steps: [{ retval: 2, packetOut: '00', metadataOut: '' }] }),
+    [/verdict: XDP_DROP here, XDP_PASS in the kernel/, /packet: [0-9a-f]+ here, 00 in the kernel/],
+  ],
+  [
+    'which refuses',
+    () => ({ kind: 'failed', message: 'no such luck' }),
+    [/^The kernel could not be asked: no such luck/],
+  ],
+  ['without a helper', () => ({ kind: 'noHelper' }), [/^The kernel was not asked: that needs privilege\./]],
+])('where the adapter has no privilege the extension asks the kernel, %s', async ([, answer, expected]) => {
+  client = new DapClient();
+  const launch = {
+    testFile: firewall,
+    test: 'blocked source is dropped',
+    stopOnEntry: false,
+    extensionAsksKernel: true,
+  };
+  const ended = client.launch(launch);
+  const asked = v.parse(KernelQuestion, (await client.event(askKernel)).body);
+  expect(asked).toMatchObject({ program: 'xdp_firewall', steps: [{ context: {} }] });
+  expect(asked.setup).toContainEqual({
+    map: 'blocklist',
+    key: '200000000a000042',
+    value: { kind: 'bytes', hex: '01000000' },
+  });
+  await client.request(kernelAnswer, answer(asked.steps[0]?.packet ?? ''));
+  expect(await ended).toMatchObject({ reason: 'terminated' });
+  const last = client.output.slice(-expected.length);
+  expected.forEach((words, index) => expect(last[index]).toMatch(words));
 });
 
 test('disassembly: every line asked for, with source, and breakpoints on instructions', async () => {

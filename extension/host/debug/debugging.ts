@@ -17,7 +17,14 @@ export function registerDebugging(services: Services): vscode.Disposable {
     resolveDebugConfigurationWithSubstitutedVariables: (_, configuration) =>
       guarded(services, () => complete(services, configuration)),
   };
-  return vscode.debug.registerDebugConfigurationProvider(debugType, provider);
+  return vscode.Disposable.from(
+    vscode.debug.registerDebugConfigurationProvider(debugType, provider),
+    vscode.debug.onDidReceiveDebugSessionCustomEvent(async (event) => {
+      if (event.session.type !== debugType) return;
+      const { answerKernelQuestion } = await import('./kernelVerdict.ts');
+      await answerKernelQuestion(services, event);
+    }),
+  );
 }
 
 /** The command: asks for a packet, and starts. `fn`: the program, where the caller knows it. */
@@ -55,7 +62,8 @@ async function complete(
     if (document.isDirty && /\.(c|h|xdptest\.json)$/.test(document.uri.path)) await saveIfDirty(document.uri);
   }
   const { clangPath, includeDirs, workspaceRoots } = services.buildOptions(file);
-  return { ...configuration, includeDirs, workspaceRoots, ...(clangPath === undefined ? {} : { clangPath }) };
+  const settings = { includeDirs, workspaceRoots, ...(clangPath === undefined ? {} : { clangPath }) };
+  return { ...configuration, ...settings, extensionAsksKernel: true };
 }
 
 async function guarded(
