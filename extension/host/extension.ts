@@ -16,6 +16,7 @@ import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
 import { registerTasks } from './tasks.ts';
 import { registerTestAssist } from './testing/assist.ts';
+import { VerdictStories } from './story/verdictStories.ts';
 import { PacketTests } from './testing/packetTests.ts';
 import { registerSourceHints } from './maps/sourceHints.ts';
 import { SourceNumbers } from './maps/sourceNumbers.ts';
@@ -37,12 +38,23 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
   const mapPanels = new MapPanels(services);
   const sourceNumbers = new SourceNumbers(services);
   const maps = new MapsView(services, mapPanels);
-  const packets = new PacketPanel(services);
+  const stories = new VerdictStories();
+  const packets = new PacketPanel(services, stories);
   const tests = new PacketTests(services);
   const reload = startHotReload(services);
   const traces = new Traces(services);
   const verifier = new VerifierView(services);
-  const registered = registerCommands(services, interfaces, maps, mapPanels, packets, reload, traces, verifier);
+  const registered = registerCommands(
+    services,
+    interfaces,
+    maps,
+    mapPanels,
+    packets,
+    reload,
+    traces,
+    verifier,
+    stories,
+  );
   const onSave = new VerifyOnSave(services, () => idle.check());
   const idle = releaseWhenIdle(
     services,
@@ -59,6 +71,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     sourceNumbers,
     registerSourceHints(sourceNumbers),
     packets,
+    stories,
     new PacketTestEditor(services).register(),
     tests,
     registerTestAssist(services),

@@ -30,6 +30,8 @@ export const commands = {
   debug: 'xdp.debug',
   generatePackets: 'xdp.generatePackets',
   checkTests: 'xdp.checkTests',
+  showStory: 'xdp.showStory',
+  clearStory: 'xdp.clearStory',
   openPacketTests: 'xdp.openPacketTests',
   openPacketTestsAsText: 'xdp.openPacketTestsAsText',
   openMapViewer: 'xdp.openMapViewer',
@@ -57,9 +59,10 @@ export const settings = {
   targetKernel: 'xdp.targetKernel',
   guardSeconds: 'xdp.attach.guardSeconds',
   hotReload: 'xdp.attach.hotReload',
+  storyAfterRun: 'xdp.run.showStory',
 } as const;
 
-export const contextKeys = { isBpfSource: 'xdp.isBpfSource' } as const;
+export const contextKeys = { isBpfSource: 'xdp.isBpfSource', storyShown: 'xdp.storyShown' } as const;
 
 export const taskType = 'xdp';
 

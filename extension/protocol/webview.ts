@@ -282,6 +282,8 @@ const runRequests = [
   v.object({ kind: v.literal('record'), run: v.number() }),
   /** Opens the test file that a run was kept in. */
   v.object({ kind: v.literal('openRecorded'), run: v.number() }),
+  /** Shows in the editor which way a run took through its source. */
+  v.object({ kind: v.literal('story'), run: v.number() }),
 ] as const;
 
 const runAnswers = [
@@ -348,6 +350,8 @@ const runAnswers = [
   v.object({ kind: v.literal('cancelled'), run: v.number() }),
   /** A run was kept: in which file (its name without folder), and as which test. */
   v.object({ kind: v.literal('recorded'), run: v.number(), file: v.string(), test: v.string() }),
+  /** The way of a run is in the editor; or why it is not. */
+  v.object({ kind: v.literal('storyShown'), run: v.number(), problem: v.optional(v.string()) }),
   v.object({
     kind: v.literal('failed'),
     run: v.number(),

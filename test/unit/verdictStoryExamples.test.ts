@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BranchTest, StoryStep } from '../../extension/core/debugger/story/types.ts';
 import { parseTestFile } from '../../extension/core/packetTest/parseTestFile.ts';
-import { storyOf, type ToldStory } from '../../extension/session/engine/story.ts';
+import { storyOf, storyOfTest, type ToldStory } from '../../extension/session/engine/story.ts';
 import { PacketSource } from '../../extension/session/packetTest/files.ts';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { bundledInclude, project, repository } from '../support/toolchain.ts';
@@ -115,6 +115,31 @@ test('xdp run --story', () => {
   );
   const refused = cli.run(['run', firewall, '--packet', packet, '--story', '--live', '5']);
   expect(refused.status).toBe(2);
+});
+
+test('a packet test: its first packet with another verdict than expected, else its last', async () => {
+  const folder = project({ 'xdp_firewall.bpf.c': readFileSync(firewall, 'utf8') });
+  const testFile = join(folder, 'xdp_firewall.xdptest.json');
+  const maps = (JSON.parse(`{"maps":${blocked}}`) as { maps: unknown }).maps;
+  const steps = ['10.0.1.1', '10.0.0.66', '10.0.0.67'].map((src) => ({
+    packet: `Ether()/IP(src='${src}')`,
+    expect: { action: 'XDP_PASS' },
+  }));
+  const tests = [
+    { name: 'wrong', maps, packets: steps },
+    { name: 'right', maps, packets: steps.slice(0, 1) },
+  ];
+  writeFileSync(testFile, JSON.stringify({ source: 'xdp_firewall.bpf.c', tests }));
+  const keyOf = async (test: string): Promise<string[]> => {
+    const told = await storyOfTest({ testFile, test }, { bundledInclude }, [0]);
+    const found = told.kind === 'told' ? told.story.steps : [];
+    return found.flatMap((step) => (step.kind === 'call' && step.map === 'blocklist' ? [step.key ?? ''] : []));
+  };
+  expect(await keyOf('wrong')).toEqual(['{"prefixlen":32,"addr":"10.0.0.66"}']);
+  expect(await keyOf('right')).toEqual(['{"prefixlen":32,"addr":"10.0.1.1"}']);
+  await expect(storyOfTest({ testFile, test: 'gone' }, { bundledInclude }, [0])).rejects.toMatchObject({
+    code: 'usage',
+  });
 });
 
 test('another verdict than the one that was seen is no story; nor is an object without its source', async () => {

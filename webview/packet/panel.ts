@@ -36,7 +36,13 @@ type Outcome = RunOutcome | LiveOutcome | SequenceOutcome;
 type Run =
   | { kind: 'none' }
   | { kind: 'running'; run: number; of: number }
-  | { kind: 'done'; result: Outcome; of: number; recorded?: { file: string; test: string } }
+  | {
+      kind: 'done';
+      result: Outcome;
+      of: number;
+      recorded?: { file: string; test: string };
+      story?: { problem?: string | undefined };
+    }
   | { kind: 'failed'; failure: Failure };
 
 /** XDP: Run Packet. The packet on the left, its bytes and what a run did on the right, the live counters below. */
@@ -84,6 +90,9 @@ export class PacketPanel extends LitElement {
         return;
       case 'cancelled':
         if (this.run.kind === 'running' && this.run.run === message.run) this.run = { kind: 'none' };
+        return;
+      case 'storyShown':
+        if (this.run.kind === 'done' && this.run.result.run === message.run) this.run = { ...this.run, story: message };
         return;
       case 'recorded':
         if (this.run.kind === 'done' && this.run.result.run === message.run)
@@ -194,7 +203,7 @@ export class PacketPanel extends LitElement {
     }
   }
 
-  private renderOutcome({ result, of, recorded }: Extract<Run, { kind: 'done' }>): TemplateResult {
+  private renderOutcome({ result, of, recorded, story }: Extract<Run, { kind: 'done' }>): TemplateResult {
     switch (result.kind) {
       case 'result':
         return html`<xdp-run-result
@@ -202,7 +211,9 @@ export class PacketPanel extends LitElement {
           .interfaces=${this.programs?.interfaces ?? []}
           .stale=${of !== this.revision}
           .recorded=${recorded}
+          .story=${story}
           @record=${() => channel.post({ kind: 'record', run: result.run })}
+          @story=${() => channel.post({ kind: 'story', run: result.run })}
           @open-recorded=${() => channel.post({ kind: 'openRecorded', run: result.run })}
         ></xdp-run-result>`;
       case 'liveResult':

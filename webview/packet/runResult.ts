@@ -29,7 +29,7 @@ interface Analysis {
 
 /**
  * What one run did: verdict, time, the packet that came out and how it differs, map entries, printk lines, events. Fires
- * `record` and `open-recorded`.
+ * `record`, `open-recorded` and `story`.
  */
 @customElement('xdp-run-result')
 export class RunResult extends LitElement {
@@ -39,6 +39,8 @@ export class RunResult extends LitElement {
   @property({ type: Boolean }) stale = false;
   /** Where this run was kept as a test. */
   @property({ attribute: false }) recorded: { file: string; test: string } | undefined;
+  /** The way of this run was asked for: it is in the editor, or `problem` says why not. */
+  @property({ attribute: false }) story: { problem?: string | undefined } | undefined;
   @state() private highlight: ByteRange | undefined;
   private analysis: Analysis | undefined;
 
@@ -72,22 +74,33 @@ export class RunResult extends LitElement {
             : html`<span class="time">${fill(strings.perPacket, { time: formatNanoseconds(durationNs) })}</span>
                 <span class="muted">${spreadText(result)}</span>`
         }
-        ${this.renderRecord(result)}
+        ${result.attachedTo === undefined ? html`<span class="next">${this.renderStory()} ${this.renderRecord()}</span>` : nothing}
       </div>
+      ${this.story?.problem === undefined ? nothing : html`<p class="moved" role="status">${this.story.problem}</p>`}
       ${result.attachedTo === undefined ? nothing : html`<p class="moved">${fill(strings.ranAttached, { iface: result.attachedTo })}</p>`}
       ${this.stale ? html`<p class="muted stale">${strings.stale}</p>` : nothing}
       ${result.packetChanges && result.repeat > 1 ? html`<p class="muted">${strings.packetChanges}</p>` : nothing}`;
   }
 
-  private renderRecord({ attachedTo }: RunOutcome): TemplateResult | typeof nothing {
-    if (attachedTo !== undefined) return nothing;
+  private renderStory(): TemplateResult | typeof nothing {
+    if (this.story !== undefined && this.story.problem === undefined)
+      return html`<span class="muted" role="status">${strings.pathShown}</span>`;
+    return html`<button
+      class="link"
+      type="button"
+      title=${strings.showPathTitle}
+      @click=${() => this.dispatchEvent(new CustomEvent('story'))}
+    >${strings.showPath}</button>`;
+  }
+
+  private renderRecord(): TemplateResult {
     const { recorded } = this;
     if (recorded !== undefined) {
-      return html`<span class="record muted" role="status">${fill(strings.keptAsTest, recorded)}
+      return html`<span class="muted" role="status">${fill(strings.keptAsTest, recorded)}
         <button class="link" type="button" @click=${() => this.dispatchEvent(new CustomEvent('open-recorded'))}>${strings.openTest}</button></span>`;
     }
     return html`<button
-      class="record link"
+      class="link"
       type="button"
       title=${strings.keepAsTestTitle}
       @click=${() => this.dispatchEvent(new CustomEvent('record'))}

@@ -32,7 +32,10 @@ export const runResultStyles = [
     :host-context(.vscode-high-contrast) .action {
       background: transparent;
     }
-    .record {
+    .next {
+      display: inline-flex;
+      flex-wrap: wrap;
+      gap: 0 12px;
       margin-left: auto;
     }
     .moved {

@@ -3,6 +3,7 @@ import { showError } from '../errors.ts';
 import { commands, views } from '../ids.ts';
 import type { PacketPanel } from '../panels/packetPanel.ts';
 import type { Services } from '../services.ts';
+import type { VerdictStories } from '../story/verdictStories.ts';
 import type { Traces } from '../traces.ts';
 import type { MapPanels } from '../maps/mapPanels.ts';
 import type { MapsView } from '../maps/mapsView.ts';
@@ -34,6 +35,7 @@ export function registerCommands(
   reload: HotReload,
   traces: Traces,
   verifier: VerifierView,
+  stories: VerdictStories,
 ): vscode.Disposable & { isBusy(): boolean; onDidEnd(listener: () => void): void } {
   let running = 0;
   let ended = (): void => undefined;
@@ -106,6 +108,11 @@ export function registerCommands(
     register(commands.checkTests, (target) =>
       import('../testing/checkTests.ts').then(({ checkTestsCommand }) => checkTestsCommand(services, target)),
     ),
+    register(commands.showStory, async (target) => {
+      const { showTestStory } = await import('../story/testStory.ts');
+      await showTestStory(services, stories, target);
+    }),
+    register(commands.clearStory, () => stories.clear()),
     register(commands.goToSource, (target) => goToSourceCommand(target)),
     register(commands.attachPassToPeer, (target) => passToPeerCommand(services, target, interfaces.survey)),
     register(commands.lookAround, () => interfaces.lookAround()),

@@ -4,6 +4,7 @@ import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../..
 import { xdpPrograms } from '../../session/bpfObject.ts';
 import { buildFile, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
+import type { VerdictStories } from '../story/verdictStories.ts';
 import { MapFeed } from '../maps/mapFeed.ts';
 import { answerCapture } from './captures.ts';
 import { configureWebview } from '../webviewHtml.ts';
@@ -20,12 +21,13 @@ export class PacketPanel implements vscode.Disposable {
   #interfacesKnown = false;
   #closed: () => void = () => undefined;
 
-  constructor(services: Services) {
+  constructor(services: Services, stories: VerdictStories) {
     this.#services = services;
     this.#runs = new PacketRuns(
       services,
       (program) => this.#choices[program],
       (message) => this.#post(message),
+      stories,
     );
   }
 
@@ -116,6 +118,7 @@ export class PacketPanel implements vscode.Disposable {
         return;
       case 'record':
       case 'openRecorded':
+      case 'story':
         return await this.#runs.receive(message);
       case 'debug':
         return await this.#debug(message);

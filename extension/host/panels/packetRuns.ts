@@ -1,13 +1,16 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { toErrorData, XdpError } from '../../core/errors.ts';
+import { describeError, toErrorData, XdpError } from '../../core/errors.ts';
 import { editTests } from '../../core/packetTest/edit.ts';
 import type { MapSetup } from '../../core/packetTest/model.ts';
 import type { RecordedRun } from '../../core/packetTest/record.ts';
 import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
 import type { RunContext } from '../../session/run/input.ts';
 import type { MapChanges, RunResult } from '../../session/run/run.ts';
-import { buildFile } from '../build.ts';
+import { buildFile, saveIfDirty } from '../build.ts';
+import { settings } from '../ids.ts';
+import type { VerdictStories } from '../story/verdictStories.ts';
+import type { StoryRequest } from '../../session/engine/story.ts';
 import { schemaMessage } from '../maps/mapSession.ts';
 import type { Services } from '../services.ts';
 
@@ -19,7 +22,7 @@ export interface Choice {
 }
 
 type Message<K extends FromPacketPanel['kind']> = Extract<FromPacketPanel, { kind: K }>;
-export type RunMessage = Message<'run' | 'live' | 'runAll' | 'record' | 'openRecorded'>;
+export type RunMessage = Message<'run' | 'live' | 'runAll' | 'record' | 'openRecorded' | 'story'>;
 type Answer = Extract<ToPacketPanel, { run: number }>;
 
 /** Runs that can still be kept as a test. */
@@ -28,6 +31,7 @@ const maxKept = 20;
 interface KeptRun {
   source: vscode.Uri;
   recorded: RecordedRun;
+  story: StoryRequest;
   /** Where it was kept. */
   file?: vscode.Uri;
 }
@@ -36,10 +40,17 @@ interface KeptRun {
 export class PacketRuns {
   readonly #services: Services;
   readonly #post: (message: Answer) => void;
+  readonly #stories: VerdictStories;
   readonly #choice: (program: number) => Choice | undefined;
   readonly #kept = new Map<number, KeptRun>();
 
-  constructor(services: Services, choice: (program: number) => Choice | undefined, post: (message: Answer) => void) {
+  constructor(
+    services: Services,
+    choice: (program: number) => Choice | undefined,
+    post: (message: Answer) => void,
+    stories: VerdictStories,
+  ) {
+    this.#stories = stories;
     this.#services = services;
     this.#choice = choice;
     this.#post = post;
@@ -58,6 +69,8 @@ export class PacketRuns {
           return await this.#record(message.run);
         case 'openRecorded':
           return await this.#openRecorded(message.run);
+        case 'story':
+          return await this.#story(message.run);
       }
     } catch (error) {
       const data = toErrorData(error);
@@ -117,6 +130,8 @@ export class PacketRuns {
     });
     if (result.attachedTo === undefined) await this.#keep(run, choice, { result, context, setups, expression });
     this.#services.milestones.reach('packetRun');
+    const wanted = vscode.workspace.getConfiguration(undefined, choice.file).get<boolean>(settings.storyAfterRun);
+    if (wanted === true && this.#kept.has(run)) await this.#story(run);
     this.#services.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
   }
 
@@ -198,7 +213,10 @@ export class PacketRuns {
     const { recordRun } = await import('../../session/run/record.ts');
     const name = `${program}: ${result.action}`;
     const recorded = recordRun({ program, ...given }, result, { name, packetText: expression });
-    this.#kept.set(run, { source: file, recorded });
+    const { context, setups } = given;
+    const packets = [{ packet: result.packetIn, context }];
+    const story = { file: file.fsPath, program, setups, packets, action: result.action };
+    this.#kept.set(run, { source: file, recorded, story });
     for (const old of [...this.#kept.keys()].slice(0, -maxKept)) this.#kept.delete(old);
   }
 
@@ -230,6 +248,21 @@ export class PacketRuns {
     await (await vscode.workspace.openTextDocument(file)).save();
     kept.file = file;
     this.#post({ kind: 'recorded', run, file: path.basename(file.fsPath), test: test.name });
+  }
+
+  /** A story that cannot be told is no failed run: it is said in the panel, beside the result. */
+  async #story(run: number): Promise<void> {
+    const kept = this.#kept.get(run);
+    try {
+      if (kept === undefined) throw new XdpError('usage', vscode.l10n.t('That run is too long ago: run it again.'));
+      const { storyOf } = await import('../../session/engine/story.ts');
+      const { possibleCpus } = await import('../../session/engine/target.ts');
+      await saveIfDirty(kept.source);
+      await this.#stories.show(await storyOf(kept.story, this.#services.buildOptions(kept.source), possibleCpus()));
+      this.#post({ kind: 'storyShown', run });
+    } catch (error) {
+      this.#post({ kind: 'storyShown', run, problem: describeError(error) });
+    }
   }
 
   async #openRecorded(run: number): Promise<void> {

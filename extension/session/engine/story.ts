@@ -7,8 +7,11 @@ import type { VerdictStory } from '../../core/debugger/story/types.ts';
 import { Timeline } from '../../core/debugger/timeline.ts';
 import { XdpError } from '../../core/errors.ts';
 import type { MapSetup } from '../../core/packetTest/model.ts';
-import type { BuildOptions } from '../bpfObject.ts';
+import { actionName } from '../../core/xdp.ts';
+import { type BpfObject, type BuildOptions, openObject } from '../bpfObject.ts';
+import { requestOfTest } from '../packetTest/batch.ts';
 import type { TestEngine, TestRequest } from '../packetTest/engine.ts';
+import { PacketSource, readTestFile } from '../packetTest/files.ts';
 import { encodeSetup } from '../packetTest/setup.ts';
 import type { RunContext } from '../run/input.ts';
 import { isForeignFile } from './coverage.ts';
@@ -48,21 +51,83 @@ export async function storyOf(
   possibleCpus: readonly number[],
 ): Promise<ToldStory> {
   const { program, setups, packets, action } = request;
-  const { object, kind, why } = await buildForDebugger(request.file, options);
-  if (kind !== 'debugger') {
-    throw new XdpError('not-available', `The way through ${path.basename(request.file)} cannot be told: ${why ?? ''}`, {
-      fix: 'Give the C source, and install clang 19 or newer.',
-    });
-  }
+  const object = await buildForStory(request.file, options);
   const engine = vmTestEngine(possibleCpus);
-  const entries = await entriesOf(setups, { object, engine, program });
+  const setup = await entriesOf(setups, { object, engine, program });
+  return await tell({ object, program, setup, packets, action }, options, possibleCpus);
+}
+
+/**
+ * The story of a packet test: of its first packet with another verdict than expected, else of its last. What it is held against
+ * is the optimised object in the machine. Throws as storyOf() does, and what running the test would report.
+ */
+export async function storyOfTest(
+  { testFile: file, test: name }: { testFile: string; test: string },
+  options: BuildOptions,
+  possibleCpus: readonly number[],
+): Promise<ToldStory> {
+  const testFile = await readTestFile(file);
+  const test = testFile.tests.find((each) => each.name === name);
+  if (test === undefined) {
+    throw new XdpError('usage', `${file} has no test named "${name}".`, { fix: 'Save the file, and try again.' });
+  }
+  const source = path.resolve(path.dirname(file), testFile.source.value);
+  const [object, real] = await Promise.all([buildForStory(source, options), openObject(source, options)]);
+  const given = {
+    program: testFile.program?.value,
+    engine: vmTestEngine(possibleCpus),
+    packets: new PacketSource(file),
+  };
+  const actions = await actionsOf(await requestOfTest(test, { ...given, object: real }), real, possibleCpus);
+  const { program, request } = await requestOfTest(test, { ...given, object });
+  const wrong = test.steps.findIndex(({ expectations }, step) =>
+    expectations.some((each) => each.action !== undefined && each.action.value.name !== actions[step]),
+  );
+  const packets = request.steps.slice(0, (wrong < 0 ? request.steps.length - 1 : wrong) + 1);
+  const action = actions[packets.length - 1];
+  return await tell({ object, program, setup: request.setup, packets, action }, options, possibleCpus);
+}
+
+/** What the object as the kernel gets it comes to, packet by packet. */
+async function actionsOf(
+  { program, request }: { program: string; request: TestRequest },
+  object: BpfObject,
+  possibleCpus: readonly number[],
+): Promise<string[]> {
+  const instance = await vmTestEngine(possibleCpus).open(object, program, []);
+  try {
+    const [outcome] = await instance.runTests([request]);
+    return (outcome?.steps ?? []).map(({ retval }) => actionName(retval));
+  } finally {
+    await instance.close();
+  }
+}
+
+async function buildForStory(file: string, options: BuildOptions): Promise<BpfObject> {
+  const { object, kind, why } = await buildForDebugger(file, options);
+  if (kind === 'debugger') return object;
+  throw new XdpError('not-available', `The way through ${path.basename(file)} cannot be told: ${why ?? ''}`, {
+    fix: 'Give the C source, and install clang 19 or newer.',
+  });
+}
+
+interface Run extends Pick<StoryRequest, 'program' | 'packets' | 'action'> {
+  object: BpfObject;
+  setup: TestRequest['setup'];
+}
+
+async function tell(
+  { object, program, setup, packets, action }: Run,
+  { bundledInclude }: BuildOptions,
+  possibleCpus: readonly number[],
+): Promise<ToldStory> {
   const linked = linkForVm(object, possibleCpus);
   const image = new ProgramImage(object.elf, linked);
   const timeline = new Timeline({
     linked,
     options: { cpuCount: possibleCpus.length, ...debuggerMachine },
     setUp: (machine) => {
-      for (const entry of entries) setUp(object, machine, entry);
+      for (const entry of setup) setUp(object, machine, entry);
     },
     packets: packets.map(({ packet, context }) => ({
       request: requestOf(program, packet, context),
@@ -70,8 +135,8 @@ export async function storyOf(
     })),
   });
   timeline.goTo({ packet: packets.length - 1, insn: 0 });
-  const texts = await textsOf(image, options.bundledInclude);
-  const story = tellStory({ timeline, image, spec: object.spec, cpus: possibleCpus, sources: readSources(texts) });
+  const sources = readSources(await textsOf(image, bundledInclude));
+  const story = tellStory({ timeline, image, spec: object.spec, cpus: possibleCpus, sources });
   const { end } = story;
   const stepped = end.kind === 'verdict' ? end.action : end.kind === 'fault' ? end.message : undefined;
   if (action === undefined || stepped === undefined || stepped === action) return { kind: 'told', story };
@@ -80,7 +145,7 @@ export async function storyOf(
 
 async function entriesOf(
   setups: readonly MapSetup[],
-  { object, engine, program }: { object: Parameters<TestEngine['open']>[0]; engine: TestEngine; program: string },
+  { object, engine, program }: { object: BpfObject; engine: TestEngine; program: string },
 ): Promise<TestRequest['setup']> {
   const instance = await engine.open(object, program, []);
   try {
