@@ -178,6 +178,48 @@ test('what an editor says behind the lines', () => {
   });
 });
 
+test('a loop of very many rounds: the first 5000 have their values, and a run of millions of instructions its verdict', async () => {
+  const told = async (rounds: number): Promise<string[]> => {
+    const text = [
+      '#include <linux/bpf.h>',
+      '__attribute__((section("xdp"), used)) int story(struct xdp_md *ctx)',
+      '{',
+      '  unsigned int sum = 0;',
+      `  for (int i = 0; i < ${rounds}; i++)`,
+      '    sum += ctx->rx_queue_index + 1;',
+      '  return sum > 1000 ? XDP_DROP : XDP_PASS;',
+      '}',
+    ].join('\n');
+    return (await storyOfText(text, new Uint8Array(14))).map((line) => line.replace(/^( *)s:\d+ {2}/, '$1'));
+  };
+  expect(await told(7000)).toEqual([
+    '×5000, the last time:',
+    '  loop while (i < 7000)  4999 < 7000 → true',
+    '×2000, the last time:',
+    '  loop while (i < 7000)  → true',
+    'loop while (i < 7000)  → false',
+    '→ XDP_DROP',
+  ]);
+  expect((await told(3)).at(-2)).toBe('sum > 1000 ?  3 ≤ 1000 → XDP_PASS');
+  expect((await told(200_000)).slice(-2)).toEqual(['… (the rest of this long run is not told)', '→ XDP_DROP']);
+});
+
+/** What is told of one packet through a program named story. */
+async function storyOfText(text: string, packet: Uint8Array): Promise<string[]> {
+  const file = join(project({ 'told.bpf.c': text }), 'told.bpf.c');
+  const { object } = await buildForDebugger(file, { bundledInclude });
+  const own = new ProgramImage(object.elf, linkForVm(object, [0]));
+  const timeline = new Timeline({
+    linked: own.linked,
+    options: { ...debuggerMachine },
+    setUp: () => undefined,
+    packets: [{ request: { program: 'story', packet }, inputs: {} }],
+  });
+  const sources = readSources(new Map([[file, text]]));
+  const story = tellStory({ timeline, image: own, spec: object.spec, cpus: [0], sources });
+  return storyText(story, { ...options, lineText: () => undefined });
+}
+
 test('a condition over several lines, macros with several meanings, strings with brackets in them', async () => {
   const text = [
     '#include <linux/bpf.h>',
@@ -196,29 +238,16 @@ test('a condition over several lines, macros with several meanings, strings with
     '  return data[14] == 7 ? XDP_DROP : XDP_TX;',
     '}',
   ].join('\n');
-  const file = join(project({ 'lines.bpf.c': text }), 'lines.bpf.c');
-  const { object } = await buildForDebugger(file, { bundledInclude });
-  const own = new ProgramImage(object.elf, linkForVm(object, [0]));
-  const tell = (...tail: number[]): string[] => {
-    const packet = new Uint8Array([...new Uint8Array(14), ...tail]);
-    const timeline = new Timeline({
-      linked: own.linked,
-      options: { ...debuggerMachine },
-      setUp: () => undefined,
-      packets: [{ request: { program: 'story', packet }, inputs: {} }],
-    });
-    const sources = readSources(new Map([[file, text]]));
-    const story = tellStory({ timeline, image: own, spec: object.spec, cpus: [0], sources });
-    return storyText(story, { ...options, lineText: () => undefined });
-  };
+  const tell = (...tail: number[]): Promise<string[]> =>
+    storyOfText(text, new Uint8Array([...new Uint8Array(14), ...tail]));
   const head = "if (data + 16 > end || data[14] == '(' || data[15] < EDGE)";
-  expect(tell(0x28, 0)).toEqual([
+  expect(await tell(0x28, 0)).toEqual([
     `s:10  ${head}  end of the packet, byte 16 ≤ end of the packet, byte 16, 40 = 40 → XDP_PASS`,
     's:13  → XDP_PASS',
   ]);
   // EDGE may be 3 or 20: its test went the way that the program went, without a value.
-  expect(tell(7, 12)[0]).toBe(
+  expect((await tell(7, 12))[0]).toBe(
     `s:10  ${head}  end of the packet, byte 16 ≤ end of the packet, byte 16, 7 ≠ 40 → XDP_PASS`,
   );
-  expect(tell(7, 30).slice(1)).toEqual(['s:14  data[14] == 7 ?  7 = 7 → XDP_DROP', 's:14  → XDP_DROP']);
+  expect((await tell(7, 30)).slice(1)).toEqual(['s:14  data[14] == 7 ?  7 = 7 → XDP_DROP', 's:14  → XDP_DROP']);
 });

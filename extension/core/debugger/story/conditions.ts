@@ -103,7 +103,8 @@ function choiceAt(code: string, question: number): Condition | undefined {
       const test = { start, end: question };
       return {
         form: 'choice',
-        extent: test,
+        // clang puts its jump at the operator, or at the statement around it.
+        extent: { start: startOfStatement(code, start), end: question },
         test,
         yes: { start: question + 1, end: colon },
         no: { start: colon + 1, end: at },
@@ -127,6 +128,14 @@ function startOfTest(code: string, question: number): number {
     else if (char === 'n' && /\breturn$/.test(code.slice(Math.max(0, at - 7), at + 1))) return at + 1;
   }
   return 0;
+}
+
+/** At most back to an opening bracket. */
+function startOfStatement(code: string, from: number): number {
+  let at = from;
+  while (at > 0 && !/[;{}()]/.test(code[at - 1]!)) at--;
+  while (at < from && /\s/.test(code[at]!)) at++;
+  return at;
 }
 
 function forTest(code: string, { start, end }: Span): Span | undefined {

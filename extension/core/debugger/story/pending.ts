@@ -40,7 +40,7 @@ export class PendingBranch {
   readonly source: StorySource;
   readonly scope: Scope | undefined;
   readonly depth: number;
-  private readonly level: number;
+  readonly level: number;
   private readonly tests: BranchTest[] = [];
   private readonly path: Generator<Extract<Logic, { kind: 'test' }>, boolean | undefined, boolean | undefined>;
   private next: IteratorResult<Extract<Logic, { kind: 'test' }>, boolean | undefined>;

@@ -29,6 +29,7 @@ export interface StorySubject {
 /** What is said about one run is bounded: instructions, and steps after folding. */
 const maxInstructions = 1_000_000;
 const maxSteps = 2000;
+const maxEvaluations = 5000;
 /** Instructions behind that: the machine's own limit on one run. */
 const fuel = 64 * 1024 * 1024;
 
@@ -56,6 +57,9 @@ class Recorder {
   /** The functions that the program stands in, outermost first, each with the line it was seen at last. */
   private readonly frames: { depth: number; scope: Scope | undefined; line: number }[] = [];
   private lastReturn: StoryPlace | undefined;
+  private evaluations = 0;
+  /** Nothing is known of the last condition of the program itself. */
+  private untold = false;
 
   constructor(subject: StorySubject) {
     this.subject = subject;
@@ -131,7 +135,8 @@ class Recorder {
       top = new PendingBranch({ condition, source, scope, depth: cpu.callDepth, level: this.level(position) });
       this.pending.push(top);
     }
-    top.jump({ machine: timeline.machine, image, macros: sources.macros });
+    // Of a loop with very many rounds the last ones have their way, but no values.
+    if (this.evaluations++ < maxEvaluations) top.jump({ machine: timeline.machine, image, macros: sources.macros });
   }
 
   private tellLine(position: Position, depth: number): void {
@@ -177,6 +182,7 @@ class Recorder {
 
   private tellBranch(branch: PendingBranch): void {
     const step = branch.step();
+    if (branch.level === 0) this.untold = step === undefined;
     if (step !== undefined) this.folding.add(step);
   }
 
@@ -230,7 +236,7 @@ class Recorder {
 
   /** The last branch before the return is the one that decided. */
   private markVerdict(end: StoryEnd): void {
-    if (end.kind !== 'verdict' || end.place === undefined) return;
+    if (end.kind !== 'verdict' || end.place === undefined || this.untold) return;
     const { steps } = this.folding;
     const last = steps.findLastIndex((step) => step.kind === 'branch' && step.depth === 0);
     const branch = steps[last];
