@@ -9,6 +9,12 @@ import { openObject } from '../../extension/session/bpfObject.ts';
 import { KernelAccess } from '../../extension/session/kernelAccess.ts';
 import { median, type Row } from './measure.ts';
 
+interface Tool {
+  times: number[];
+  /** Answers with how to detach again. */
+  attach(): Promise<() => Promise<void>>;
+}
+
 /**
  * From the request to the attached program, the helper running: loading included, as for the tools beside it, which are
  * whole processes. Native mode on a veth pair of its own; in turns, so that a drift of the machine's speed hits all.
@@ -16,7 +22,6 @@ import { median, type Row } from './measure.ts';
 export async function attachRows(client: HelperClient, bundledInclude: string): Promise<Row[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'xdp-bench-'));
   const iface = `xdpb${process.pid % 100_000}`;
-  const quiet = { stdio: 'ignore' } as const;
   execFileSync('ip', ['link', 'add', iface, 'type', 'veth', 'peer', 'name', `${iface}p`]);
   const kernel = new KernelAccess({ helperPath: '', execPath: '', elevation: 'none', start: async () => client });
   const attachments = new Attachments(
@@ -28,30 +33,47 @@ export async function attachRows(client: HelperClient, bundledInclude: string): 
     const file = path.join(folder, 'counter.o');
     writeFileSync(file, object.elf);
     const request = { object, program: 'xdp_counter', iface, mode: 'native', via: 'link', keep: false } as const;
-    const ours: number[] = [];
-    const byIp: number[] = [];
-    const byLoader: number[] = [];
-    for (let run = -3; run < 30; run++) {
-      const keep = (times: number[], started: number): void => {
-        if (run >= 0) times.push(performance.now() - started);
-      };
-      await rest();
-      let started = performance.now();
-      const live = await attachments.attach(request);
-      keep(ours, started);
-      await attachments.detach(live);
-      await rest();
-      started = performance.now();
-      execFileSync('ip', ['link', 'set', 'dev', iface, 'xdpdrv', 'object', file, 'section', 'xdp'], quiet);
-      keep(byIp, started);
-      execFileSync('ip', ['link', 'set', 'dev', iface, 'xdp', 'off'], quiet);
-      await rest();
-      started = performance.now();
-      execFileSync('xdp-loader', ['load', '-m', 'native', iface, file], quiet);
-      keep(byLoader, started);
-      execFileSync('xdp-loader', ['unload', iface, '--all'], quiet);
+    const run = (name: string, ...args: string[]): void => void execFileSync(name, args, { stdio: 'ignore' });
+    const ours: Tool = {
+      times: [],
+      attach: async () => {
+        const live = await attachments.attach(request);
+        return () => attachments.detach(live);
+      },
+    };
+    const byIp: Tool = {
+      times: [],
+      attach: async () => {
+        run('ip', 'link', 'set', 'dev', iface, 'xdpdrv', 'object', file, 'section', 'xdp');
+        return async () => run('ip', 'link', 'set', 'dev', iface, 'xdp', 'off');
+      },
+    };
+    const byLoader: Tool = {
+      times: [],
+      attach: async () => {
+        run('xdp-loader', 'load', '-m', 'native', iface, file);
+        return async () => run('xdp-loader', 'unload', iface, '--all');
+      },
+    };
+    const orders = [
+      [ours, byIp, byLoader],
+      [ours, byLoader, byIp],
+      [byIp, ours, byLoader],
+      [byIp, byLoader, ours],
+      [byLoader, ours, byIp],
+      [byLoader, byIp, ours],
+    ];
+    for (let round = -3; round < 30; round++) {
+      // What one leaves to the kernel slows the next: each comes after each.
+      for (const tool of orders[(round + 6) % 6] ?? []) {
+        await rest();
+        const started = performance.now();
+        const detach = await tool.attach();
+        if (round >= 0) tool.times.push(performance.now() - started);
+        await detach();
+      }
     }
-    return [row('ip link set xdp', ours, byIp), row('xdp-loader load', ours, byLoader)];
+    return [row('ip link set xdp', ours.times, byIp.times), row('xdp-loader load', ours.times, byLoader.times)];
   } finally {
     execFileSync('ip', ['link', 'del', iface]);
     rmSync(folder, { recursive: true, force: true });
