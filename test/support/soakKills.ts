@@ -30,8 +30,9 @@ export interface KillOutcome {
 }
 
 /**
- * Helpers that attach, replace, guard, keep, test and detach in random order, each killed at a random moment. After each
- * kill only what is pinned may be attached, the next helper knows it as kept and ends it, and then nothing is left.
+ * Helpers that attach by link or netlink, replace, guard, keep, test and detach in random order, each killed at a random moment.
+ * After each kill only what is pinned may be attached (a netlink attachment always is, kept or not), the next helper knows it
+ * as kept and ends it, and then nothing is left.
  */
 export async function killHelpers(lab: VethLab, options: { kills: number; seed: number }): Promise<KillOutcome> {
   const random = randomNumbers(options.seed);
@@ -58,8 +59,10 @@ export async function killHelpers(lab: VethLab, options: { kills: number; seed: 
 /** How many programs had been kept: 0 or 1. */
 async function requireClean(lab: VethLab, killed: number, before: readonly number[]): Promise<number> {
   const own = `n${statSync(`/run/netns/${lab.ns}`).ino}-i${lab.ifindex}`;
-  const pins = (): string[] => readdirSync(pinDirectory).filter((name) => name === own || name === `w${killed}`);
-  const pinned = pins().includes(own);
+  const announced = `a${killed}-${own}`;
+  const names = [own, announced, `o${killed}-${own}`, `w${killed}`];
+  const pins = (): string[] => readdirSync(pinDirectory).filter((name) => names.includes(name));
+  const pinned = pins().some((name) => name === own || name === announced);
   const id = ipXdp(lab)?.id;
   if (id !== undefined && !pinned) throw new Error(`Program ${id} is attached and pinned by nobody`);
   const next = await helper({ netns: lab.ns });
@@ -98,6 +101,7 @@ class Worker {
   #attachment: number | undefined;
   #object: LoadedObject | undefined;
   #guarded = false;
+  #via: 'link' | 'netlink' = 'link';
   /** What a guarded replacement brings back. */
   #previous: LoadedObject | undefined;
 
@@ -132,18 +136,19 @@ class Worker {
     this.#object = await this.#load();
     const { object } = this.#object;
     const keep = random() < 0.3;
-    this.#guarded = random() < 0.3;
-    this.doing = keep ? 'attach and keep' : 'attach';
+    this.#via = random() < 0.3 ? 'netlink' : 'link';
+    this.#guarded = this.#via === 'link' && random() < 0.3;
+    this.doing = `${keep ? 'attach and keep' : 'attach'} by ${this.#via}`;
     const guard = this.#guarded ? { guardSeconds: 5 } : {};
     const mode = random() < 0.5 ? 'native' : 'generic';
-    const asked = { object, program, ifindex, mode, via: 'link', keep, ...guard } as const;
+    const asked = { object, program, ifindex, mode, via: this.#via, keep, ...guard } as const;
     this.#attachment = (await this.#client.call('xdp/attach', asked)).attachment;
   }
 
   async #replace(): Promise<void> {
-    this.doing = 'replace';
+    this.doing = `replace by ${this.#via}`;
     const next = await this.#load();
-    this.#guarded = this.#ground.random() < 0.3;
+    this.#guarded = this.#via === 'link' && this.#ground.random() < 0.3;
     const guard = this.#guarded ? { guardSeconds: 5 } : {};
     const asked = { attachment: this.#attachment ?? 0, object: next.object, program, ...guard };
     await this.#client.call('xdp/replace', asked);

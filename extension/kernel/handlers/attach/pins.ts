@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { errno, errnoText } from '../../libbpf/errno.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
+import { knowsInterface, makeInterfaceMap } from './interfaceMap.ts';
 
 /** An attachment that outlives its helper: a directory under the pin directory. Reading it opens and closes its pins. */
 export interface KeptAttachment {
@@ -157,7 +158,7 @@ export class PinDirectory {
   #pinAll(aside: string, request: KeepRequest): void {
     const { ifindex, programFd, linkFd, btf } = request;
     const btfFd = btf === undefined ? -1 : this.#libbpf.createByteStore('xdp_vscode_btf', btf.bytes);
-    const interfaceFd = linkFd === undefined ? this.#interfaceMap(ifindex) : -1;
+    const interfaceFd = linkFd === undefined ? makeInterfaceMap(this.#libbpf, ifindex) : -1;
     const pins: [string, number][] = [['program', programFd]];
     if (linkFd !== undefined) pins.push(['link', linkFd]);
     if (interfaceFd >= 0) pins.push([interfacePin, interfaceFd]);
@@ -173,27 +174,6 @@ export class PinDirectory {
     } finally {
       for (const fd of [btfFd, interfaceFd]) if (fd >= 0) this.#libbpf.close(fd);
     }
-  }
-
-  /** It holds no reference: kernel/bpf/devmap.c, dev_map_notification(). Negative where it cannot be had. */
-  #interfaceMap(ifindex: number): number {
-    const BPF_MAP_TYPE_DEVMAP = 14;
-    const definition = { type: BPF_MAP_TYPE_DEVMAP, name: 'xdp_vscode_if', keySize: 4, valueSize: 4, maxEntries: 1 };
-    const fd = this.#libbpf.createMap({ ...definition, flags: 0 });
-    if (fd < 0) return fd;
-    const result = this.#libbpf.mapUpdate(fd, new Uint8Array(4), new Uint8Array(Uint32Array.of(ifindex).buffer), 0);
-    if (result >= 0) return fd;
-    this.#libbpf.close(fd);
-    return result;
-  }
-
-  /** False only on the kernel's word. */
-  #hasInterface(directory: string): boolean {
-    const fd = this.#libbpf.openPin(`./${directory}/${interfacePin}`);
-    if (fd < 0) return true;
-    const result = this.#libbpf.mapLookup(fd, new Uint8Array(4), new Uint8Array(4));
-    this.#libbpf.close(fd);
-    return result !== -errno.ENOENT;
   }
 
   /**
@@ -329,6 +309,7 @@ export class PinDirectory {
   #removeLeftovers(): void {
     for (const name of list('.')) {
       this.#removeAside(name);
+      this.#removeHalf(name);
       const lender = /^t(\d+)-\d+$/.exec(name)?.[1];
       if (lender !== undefined && !existsSync(`/proc/${lender}`)) quietly(() => unlinkSync(`./${name}`));
     }
@@ -340,6 +321,13 @@ export class PinDirectory {
     if (pid === undefined || existsSync(`/proc/${pid}`)) return;
     if (kind === asidePrefix || directory === undefined || existsSync(`./${directory}`)) this.remove(name);
     else quietly(() => renameSync(`./${name}`, `./${directory}`));
+  }
+
+  /** The program is pinned first: without it a directory was being made, or removed, when its helper was killed. */
+  #removeHalf(name: string): void {
+    const [known, announcer] = directoryName.exec(name) ?? [];
+    if (known === undefined || existsSync(`./${name}/program`)) return;
+    if (announcer === undefined || !existsSync(`/proc/${announcer}`)) this.remove(name);
   }
 
   /** `gone` only on the kernel's word that its interface is: removing the pin of a link detaches it. */
@@ -359,7 +347,9 @@ export class PinDirectory {
       const about = { directory, announcedBy, programId: program.id, programName: program.name, tc };
       const ifindex = Number(index);
       if (linkFd === -errno.ENOENT) {
-        return this.#hasInterface(directory) ? { ...about, via: 'netlink', ifindex, linkId: undefined } : 'gone';
+        return knowsInterface(this.#libbpf, `./${directory}/${interfacePin}`)
+          ? { ...about, via: 'netlink', ifindex, linkId: undefined }
+          : 'gone';
       }
       if (linkFd >= 0) this.#restoreAbandoned(directory, linkFd, programFd);
       const link = linkFd < 0 ? linkFd : this.#libbpf.linkInfo(linkFd);
