@@ -27,7 +27,6 @@ export class DisassemblyViews implements vscode.TextDocumentContentProvider, vsc
     this.#open.set(uri.toString(), listing);
     this.#changed.fire(uri);
     const document = await vscode.workspace.openTextDocument(uri);
-    await vscode.languages.setTextDocumentLanguage(document, 'bpf-asm');
     // A second listing stands where the first one is.
     const shown = vscode.window.visibleTextEditors.find((editor) => this.listingOf(editor.document) !== undefined);
     const viewColumn = shown?.viewColumn ?? vscode.ViewColumn.Beside;
@@ -57,7 +56,9 @@ export class DisassemblyViews implements vscode.TextDocumentContentProvider, vsc
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     const rows = this.#open.get(uri.toString())?.rows;
-    return rows === undefined ? '' : `${rows.map(({ text }) => text).join('\n')}\n`;
+    // After a restart VS Code opens the tab again, and nothing is known of what it showed.
+    if (rows === undefined) return `; ${vscode.l10n.t('Run “XDP: Show Disassembly” again to fill this.')}\n`;
+    return `${rows.map(({ text }) => text).join('\n')}\n`;
   }
 
   dispose(): void {
