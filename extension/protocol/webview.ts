@@ -141,6 +141,8 @@ export const toMapsView = v.variant('kind', [
     selected: v.optional(u32),
     /** How many programs are attached: without maps, a view says whether that is because nothing is. Absent = unknown. */
     attached: v.optional(u32),
+    /** The view was opened for the map that is proposed: it stays with it, also when another build of the program has made it anew. */
+    stay: v.optional(v.boolean()),
   }),
   MapSchemaMessage,
   ArrangedMessage,

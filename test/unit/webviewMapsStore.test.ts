@@ -122,6 +122,41 @@ test('asks for the map it shows and remembers the one that was chosen', () => {
   expect(again.sent).toEqual([{ kind: 'select', mapId: 9 }]);
 });
 
+test('a tab stays with its map when another build has made it anew', () => {
+  const { store, sent, state } = open();
+  store.accept({ ...maps(map(1, 'x'), map(2, 'y')), selected: 2, stay: true } as ToMapsView);
+  store.accept({ ...maps(map(7, 'x'), map(8, 'y')), selected: 7, stay: true } as ToMapsView);
+  const selects = [
+    { kind: 'select', mapId: 2 },
+    { kind: 'select', mapId: 8 },
+  ];
+  expect(sent).toEqual(selects);
+  // The side panel shows what is proposed: what was attached last.
+  const side = open();
+  side.store.accept({ ...maps(map(1, 'x'), map(2, 'y')), selected: 2 } as ToMapsView);
+  side.store.accept({ ...maps(map(7, 'x'), map(8, 'y')), selected: 7 } as ToMapsView);
+  expect(side.sent.at(-1)).toEqual({ kind: 'select', mapId: 7 });
+  const again = open(state());
+  again.store.accept(maps(map(17, 'x'), map(18, 'y')));
+  expect(again.sent).toEqual([{ kind: 'select', mapId: 18 }]);
+});
+
+test('filter and order of a map survive a reload, and are not those of another', () => {
+  const { store, state } = open();
+  store.accept(maps(map(1, 'x')));
+  store.accept(schema(1));
+  store.arrange({ filter: 'value > 1' });
+  store.arrange({ order: { by: 'rate(value)', descending: true } });
+  const again = open(state());
+  again.store.accept(maps(map(5, 'x'), map(6, 'y')));
+  again.store.accept(schema(5));
+  expect(again.store.reader?.filter).toBe('value > 1');
+  expect(again.store.reader?.order).toEqual({ by: 'rate(value)', descending: true });
+  again.store.select(6);
+  again.store.accept({ ...schema(6), name: 'y' } as ToMapsView);
+  expect(again.store.reader?.filter).toBe('');
+});
+
 test('stored state of another shape is ignored', () => {
   const { store } = open({ maps: { intervalMs: 'soon' } });
   expect(store.intervalMs).toBe(500);

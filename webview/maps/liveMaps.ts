@@ -86,7 +86,7 @@ export class LiveMaps extends LitElement {
     const reader = this.store?.reader;
     if (reader === this.reader) return;
     this.reader = reader;
-    this.filter = '';
+    this.filter = reader?.filter ?? '';
     this.editing = undefined;
     this.plot = new PlotData();
     this.plotted = new Set();
@@ -138,7 +138,7 @@ export class LiveMaps extends LitElement {
 
   private setFilter(filter: string): void {
     this.filter = filter;
-    this.store?.reader?.arrange({ filter: filter.trim() });
+    this.store?.arrange({ filter: filter.trim() });
   }
 
   private renderMap(store: MapsStore): TemplateResult {
@@ -159,7 +159,7 @@ export class LiveMaps extends LitElement {
         .notes=${store.editor?.notes ?? noNotes}
         label=${fill(strings.tableLabel, { map: reader.rows.model.schema.name })}
         @show-idle=${() => store.setColumns({ idle: true })}
-        @sort=${({ detail: order }: CustomEvent<Order | undefined>) => reader.arrange({ order })}
+        @sort=${({ detail: order }: CustomEvent<Order | undefined>) => store.arrange({ order })}
         @cell-action=${({ detail }: CustomEvent<CellAction>) => this.onCell(detail)}
         @dismiss-note=${({ detail: id }: CustomEvent<string>) => store.editor?.dismiss(id)}
         @active-row=${() => this.requestUpdate()}

@@ -35,6 +35,8 @@ export class MapFeed {
   readonly #services: Services;
   readonly #post: (message: ToMapsView) => void;
   readonly #subscription: { dispose(): void };
+  /** A tab is for one map; the side panel shows what was attached last. */
+  readonly #stays: boolean;
   #borrowed: BorrowedMap[];
   #selected: number | undefined;
   #session: MapSession | undefined;
@@ -48,6 +50,7 @@ export class MapFeed {
       post(message);
     };
     this.#selected = options.selected;
+    this.#stays = options.selected !== undefined;
     this.#borrowed = options.borrowed ?? [];
     this.#subscription = services.attachments.onDidChange((event) => {
       if (event.kind === 'counting' || event.kind === 'confirmed') return;
@@ -154,6 +157,7 @@ export class MapFeed {
         borrowed,
       })),
       ...(this.#selected === undefined ? {} : { selected: this.#selected }),
+      ...(this.#stays ? { stay: true } : {}),
     });
     this.#sendSchema();
   }

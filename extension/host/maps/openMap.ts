@@ -48,6 +48,7 @@ async function pickMap(services: Services): Promise<number | undefined> {
   picker.placeholder = vscode.l10n.t('Name, type or id');
   picker.matchOnDescription = true;
   picker.matchOnDetail = true;
+  picker.keepScrollPosition = true;
   // A password may be asked for meanwhile.
   picker.ignoreFocusOut = true;
   picker.busy = true;
@@ -60,7 +61,8 @@ async function pickMap(services: Services): Promise<number | undefined> {
     picker.show();
     const others = othersThan(services, new Set(own.map(({ id }) => id))).then(
       (items) => {
-        picker.items = [...own, ...items, ...pinned];
+        // Behind what is there: a row must not move away under the hand that is about to choose it.
+        picker.items = [...own, ...pinned, ...items];
       },
       (error: unknown) => void showError(services, error),
     );

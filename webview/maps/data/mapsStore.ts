@@ -5,7 +5,7 @@ import { Conversation } from './conversation.ts';
 import { EventLog } from './eventLog.ts';
 import { MapEditor } from './mapEditor.ts';
 import { MapModel, type MapSchemaMessage } from './mapModel.ts';
-import { Reader } from './reader.ts';
+import { type Order, Reader } from './reader.ts';
 import { Snapshots } from './snapshots.ts';
 
 export type MapProblem = Extract<ToMapsView, { kind: 'problem' }>;
@@ -29,6 +29,14 @@ export const RememberedMaps = v.object({
     ),
     paused: v.boolean(),
     intervalMs: v.pipe(v.number(), v.minValue(50), v.maxValue(10_000)),
+    /** What the rows of one map are filtered by, and ordered. */
+    arrangement: v.optional(
+      v.object({
+        map: v.string(),
+        filter: v.string(),
+        order: v.optional(v.object({ by: v.string(), descending: v.boolean() })),
+      }),
+    ),
     /** What the table shows beside keys and sums. */
     columns: ShownColumns,
   }),
@@ -76,6 +84,7 @@ export class MapsStore {
   intervalMs = 500;
   columns: ShownColumns = { delta: false, trend: true, spread: false, cpus: true, idle: false };
   private remembered: Remembered['selected'];
+  private arrangement: Remembered['arrangement'];
   private readonly listeners = new Set<() => void>();
   private readonly channel: Channel<unknown, FromMapsView>;
 
@@ -87,6 +96,7 @@ export class MapsStore {
     this.intervalMs = stored.intervalMs;
     this.columns = stored.columns;
     this.remembered = stored.selected;
+    this.arrangement = stored.arrangement;
   }
 
   /** Tells the host that the view listens. Returns how to stop. */
@@ -109,7 +119,7 @@ export class MapsStore {
     switch (message.kind) {
       case 'maps':
         this.attached = message.attached ?? 0;
-        this.acceptMaps(message.maps, message.selected);
+        this.acceptMaps(message.maps, message);
         break;
       case 'schema':
         this.acceptSchema(message);
@@ -169,6 +179,16 @@ export class MapsStore {
     this.controlsChanged();
   }
 
+  /** Filter and order of the rows. */
+  arrange(change: { filter?: string; order?: Order | undefined }): void {
+    const { reader, selected } = this;
+    if (reader === undefined || selected === undefined) return;
+    reader.arrange(change);
+    const { filter, order } = reader;
+    this.arrangement = { map: selected.name, filter, order };
+    this.remember();
+  }
+
   setColumns(change: Partial<ShownColumns>): void {
     this.columns = { ...this.columns, ...change };
     this.remember();
@@ -204,9 +224,17 @@ export class MapsStore {
     this.channel.post({ kind: 'action', command });
   }
 
-  private acceptMaps(maps: readonly MapSummary[], proposed: number | undefined): void {
+  private acceptMaps(
+    maps: readonly MapSummary[],
+    { selected, stay }: { selected?: number | undefined; stay?: boolean | undefined },
+  ): void {
     this.maps = maps;
-    const chosen = chooseMap(maps, this.remembered, proposed);
+    const chosen = chooseMap(maps, this.remembered, selected);
+    // A tab that was opened for this map shows it again after a reload, though nobody chose it in a list.
+    if (chosen !== undefined && (chosen.borrowed || (stay === true && this.remembered === undefined))) {
+      this.remembered = rememberedOf(chosen);
+      this.remember();
+    }
     if (chosen === undefined) {
       this.selected = undefined;
       this.gone = undefined;
@@ -237,14 +265,13 @@ export class MapsStore {
     }
     const model = new MapModel(message);
     this.reader = new Reader(model, this.conversation, () => this.changed());
+    if (this.arrangement?.map === message.name) this.reader.arrange(this.arrangement);
     this.snapshots = new Snapshots(model, this.conversation, () => this.changed());
     this.pace();
   }
 
   private show(map: MapSummary): void {
     this.selected = map;
-    // A tab that was opened for this map shows it again after a reload, though nobody chose it in a list.
-    if (map.borrowed) this.remembered = rememberedOf(map);
     this.gone = undefined;
     this.forget();
     this.channel.post({ kind: 'select', mapId: map.id });
@@ -281,6 +308,7 @@ export class MapsStore {
       paused: this.paused,
       intervalMs: this.intervalMs,
       columns: this.columns,
+      ...(this.arrangement === undefined ? {} : { arrangement: this.arrangement }),
     };
     this.channel.saveState({ maps });
   }
