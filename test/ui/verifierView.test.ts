@@ -107,8 +107,8 @@ describe('the verifier view', () => {
 
   it('goes to the first step of the line that the cursor is on', async () => {
     await app.page.keyboard.press('Enter');
-    await app.page.locator('.editor-instance .monaco-editor.focused').waitFor();
-    await app.page.keyboard.press('ArrowDown');
+    await app.statusBarItem(new RegExp(`Ln ${lineOf('data = (void *)(long)ctx->data;')}, `));
+    await app.page.locator('.editor-instance .view-line').filter({ hasText: 'ctx->data_end' }).click();
     const line = lineOf('data_end = (void *)');
     await until(`a step of line ${line}`, async () => {
       const label = await selected().textContent();

@@ -23,9 +23,13 @@ export interface MomentRow {
   held: Held | undefined;
   /** Set where the step changed it. */
   change: Change | undefined;
+  /** Why it changed, where the instruction itself does not say so. */
+  why: Why | undefined;
   /** The program does not read it behind the step any more. */
   dead: boolean;
 }
+
+export type Why = 'compared' | 'cleared' | 'moved' | 'called';
 
 /** r10 is the frame pointer and never changes. */
 const framePointer = 10;
@@ -44,7 +48,7 @@ export function momentAt(log: StepLog, index: number): Moment {
     .map((_, depth) => ({
       depth,
       runs: depth === top,
-      rows: rowsOf(state, depth, { changes, live, runs: depth === top }),
+      rows: rowsOf(state, depth, { step, changes, live, runs: depth === top }),
     }))
     .reverse();
   return { step, when: failed ? 'failed' : 'after', frames, refs: state.refs };
@@ -58,14 +62,15 @@ function liveBehind(log: StepLog, index: number): number | undefined {
 function rowsOf(
   state: MachineState,
   frame: number,
-  { changes, live, runs }: { changes: readonly Change[]; live: number | undefined; runs: boolean },
+  { step, changes, live, runs }: { step: Step; changes: readonly Change[]; live: number | undefined; runs: boolean },
 ): MomentRow[] {
   const known = state.frames[frame];
   const rows: MomentRow[] = [];
   const add = (place: Place, dead: boolean): void => {
     const change = changes.find((each) => samePlace(each.place, place));
     const held = heldAt(state, place);
-    if (held !== undefined || change !== undefined) rows.push({ place, held, change, dead });
+    if (held !== undefined || change !== undefined)
+      rows.push({ place, held, change, why: change === undefined ? undefined : whyOf(step, change), dead });
   };
   for (let register = runs ? 0 : calleeSaved; register < framePointer; register++)
     add({ kind: 'register', frame, register }, runs && live !== undefined && (live & (1 << register)) === 0);
@@ -76,4 +81,11 @@ function rowsOf(
   for (const offset of Array.from(offsets).sort((left, right) => right - left))
     add({ kind: 'slot', frame, offset }, false);
   return rows;
+}
+
+function whyOf({ instruction }: Step, { place, before, after }: Change): Why | undefined {
+  if (instruction.kind === 'test') return 'compared';
+  if (instruction.kind !== 'call' || (place.kind === 'register' && place.register === 0)) return undefined;
+  if (after === undefined) return 'cleared';
+  return before?.text.startsWith('pkt') === true ? 'moved' : 'called';
 }

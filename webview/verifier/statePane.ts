@@ -124,7 +124,7 @@ export class StatePane extends LitElement {
     </div>`;
   }
 
-  private renderRow({ place, held, change, dead }: MomentRow): TemplateResult {
+  private renderRow({ place, held, change, why, dead }: MomentRow): TemplateResult {
     const name = place.kind === 'register' ? `r${place.register}` : `fp${place.offset}`;
     const isChosen = this.chosen !== undefined && samePlace(this.chosen, place);
     const isFirst = this.chosen === undefined && name === this.firstName();
@@ -148,6 +148,8 @@ export class StatePane extends LitElement {
             ? nothing
             : html`<div class="more">${fill(strings.was, { words: valueWords(change.before.text) })}</div>`
         }
+        ${why === undefined ? nothing : html`<div class="more">${strings[why]}</div>`}
+        ${isChosen && held !== undefined ? html`<div class="more mono">${held.text}</div>` : nothing}
         ${doubt === undefined ? nothing : html`<div class="more">${doubt}</div>`}
       </span>
     </div>`;
