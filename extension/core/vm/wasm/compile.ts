@@ -1,8 +1,9 @@
 import type { Code } from '../isa/code.ts';
 import { type CodeFunction, functionsOfCode } from './blocks.ts';
 import { emitEnter, emitFunction, emitLeave, type FunctionOptions } from './emitFunction.ts';
+import { emitCommon } from './common.ts';
 import { findHints } from './hints.ts';
-import { cell, counterBytes, importedFunctions } from './layout.ts';
+import { cell, counterBytes, firstFunction } from './layout.ts';
 import { valueType, wasm, WasmWriter } from './writer.ts';
 
 export interface CompileOptions extends Pick<FunctionOptions, 'stackBytes' | 'maxFrames' | 'maxLoops'> {
@@ -29,7 +30,7 @@ export function compileCode(
   functions: readonly CodeFunction[] = functionsOfCode(code),
 ): CompiledCode {
   const indexes = new Map(functions.map(({ entry }, index) => [entry, index]));
-  const bodies: WasmWriter[] = [];
+  const bodies = emitCommon();
   let counters = options.counters;
   const hints = findHints(code, functions);
   for (const [index, fn] of functions.entries()) {
@@ -58,7 +59,7 @@ function emitWrapper(index: number, entry: number, options: CompileOptions): Was
   }
   out
     .get(11)
-    .call(importedFunctions + index)
+    .call(firstFunction + index)
     .set(11);
   emitLeave(out);
   out.i32(0).get(11).i64(32n).op(wasm.i64ShrU, wasm.i32WrapI64).memory(wasm.i32Store, cell.high);
@@ -77,17 +78,21 @@ const signatures: readonly [parameters: readonly number[], results: readonly num
   [[i32, i32, i32], [i32]], // load(slot, pointer)
   [[i32, i32, i32, i32, i32], [i32]], // address(slot, pointer, offset, size and need)
   [[i32, i32], []], // fault(slot, kind)
+  // The common functions, whose last parameter is the fuel.
+  [[i32, i64, i32], [i64]], // load(slot, pointer)
+  [[i32, i64, i32, i32, i32], [i32]], // address(slot, pointer, offset, size and need)
+  [[i32, i32, i64, i64, i64, i64, i64, i32], [i64]], // helper(slot, id, r1 …)
   [[i64, i64, i64, i64, i64, i64], [i64]],
   [halves(5), [i32]],
 ];
-const functionSignature = importedFunctions;
-const wrapperSignature = importedFunctions + 1;
+const functionSignature = firstFunction;
+const wrapperSignature = firstFunction + 1;
 const importNames = ['helper', 'kfunc', 'callx', 'load', 'address', 'fault'];
 const sectionId = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
 const externKind = { func: 0, memory: 2 } as const;
 
 function assemble(bodies: readonly WasmWriter[], functions: number): Uint8Array {
-  const out = new WasmWriter().op(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const out = new WasmWriter().list([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const section = (id: number, count: number, fill: (part: WasmWriter) => void): void => {
     const part = new WasmWriter().unsigned(count);
     fill(part);
@@ -95,12 +100,7 @@ function assemble(bodies: readonly WasmWriter[], functions: number): Uint8Array 
   };
   section(sectionId.type, signatures.length, (part) => {
     for (const [parameters, results] of signatures) {
-      part
-        .byte(0x60)
-        .unsigned(parameters.length)
-        .op(...parameters)
-        .unsigned(results.length)
-        .op(...results);
+      part.byte(0x60).unsigned(parameters.length).list(parameters).unsigned(results.length).list(results);
     }
   });
   section(sectionId.import, importNames.length + 1, (part) => {
@@ -108,14 +108,16 @@ function assemble(bodies: readonly WasmWriter[], functions: number): Uint8Array 
     part.text('m').text('memory').byte(externKind.memory).byte(0).unsigned(1);
   });
   section(sectionId.function, bodies.length, (part) => {
-    bodies.forEach((_, index) => part.unsigned(index < functions ? functionSignature : wrapperSignature));
+    for (let index = importNames.length; index < firstFunction; index++) part.unsigned(index);
+    for (let index = 0; index < 2 * functions; index++)
+      part.unsigned(index < functions ? functionSignature : wrapperSignature);
   });
   section(sectionId.export, functions, (part) => {
     for (let index = 0; index < functions; index++) {
       part
         .text(`call${index}`)
         .byte(externKind.func)
-        .unsigned(importedFunctions + functions + index);
+        .unsigned(firstFunction + functions + index);
     }
   });
   section(sectionId.code, bodies.length, (part) => {

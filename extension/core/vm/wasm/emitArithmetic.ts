@@ -84,10 +84,10 @@ interface Division {
 function emitDivision(out: WasmWriter, { target, wide, signed, remainder, operand }: Division): void {
   const narrow = signed ? [wasm.i64Extend32S] : [wasm.i32WrapI64, wasm.i64ExtendI32U];
   operand();
-  if (!wide) out.op(...narrow);
+  if (!wide) out.list(narrow);
   out.set(local.wide);
   out.get(target);
-  if (!wide) out.op(...narrow);
+  if (!wide) out.list(narrow);
   out.set(local.wide2);
   out.get(local.wide).op(wasm.i64Eqz, wasm.if, valueType.i64);
   if (remainder) out.get(local.wide2);

@@ -9,10 +9,11 @@ import { layOut } from './flow.ts';
 import { follow, type FunctionHints } from './hints.ts';
 import {
   cell,
+  common,
   counterBytes,
   faultKind,
   imported,
-  importedFunctions,
+  firstFunction,
   joinResult,
   local,
   localOf,
@@ -133,17 +134,23 @@ class FunctionEmitter {
       out.i32(0).memory(wasm.i64Load32U, cell.cpu).set(local.r0);
       return;
     }
-    saveFuel(out);
-    out.i32(slot);
-    if (isRegister) pushHalves(out, code.dst[slot]!);
-    else if (kind === callKind.helper) out.i32(id);
-    for (let register = 1; register <= 5; register++) pushHalves(out, register);
-    out.call(isRegister ? imported.callx : kind === callKind.helper ? imported.helper : imported.kfunc);
-    joinResult(out);
+    const isHelper = !isRegister && kind === callKind.helper;
+    if (isHelper) {
+      out.i32(slot).i32(id);
+      for (let register = 1; register <= 5; register++) out.get(localOf(register));
+      out.get(local.fuel).call(common.helper);
+    } else {
+      saveFuel(out);
+      out.i32(slot);
+      if (isRegister) pushHalves(out, code.dst[slot]!);
+      for (let register = 1; register <= 5; register++) pushHalves(out, register);
+      out.call(isRegister ? imported.callx : imported.kfunc);
+      joinResult(out);
+    }
     out.set(local.r0);
-    if (!isRegister && kind === callKind.helper && !callingHelpers.has(id)) return;
+    if (isHelper && !callingHelpers.has(id)) return;
     restoreFuel(out);
-    if (!isRegister && (kind !== callKind.helper || id !== bpfTailCall)) return;
+    if (!isRegister && (!isHelper || id !== bpfTailCall)) return;
     // A tail call has run already: what it gave is what this function gives.
     out.i32(0).memory(wasm.i32Load, cell.ended).op(wasm.if, emptyBlock);
     out.i32(0).i32(0).memory(wasm.i32Store, cell.ended).get(local.r0).op(wasm.return, wasm.end);
@@ -156,7 +163,7 @@ class FunctionEmitter {
     for (let register = 1; register <= 5; register++) out.get(localOf(register));
     out
       .get(local.wide)
-      .call(importedFunctions + options.indexOf(code.offset[slot]!))
+      .call(firstFunction + options.indexOf(code.offset[slot]!))
       .set(local.r0);
     emitLeave(out);
     restoreFuel(out);
@@ -281,8 +288,19 @@ function emitFreshStack(out: WasmWriter, stackBytes: number): void {
     out.get(local.stack).i32(0).i32(stackBytes).op(wasm.prefixed, memoryFill, 0);
     return;
   }
-  for (let at = 0; at < stackBytes; at += 8) out.get(local.stack).i64(0).memory(wasm.i64Store, at);
+  const known = zeroings.get(stackBytes);
+  if (known !== undefined) {
+    out.append(known);
+    return;
+  }
+  const zeroing = new WasmWriter();
+  for (let at = 0; at < stackBytes; at += 8) zeroing.get(local.stack).i64(0).memory(wasm.i64Store, at);
+  zeroings.set(stackBytes, zeroing);
+  out.append(zeroing);
 }
+
+/** The same bytes in every function, by size of the stack. */
+const zeroings = new Map<number, WasmWriter>();
 
 /** The locals behind the parameters: see `local` in layout.ts. */
 function withLocals(body: WasmWriter): WasmWriter {

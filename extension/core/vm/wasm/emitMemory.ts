@@ -2,7 +2,7 @@ import type { Code } from '../isa/code.ts';
 import { accessBytes, atomicOp, insnClass, modeBits } from '../isa/opcodes.ts';
 import { right } from '../memory/regions.ts';
 import { hint, stackOffset } from './hints.ts';
-import { cell, imported, joinResult, limitIndex, local, localOf, pushHalves, regionEntry, saveFuel } from './layout.ts';
+import { cell, common, limitIndex, local, localOf, regionEntry } from './layout.ts';
 import { type WasmWriter, valueType, wasm } from './writer.ts';
 
 const loads: Readonly<Record<number, number>> = {
@@ -105,11 +105,7 @@ function emitLoad(out: WasmWriter, access: Access, load: number, { stackBytes }:
 
 /** Leaves the value: the machine reads it, or has the fault. The context has no bytes, so that its fields come from there too. */
 function emitSlowLoad(out: WasmWriter, { slot, register }: Access): void {
-  saveFuel(out);
-  out.i32(slot);
-  pushHalves(out, register);
-  out.call(imported.load);
-  joinResult(out);
+  out.i32(slot).get(localOf(register)).get(local.fuel).call(common.load);
 }
 
 function emitStore(out: WasmWriter, access: Access, { stackBytes }: MemoryOptions, value: () => void): void {
@@ -130,13 +126,13 @@ function pushAddress(out: WasmWriter, access: Access, { stackBytes }: MemoryOpti
   }
   pushOutside(out, access);
   out.op(wasm.if, valueType.i32);
-  saveFuel(out);
-  out.i32(slot);
-  pushHalves(out, register);
   out
+    .i32(slot)
+    .get(localOf(register))
     .i32(offset)
     .i32(size | (need << 8))
-    .call(imported.address);
+    .get(local.fuel)
+    .call(common.address);
   out.op(wasm.else).get(localOf(register)).op(wasm.i32WrapI64);
   if (offset !== 0) out.i32(offset).op(wasm.i32Add);
   out.op(wasm.end);

@@ -45,7 +45,11 @@ export const counterBytes = 8;
 
 /** Functions of the machine, in the order in which a module imports them. */
 export const imported = { helper: 0, kfunc: 1, callx: 2, load: 3, address: 4, fault: 5 } as const;
-export const importedFunctions = 6;
+
+/** Functions of every module, behind what it imports: common.ts. */
+export const common = { load: 6, address: 7, helper: 8 } as const;
+/** Number of the program's first function. */
+export const firstFunction = 9;
 
 export const faultKind = { fuel: 0, depth: 1, jump: 2 } as const;
 

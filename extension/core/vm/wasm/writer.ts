@@ -109,12 +109,21 @@ export class WasmWriter {
     return this;
   }
 
-  op(...codes: number[]): this {
+  /** Up to four bytes; no rest parameter, since nothing is called as often. */
+  op(first: number, second?: number, third?: number, fourth?: number): this {
+    this.byte(first);
+    if (second !== undefined) this.byte(second);
+    if (third !== undefined) this.byte(third);
+    return fourth === undefined ? this : this.byte(fourth);
+  }
+
+  list(codes: readonly number[]): this {
     for (const code of codes) this.byte(code);
     return this;
   }
 
   unsigned(value: number): this {
+    if (value < 0x80) return this.byte(value);
     let left = value;
     do {
       const low = left % 128;
@@ -191,7 +200,7 @@ export class WasmWriter {
 
   /** A load or store at the address on the stack plus `offset`. No alignment is promised. */
   memory(instruction: number, offset = 0): this {
-    return this.op(instruction, 0).unsigned(offset);
+    return this.byte(instruction).byte(0).unsigned(offset);
   }
 
   private grow(by: number): void {
