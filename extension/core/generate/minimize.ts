@@ -6,8 +6,9 @@ import type { Layer } from '../packet/model.ts';
 import { testRunLimits } from '../xdp.ts';
 import type { Feature } from './features.ts';
 import { defaultIfindex, type Entry, type Input } from './input.ts';
-import { type Found, traceInput } from './search.ts';
+import { type Finding, type Found, traceInput } from './search.ts';
 import type { Target } from './target.ts';
+import type { Trace } from './tracer.ts';
 
 /** An input that is kept, and why: what no other one before it reaches. */
 export interface Kept extends Found {
@@ -42,19 +43,39 @@ function cost({ input }: Found): number {
   return packet.length + 20 * metadata.length + 200 * entries.length + unusual;
 }
 
-/** Makes an input smaller, as long as it reaches what it is kept for; one run a step, so that whoever waits can do other things. */
+/** Does a run reach everything that an input is kept for? */
+export function reaches({ for: wanted }: Kept): (trace: Trace) => boolean {
+  return ({ run, features }) => run.fault === undefined && [...wanted].every((feature) => features.has(feature));
+}
+
+/** Does a run show the same? */
+export function shows({ what }: Finding): (trace: Trace) => boolean {
+  if (what.kind === 'division') {
+    const { program, slot } = what;
+    return ({ divisions }) =>
+      divisions.some((each) => each.program === program && each.slot === slot && each.by.value === 0n);
+  }
+  const { program, insn, reason } = what.fault;
+  return ({ run: { fault } }) => fault?.program === program && fault.insn === insn && fault.reason === reason;
+}
+
+/** Makes an input smaller, as long as its run is as wanted; one run a step, so that whoever waits can do other things. */
 export class Shrinking {
   private readonly target: Target;
   private readonly steps: Generator<Input, void, boolean>;
   private accepted: boolean | undefined;
   private attempts = maxAttempts;
+  private readonly isWanted: (trace: Trace) => boolean;
   /** As small as it is by now. */
-  current: Kept;
+  input: Input;
+  /** Of its run; undefined: nothing smaller was found. */
+  trace: Trace | undefined;
 
-  constructor(target: Target, kept: Kept) {
+  constructor(target: Target, input: Input, isWanted: (trace: Trace) => boolean) {
     this.target = target;
-    this.current = kept;
-    this.steps = smaller(kept.input, () => this.current.input);
+    this.input = input;
+    this.isWanted = isWanted;
+    this.steps = smaller(input, () => this.input);
   }
 
   /** False when nothing is left to try. */
@@ -68,9 +89,9 @@ export class Shrinking {
 
   private accept(input: Input): boolean {
     const trace = traceInput(this.target, input);
-    if (trace === undefined || trace.run.fault !== undefined) return false;
-    for (const feature of this.current.for) if (!trace.features.has(feature)) return false;
-    this.current = { ...this.current, input, trace };
+    if (trace === undefined || !this.isWanted(trace)) return false;
+    this.input = input;
+    this.trace = trace;
     return true;
   }
 }

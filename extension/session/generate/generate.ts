@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { ProgramImage } from '../../core/debugger/image.ts';
 import { XdpError } from '../../core/errors.ts';
 import { describeFound, distinctNames } from '../../core/generate/describe.ts';
-import { cover, type Kept, Shrinking, withoutRedundant } from '../../core/generate/minimize.ts';
-import { Search } from '../../core/generate/search.ts';
+import { cover, type Kept, reaches, Shrinking, shows, withoutRedundant } from '../../core/generate/minimize.ts';
+import { type Finding, Search } from '../../core/generate/search.ts';
 import { freshMachine, initialValue, type Target } from '../../core/generate/target.ts';
 import { type Way, waysOf } from '../../core/generate/unreached.ts';
 import { mapSchema } from '../../core/maps/schema.ts';
@@ -108,6 +108,7 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
     onProgress?.({ phase, runs: search.runs, found: search.found.length });
   report('shrink');
   const kept = await shrunk(target, search, options.signal);
+  const findings = await smallFindings(target, search, options.signal);
   report('check');
   const remarks: string[] = [];
   if (build.why !== undefined) remarks.push(`The optimised code was searched, whose branches are fewer: ${build.why}`);
@@ -134,7 +135,7 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
     tests,
     text: newTestFile(path.basename(object.file), program.name, tests),
     unreached: await describeWays(ways, object),
-    problems: problemsOf(search, { image, object, schemas, recorded }),
+    problems: problemsOf(findings, { image, object, schemas, recorded }),
     remarks,
   };
 }
@@ -178,18 +179,34 @@ function nextTurn(): Promise<void> {
 /** The simplest first. */
 async function shrunk(target: Target, { found }: Search, signal: AbortSignal | undefined): Promise<Kept[]> {
   const kept: Kept[] = [];
-  let turnEndsMs = performance.now() + turnMs;
   for (const each of cover(found)) {
-    const shrinking = new Shrinking(target, each);
-    // Whoever does not want to wait gets the packets as they were found.
-    while (signal?.aborted !== true && shrinking.step()) {
-      if (performance.now() < turnEndsMs) continue;
-      await nextTurn();
-      turnEndsMs = performance.now() + turnMs;
-    }
-    kept.push(shrinking.current);
+    const { input, trace = each.trace } = await small(new Shrinking(target, each.input, reaches(each)), signal);
+    kept.push({ ...each, input, trace });
   }
   return withoutRedundant(kept).sort((a, b) => a.trace.features.size - b.trace.features.size);
+}
+
+async function smallFindings(target: Target, { findings }: Search, signal?: AbortSignal): Promise<Finding[]> {
+  const made: Finding[] = [];
+  for (const each of [...findings.values()].slice(0, maxFindings)) {
+    const { input } = await small(new Shrinking(target, each.input, shows(each)), signal);
+    made.push({ ...each, input });
+  }
+  return made;
+}
+
+/** Nobody reads more. */
+const maxFindings = 50;
+
+/** Whoever does not want to wait gets the packets as they were found. */
+async function small(shrinking: Shrinking, signal: AbortSignal | undefined): Promise<Shrinking> {
+  let turnEndsMs = performance.now() + turnMs;
+  while (signal?.aborted !== true && shrinking.step()) {
+    if (performance.now() < turnEndsMs) continue;
+    await nextTurn();
+    turnEndsMs = performance.now() + turnMs;
+  }
+  return shrinking;
 }
 
 export interface Recorded {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { ProgramImage } from '../../core/debugger/image.ts';
-import type { Found, Search } from '../../core/generate/search.ts';
+import type { Finding, Found } from '../../core/generate/search.ts';
 import { equalBytes } from '../../core/packet/bits.ts';
 import { toHex } from '../../core/packet/hex.ts';
 import { setupsJson, type TestJson } from '../../core/packetTest/record.ts';
@@ -35,14 +35,17 @@ interface Setting {
   recorded: readonly { kept: Found; run: RunResult }[];
 }
 
-export function problemsOf(search: Search, { image, object, schemas, recorded }: Setting): FoundProblem[] {
+export function problemsOf(
+  findings: readonly Finding[],
+  { image, object, schemas, recorded }: Setting,
+): FoundProblem[] {
   const programs = [...image.linked.programs.values()];
   const place = (number: number, slot: number): SourcePlace | undefined => {
     const program = programs[number];
     return program === undefined ? undefined : image.placeOf(program, slot).source;
   };
   const problems: FoundProblem[] = [];
-  for (const { input, what } of search.findings.values()) {
+  for (const { input, what } of findings) {
     const test = asInput(input, schemas);
     if (what.kind === 'division') {
       const message =
