@@ -20,6 +20,8 @@ polkit.addRule(function (action, subject) {
 });`;
   const script = `
 set -e
+# Of this group alone: the test that started it may have been killed.
+trap 'trap - TERM EXIT PIPE; kill 0' TERM EXIT PIPE
 mkdir -p /run/dbus
 mount -t tmpfs -o mode=0755 tmpfs /run/dbus
 mount -t tmpfs -o mode=0755 tmpfs /etc/polkit-1/rules.d
@@ -79,7 +81,7 @@ exec "$@"`;
 
 /** On a terminal of its own: the agent, and fingers. */
 const typist = `
-import os, pty, sys
+import os, pty, sys, termios, time
 passwords = sys.stdin.read().splitlines()
 notify, notified = os.pipe()
 pid, terminal = pty.fork()
@@ -96,6 +98,9 @@ while True:
     except OSError:
         break
     if seen.rstrip().endswith(b'Password:') and passwords:
+        # It asks, and then throws away what was typed while it switched the echo off.
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
         os.write(terminal, passwords.pop(0).encode() + b'\\n')
         seen = b''
 `;
