@@ -139,6 +139,15 @@ describe('the extension', () => {
       assert.equal(problem?.code, 'packet-bounds');
       assert.equal(problem && problem.range.start.line + 1, 8);
       assert.match(problem?.message ?? '', /data_end/);
+      const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+        'vscode.executeCodeActionProvider',
+        uri,
+        problem?.range ?? new vscode.Range(7, 0, 7, 1),
+      );
+      const shown = actions.find(({ command }) => command?.command === commands.openVerifierView);
+      assert.deepEqual(shown?.command?.arguments?.map(String), [uri.toString(), 'rejected']);
+      const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', uri);
+      assert.ok(lenses.some(({ command }) => command?.command === commands.openVerifierView));
     } finally {
       await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
       rmSync(file, { force: true });

@@ -1,7 +1,7 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import { nextChange, type Place, samePlace } from '../../extension/core/verifier/steps/changes.ts';
-import { followOrigin, type Trail } from '../../extension/core/verifier/steps/origin.ts';
+import { followOrigin, isStation, type Trail } from '../../extension/core/verifier/steps/origin.ts';
 import { placeOfStep, sameFile, type StepPlace } from '../../extension/core/verifier/steps/places.ts';
 import { StepLog } from '../../extension/core/verifier/steps/stepLog.ts';
 import type { ToVerifierView, WalkMessage } from '../../extension/protocol/verifierView.ts';
@@ -39,6 +39,8 @@ export class VerifierView extends LitElement {
   private log: StepLog | undefined;
   private moment: Moment | undefined;
   private trail: Trail | undefined;
+  /** The step that the way was followed back from. */
+  private trailFrom = 0;
   /** The rows that are being made: an older filter's end when another one begins. */
   private making = 0;
   private stopListening = (): void => undefined;
@@ -128,13 +130,27 @@ export class VerifierView extends LitElement {
     if (log === undefined || log.count === 0) return;
     this.selected = Math.max(0, Math.min(log.count - 1, step));
     this.moment = momentAt(log, this.selected);
-    if (!this.trail?.stations.some((station) => station.step === this.selected)) this.followChosen();
+    if (!this.isOnTrail(log)) this.followChosen();
     if (reveal) this.reveal({ focus: false });
     this.requestUpdate();
   }
 
+  /** Whether the way is still that of the chosen value: along it, and to a step beside it that does nothing to the value. */
+  private isOnTrail(log: StepLog): boolean {
+    const { chosen, trail, trailFrom, selected, moment } = this;
+    if (chosen === undefined || trail === undefined) return chosen === undefined;
+    if (trail.stations.some(({ step }) => step === selected)) return true;
+    if (moment?.when === 'failed' || log.step(trailFrom).end === 'failed') return false;
+    const later =
+      log.previous(selected) === trailFrom ? selected : log.previous(trailFrom) === selected ? trailFrom : undefined;
+    if (later === undefined || log.isBranch(later) || isStation(log, later, chosen)) return false;
+    this.trailFrom = selected;
+    return true;
+  }
+
   private followChosen(): void {
     const { log, chosen, moment } = this;
+    this.trailFrom = this.selected;
     if (log === undefined || chosen === undefined || moment === undefined) {
       this.trail = undefined;
       return;

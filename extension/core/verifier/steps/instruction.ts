@@ -17,7 +17,11 @@ export type Instruction =
 const register = /^[rw](\d{1,2})$/;
 const memory = /^\*\(([us])(8|16|32|64) \*\)\(r(\d{1,2}) ([+-]\d{1,6})\)$/;
 
+/** The longest forms have some 60 characters; what is longer is no instruction. */
+const maxChars = 256;
+
 export function readInstruction(text: string): Instruction {
+  if (text.length > maxChars) return { kind: 'other' };
   if (text === 'exit') return { kind: 'exit' };
   const call = /^call (\S+)$/.exec(text);
   if (call !== null) {

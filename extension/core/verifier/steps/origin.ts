@@ -70,6 +70,11 @@ export function followOrigin(log: StepLog, from: number, start: Place): Trail {
   return { stations, isCut: false };
 }
 
+/** Whether a step has to do with what a place holds behind it: else the way is that of the step before. */
+export function isStation(log: StepLog, step: number, place: Place): boolean {
+  return stationAt(log.step(step), place, log.before(step), log.after(step)) !== undefined;
+}
+
 type Found = { kind: StationKind; from: Place | undefined; ends: boolean };
 const ends = (kind: StationKind): Found => ({ kind, from: undefined, ends: true });
 const goesOn = (kind: StationKind, from: Place | undefined): Found => ({ kind, from, ends: false });
