@@ -100,3 +100,25 @@ char _license[] SEC("license") = "GPL";`);
   // Four more each time until it is above 9000, then one more each time.
   expect(blocks.reduce((sum, { taken }) => sum + taken, 0)).toBe(2 * (6000 - 2250));
 });
+
+test.each([
+  ['a helper calls back', 'bpf_loop(8000000, step, &sum, 0);'],
+  ['helpers call back in callbacks', 'bpf_loop(8000000, outer, &sum, 0);'],
+])('a program is stopped when its time is up: %s', (_, call) => {
+  const elf = compileBpf(`${bpfPrelude}
+static long step(__u32 index, __u64 *sum) { *sum += index; return 0; }
+static long outer(__u32 index, __u64 *sum) { bpf_loop(1000, step, sum, 0); return 0; }
+SEC("xdp") int forever(struct xdp_md *ctx) {
+  __u64 sum = 0;
+  ${call}
+  return sum & 1 ? XDP_PASS : XDP_DROP;
+}
+char _license[] SEC("license") = "GPL";`);
+  const linked = linkObject(elf, linkOptions({}));
+  for (const engine of ['interpreter', 'wasm'] as const) {
+    const machine = new Machine(linked, { engine, fuel: 20_000 });
+    const { fault, insnsExecuted } = machine.runXdp({ program: 'forever', packet: new Uint8Array(64) });
+    expect(fault).toMatchObject({ reason: 'fuel', message: 'the program did not end after 20000 instructions' });
+    expect(insnsExecuted).toBeLessThan(21_000);
+  }
+});

@@ -69,6 +69,10 @@ class FunctionEmitter {
     const successors = blocks.map((block) => successorsOf(code, lastSlot(code, block)).map((to) => this.numberOf(to)));
     const first = this.numberOf(entry);
     restoreFuel(this.out);
+    // Callbacks and calls of calls can go on for ever without any loop of the program's own.
+    this.out.get(local.fuel).i32(0).op(wasm.i32LtS, wasm.if, emptyBlock);
+    emitFault(this.out, entry, faultKind.fuel);
+    this.out.op(wasm.end);
     if (usesLoops(code, blocks)) this.out.i32(options.maxLoops).set(local.loops);
     emitFreshStack(this.out, options.stackBytes);
     this.control = new Control(this.out, blocks.length, first, layOut(blocks, successors, first));
