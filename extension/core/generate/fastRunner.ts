@@ -4,7 +4,7 @@ import { XdpError } from '../errors.ts';
 import type { Machine, ProgramFault } from '../vm/machine.ts';
 import { branchFeature, type Feature, programFeature, verdictFeature } from './features.ts';
 import type { Input } from './input.ts';
-import { clearMaps, fillMaps, freshMachine, requestFor, searchFuel, type Target } from './target.ts';
+import { clearMaps, fillMaps, freshMachine, requestFor, type Target, traceBudget } from './target.ts';
 import { trace } from './tracer.ts';
 
 /** What a run showed that was not known before. */
@@ -147,7 +147,7 @@ export class FastRunner {
   private collectSlowly(input: Input, novelty: Novelty): void {
     const machine = freshMachine(this.target, 'interpreter');
     if (!fillMaps(machine, this.target, input)) return;
-    const traced = trace(machine, requestFor(this.target, input), searchFuel);
+    const traced = trace(machine, requestFor(this.target, input), traceBudget);
     for (const feature of traced?.features ?? []) this.add(feature, novelty);
   }
 }

@@ -8,13 +8,11 @@ import type { Input } from './input.ts';
 import { Mutator } from './mutations.ts';
 import { Random } from './random.ts';
 import { seedInputs } from './seeds.ts';
-import { fillMaps, freshMachine, requestFor, searchFuel, type Target } from './target.ts';
+import { fillMaps, freshMachine, requestFor, type Target, traceBudget } from './target.ts';
 import { type Trace, trace } from './tracer.ts';
 
 export interface SearchOptions {
   seed: number;
-  /** Packets to begin with, beside one of each common kind. */
-  seeds?: readonly Input[];
   /** The search is over after so many runs without news: 20,000. */
   idleRuns?: number;
   /** What comparisons look at is put where it was read from. `false`: changes by chance only, to measure against. */
@@ -66,15 +64,15 @@ export class Search {
   private readonly random: Random;
   private readonly mutator: Mutator;
   private readonly doubts = new Map<Feature, number>();
-  private readonly options: Required<Omit<SearchOptions, 'seeds'>>;
+  private readonly options: Required<SearchOptions>;
 
-  constructor(target: Target, { seed, seeds = [], idleRuns = 20_000, guided = true }: SearchOptions) {
+  constructor(target: Target, { seed, idleRuns = 20_000, guided = true }: SearchOptions) {
     this.target = target;
     this.options = { seed, idleRuns, guided };
     this.fast = new FastRunner(target);
     this.random = new Random(seed);
     this.mutator = new Mutator(this.random, constantsOf(target));
-    this.seeds = [...seeds, ...seedInputs(target)];
+    this.seeds = seedInputs(target);
   }
 
   /** A bit of work: some milliseconds. False when there is no point in going on. */
@@ -213,7 +211,7 @@ export class Search {
 export function traceInput(target: Target, input: Input): Trace | undefined {
   const machine = freshMachine(target, 'interpreter');
   if (!fillMaps(machine, target, input)) return undefined;
-  return trace(machine, requestFor(target, input), searchFuel);
+  return trace(machine, requestFor(target, input), traceBudget);
 }
 
 /** Numbers that the programs compare with or work with: 16 bits and more, few are there by chance. */

@@ -15,6 +15,8 @@ export interface Target {
 
 /** Instructions that a run of the search may take: a search that waits for the longest loops finds nothing else. */
 export const searchFuel = 1 << 20;
+/** Of a run that is followed step by step, which takes a hundred times as long. */
+export const traceBudget = 1 << 18;
 
 export function requestFor({ program }: Target, input: Input): XdpRequest {
   const { packet, metadata, ingressIfindex, rxQueueIndex, linearBytes } = input;

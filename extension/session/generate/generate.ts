@@ -107,8 +107,10 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   const report = (phase: Progress['phase']): void =>
     onProgress?.({ phase, runs: search.runs, found: search.found.length });
   report('shrink');
-  const kept = await shrunk(target, search, options.signal);
-  const findings = await smallFindings(target, search, options.signal);
+  // Programs with very large maps start slowly, and making packets small takes many starts.
+  const patience: Patience = { signal: options.signal, endMs: performance.now() + options.timeMs };
+  const kept = await shrunk(target, search, patience);
+  const findings = await smallFindings(target, search, patience);
   report('check');
   const remarks: string[] = [];
   if (build.why !== undefined) remarks.push(`The optimised code was searched, whose branches are fewer: ${build.why}`);
@@ -176,20 +178,26 @@ function nextTurn(): Promise<void> {
   });
 }
 
+interface Patience {
+  signal: AbortSignal | undefined;
+  /** By performance.now(). */
+  endMs: number;
+}
+
 /** The simplest first. */
-async function shrunk(target: Target, { found }: Search, signal: AbortSignal | undefined): Promise<Kept[]> {
+async function shrunk(target: Target, { found }: Search, patience: Patience): Promise<Kept[]> {
   const kept: Kept[] = [];
   for (const each of cover(found)) {
-    const { input, trace = each.trace } = await small(new Shrinking(target, each.input, reaches(each)), signal);
+    const { input, trace = each.trace } = await small(new Shrinking(target, each.input, reaches(each)), patience);
     kept.push({ ...each, input, trace });
   }
   return withoutRedundant(kept).sort((a, b) => a.trace.features.size - b.trace.features.size);
 }
 
-async function smallFindings(target: Target, { findings }: Search, signal?: AbortSignal): Promise<Finding[]> {
+async function smallFindings(target: Target, { findings }: Search, patience: Patience): Promise<Finding[]> {
   const made: Finding[] = [];
   for (const each of [...findings.values()].slice(0, maxFindings)) {
-    const { input } = await small(new Shrinking(target, each.input, shows(each)), signal);
+    const { input } = await small(new Shrinking(target, each.input, shows(each)), patience);
     made.push({ ...each, input });
   }
   return made;
@@ -199,9 +207,9 @@ async function smallFindings(target: Target, { findings }: Search, signal?: Abor
 const maxFindings = 50;
 
 /** Whoever does not want to wait gets the packets as they were found. */
-async function small(shrinking: Shrinking, signal: AbortSignal | undefined): Promise<Shrinking> {
+async function small(shrinking: Shrinking, { signal, endMs }: Patience): Promise<Shrinking> {
   let turnEndsMs = performance.now() + turnMs;
-  while (signal?.aborted !== true && shrinking.step()) {
+  while (signal?.aborted !== true && performance.now() < endMs && shrinking.step()) {
     if (performance.now() < turnEndsMs) continue;
     await nextTurn();
     turnEndsMs = performance.now() + turnMs;
@@ -209,7 +217,7 @@ async function small(shrinking: Shrinking, signal: AbortSignal | undefined): Pro
   return shrinking;
 }
 
-export interface Recorded {
+interface Recorded {
   test: TestJson;
   kept: Kept;
   run: RunResult;

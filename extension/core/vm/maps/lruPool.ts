@@ -13,8 +13,8 @@ type Place = 'free' | 'inactive' | 'active' | 'local free' | 'pending';
 export class LruPool implements EntryPool {
   private readonly lists: Record<'free' | 'inactive' | 'active', EntryList>;
   private readonly local: { free: EntryList; pending: EntryList }[];
-  private readonly places: Place[] = [];
-  private readonly owners: number[] = [];
+  private readonly places: Place[];
+  private readonly owners: Int32Array;
   private readonly referenced = new Set<number>();
   private readonly links: Links;
   private readonly batch: number;
@@ -33,11 +33,9 @@ export class LruPool implements EntryPool {
     }));
     this.batch = Math.min(localTarget, Math.max(1, Math.floor(Math.floor(size / cpuCount) / 2)));
     this.nextRotation = this.lists.inactive.head;
-    for (let entry = 0; entry < size; entry++) {
-      this.places.push('free');
-      this.owners.push(0);
-      this.lists.free.addFirst(entry);
-    }
+    this.places = filled<Place>(size, 'free');
+    this.owners = new Int32Array(size);
+    this.lists.free.fill(size);
   }
 
   take(cpu: number): number {
@@ -184,11 +182,12 @@ class Links {
   readonly next: Int32Array;
   readonly previous: Int32Array;
   /** List of each entry, to count. */
-  readonly list: (EntryList | undefined)[] = [];
+  readonly list: (EntryList | undefined)[];
 
   constructor(entries: number, heads: number) {
     this.next = new Int32Array(entries + heads);
     this.previous = new Int32Array(entries + heads);
+    this.list = filled<EntryList | undefined>(entries + heads, undefined);
   }
 
   remove(entry: number): void {
@@ -212,6 +211,20 @@ class EntryList {
     this.head = head;
     links.next[head] = head;
     links.previous[head] = head;
+  }
+
+  /** As addFirst() of 0, 1, … to an empty list, for maps of which thousands are made. */
+  fill(size: number): void {
+    const { next, previous, list } = this.links;
+    for (let entry = 0; entry < size; entry++) {
+      next[entry] = entry === 0 ? this.head : entry - 1;
+      previous[entry] = entry === size - 1 ? this.head : entry + 1;
+    }
+    list.fill(this, 0, size);
+    if (size === 0) return;
+    next[this.head] = size - 1;
+    previous[this.head] = 0;
+    this.count = size;
   }
 
   addFirst(entry: number): void {
@@ -239,4 +252,11 @@ class EntryList {
     const previous = this.links.previous[entry]!;
     return previous === this.head ? -1 : previous;
   }
+}
+
+/** Made at its full length: growing by one entry after the other takes longer than everything else here. */
+function filled<T>(length: number, value: T): T[] {
+  const list: T[] = [];
+  list.length = length;
+  return list.fill(value);
 }
