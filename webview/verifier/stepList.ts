@@ -86,7 +86,9 @@ export class StepList extends LitElement {
     }
     // The scroller's own position, to the pixel: rows stand where they belong to what is in sight.
     const offset = first / this.rowsPerPixel;
-    const inSight = this.rows?.at(rows.rowOf(this.selected))?.step === this.selected;
+    // Only what is in the page can be named as the active one.
+    const row = rows.rowOf(this.selected);
+    const inSight = row >= first && row < first + count && rows.at(row)?.step === this.selected;
     return html`<div
       class="scroller"
       role="listbox"

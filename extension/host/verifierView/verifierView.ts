@@ -2,7 +2,14 @@ import path from 'node:path';
 import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { toErrorData } from '../../core/errors.ts';
-import { type FromVerifierView, fromVerifierView, type ToVerifierView } from '../../protocol/verifierView.ts';
+import { translated } from '../../core/text/language.ts';
+import {
+  type FromVerifierView,
+  fromVerifierView,
+  type ShownFailure,
+  type ToVerifierView,
+} from '../../protocol/verifierView.ts';
+import type { VerifierFailure } from '../../session/verify.ts';
 import type { Walk } from '../../session/verifierSteps.ts';
 import { buildFile } from '../build.ts';
 import { showVerdicts } from '../commands/verify.ts';
@@ -61,7 +68,7 @@ export class VerifierView implements vscode.Disposable {
       this.#show(walk, { title, programs, selected: programs.indexOf(subject.program) });
     } catch (error) {
       const { message, fix = '' } = toErrorData(error);
-      if (turn === this.#turn) this.#post({ kind: 'failed', message, fix });
+      if (turn === this.#turn) this.#post({ kind: 'failed', message: translated(message), fix: translated(fix) });
       throw error;
     }
   }
@@ -77,7 +84,7 @@ export class VerifierView implements vscode.Disposable {
       log: walk.log.slice(cut),
       leftOut: cut,
       ...(places === undefined ? {} : { places }),
-      ...(failure === undefined ? {} : { failure }),
+      ...(failure === undefined ? {} : { failure: shown(failure) }),
     });
   }
 
@@ -168,4 +175,17 @@ export class VerifierView implements vscode.Disposable {
     this.#panel?.dispose();
     this.#mark.dispose();
   }
+}
+
+/** In the reader's language, and without the log, which crosses once. */
+function shown({ code, file, line, message, explanation, fix, story }: VerifierFailure): ShownFailure {
+  return {
+    code,
+    file,
+    line,
+    message,
+    explanation: translated(explanation),
+    ...(fix === undefined ? {} : { fix: translated(fix) }),
+    story: story.map((entry) => ({ ...entry, text: translated(entry.text) })),
+  };
 }
