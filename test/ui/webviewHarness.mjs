@@ -37,7 +37,9 @@ async function takeShots(filter) {
       tab.on('console', (message) => message.type() === 'error' && complain(message.text()));
       tab.on('pageerror', (error) => complain(error.stack ?? String(error)));
       const { port } = server.address();
-      await tab.goto(`http://127.0.0.1:${port}/${shot.view}.html?scene=${shot.scene}&theme=${shot.theme ?? 'dark'}`);
+      await tab.goto(
+        `http://127.0.0.1:${port}/${shot.view}.html?scene=${shot.scene}&theme=${shot.theme ?? 'dark'}&lang=${shot.lang ?? 'en'}`,
+      );
       await tab.waitForTimeout(shot.waitMs ?? 700);
       await shot.act?.(tab);
       await tab.screenshot({ path: path.join(shotFolder, `${shot.name}.png`) });

@@ -65,15 +65,21 @@ function page(view, query) {
   const theme = themes[query.get('theme') ?? 'dark'];
   const variables = Object.entries(theme.variables).map(([name, value]) => `${name}: ${value};`);
   const nonce = 'harness';
+  const language = query.get('lang') ?? 'en';
+  const texts =
+    language === 'en'
+      ? '{}'
+      : readFileSync(path.join(root, `extension/host/l10n/bundle.l10n.${language}.json`), 'utf8');
   // What VS Code itself adds stands in theme.css; the policy is the one of extension/host/webviewHtml.ts.
   return {
     css: `html { ${variables.join(' ')} scrollbar-color: var(--vscode-scrollbarSlider-background) transparent; }
       body { background: var(--vscode-${view === 'maps' ? 'sideBar' : 'editor'}-background); color: var(--vscode-editor-foreground);
       font-family: var(--vscode-font-family); font-size: 13px; margin: 0; padding: 0 20px; }`,
-    html: `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
+    html: `<!DOCTYPE html><html lang="${language}"><head><meta charset="UTF-8">
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'">
       <link rel="stylesheet" href="theme.css?theme=${query.get('theme') ?? 'dark'}&view=${view}">
       <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
+      <script nonce="${nonce}" type="application/json" id="xdp-language">${texts.replaceAll('<', '\\u003c')}</script>
       <script nonce="${nonce}" src="host.js"></script>
       <script nonce="${nonce}" type="module" src="${view}.js"></script></head>
       <body class="${theme.bodyClass}"><${elements[view]}></${elements[view]}></body></html>`,

@@ -62,6 +62,13 @@ export const shots = [
   { name: 'maps-empty', view: 'maps', scene: 'emptyHash', theme: 'dark', size: side },
   { name: 'maps-died', view: 'maps', scene: 'died', theme: 'dark', size: side, waitMs: 1200 },
   { name: 'maps-gone', view: 'maps', scene: 'gone', theme: 'light', size: side, waitMs: 1200 },
+  { name: 'zh-maps-wide', view: 'maps', scene: 'counter', size: wide, lang: 'zh-cn' },
+  { name: 'zh-maps-side', view: 'maps', scene: 'counter', theme: 'light', size: side, lang: 'zh-cn' },
+  { name: 'zh-maps-none', view: 'maps', scene: 'none', size: side, lang: 'zh-cn' },
+  { name: 'zh-packet', view: 'packet', scene: 'packetPass', size: panel, lang: 'zh-cn', act: run },
+  { name: 'zh-packet-narrow', view: 'packet', scene: 'packetPass', theme: 'light', size: beside, lang: 'zh-cn' },
+  { name: 'zh-tests', view: 'packetTests', scene: 'tests', size: { width: 1000, height: 900 }, lang: 'zh-cn' },
+  { name: 'zh-verifier', view: 'verifier', scene: 'verifierAccepted', size: beside, lang: 'zh-cn' },
   { name: 'maps-hcdark', view: 'maps', scene: 'counter', theme: 'hcDark', size: wide },
   { name: 'maps-hclight', view: 'maps', scene: 'counter', theme: 'hcLight', size: wide },
   ...['dark', 'light'].flatMap((theme) => [
