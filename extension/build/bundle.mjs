@@ -34,6 +34,9 @@ const nodeEntries = {
 /** What runs with privilege: one file that holds all of it, since `xdp admin install` copies it to where only root writes. */
 const helperEntry = 'extension/kernel/main.ts';
 
+/** Where VS Code is a page without a machine behind it: one file, since a web worker loads no other. */
+const webEntry = 'extension/host/web/extension.ts';
+
 /** What runs in webviews; they share chunks as well (`dist/webview/chunks`). */
 const webviewEntries = {
   maps: 'webview/maps/main.ts',
@@ -53,7 +56,7 @@ const copies = [
 /** @param {{ watch?: boolean }} [options] */
 export async function build({ watch = false } = {}) {
   const startedMs = performance.now();
-  const configurations = [nodeModules(), privilegedBundle(), webviewModules()];
+  const configurations = [nodeModules(), privilegedBundle(), webBundle(), webviewModules()];
   if (!existsSync(path.join(root, 'node_modules/esbuild'))) throw new UserError('Run `npm ci` first.');
   const esbuild = await import('esbuild');
   mkdirSync(path.join(dist, 'webview'), { recursive: true });
@@ -128,6 +131,39 @@ export function privilegedBundle() {
   return { ...node, entryPoints: { helper: helperEntry }, outdir: dist, format: 'cjs' };
 }
 
+/** @returns {import('esbuild').BuildOptions} */
+export function webBundle() {
+  return {
+    ...common,
+    entryPoints: { 'web/extension': webEntry },
+    outdir: dist,
+    platform: 'browser',
+    format: 'cjs',
+    target: 'es2022',
+    external: ['vscode'],
+    define: { 'process.platform': '"web"' },
+    plugins: [{ name: 'stand-ins', setup: standIns }],
+  };
+}
+
+/**
+ * A browser has neither Node nor clang: paths and files are VS Code's there, and objects were built before.
+ * @param {import('esbuild').PluginBuild} build
+ */
+function standIns(build) {
+  const folder = path.join(root, 'extension/host/web');
+  build.onResolve({ filter: /^node:/ }, () => ({ path: path.join(folder, 'standIn.ts') }));
+  build.onResolve({ filter: /toolchain\/compile\.ts$/ }, () => ({ path: path.join(folder, 'prebuilt.ts') }));
+  // What only the other engines, coverage and the debugger import, when they are asked for: here nobody can ask.
+  const elsewhere = /\/(?:packetTest\/kernel|engine\/bothTests|coverage|debug\/debugTest)\.ts$/;
+  build.onResolve({ filter: elsewhere }, ({ path: name, importer }) =>
+    importer.includes(path.join('host', 'testing')) ? { path: name, namespace: 'absent' } : undefined,
+  );
+  build.onLoad({ filter: /.*/, namespace: 'absent' }, ({ path: name }) => ({
+    contents: `module.exports = {}; throw new Error(${JSON.stringify(`${name} is not for a browser`)});`,
+  }));
+}
+
 /**
  * Also for the tests, which show the views outside of VS Code.
  * @returns {import('esbuild').BuildOptions}
@@ -171,6 +207,7 @@ function report(tookMs) {
   const outputs = [
     ...Object.keys(nodeEntries).map((name) => `${name}.mjs`),
     'helper.js',
+    'web/extension.js',
     ...Object.keys(webviewEntries).map((name) => `webview/${name}.js`),
   ];
   for (const out of outputs.filter((out) => existsSync(path.join(dist, out)))) {

@@ -5,7 +5,7 @@ import { commands } from './ids.ts';
 import type { Services } from './services.ts';
 
 /** Shows a failure once: what happened and what to do, with the one button that helps. The log keeps the whole of it. */
-export async function showError(services: Services, error: unknown): Promise<void> {
+export async function showError(services: Pick<Services, 'log'>, error: unknown): Promise<void> {
   const data = toErrorData(error);
   if (data.code === 'cancelled') return;
   const verifierLog = data.details?.['log'];

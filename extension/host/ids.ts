@@ -62,7 +62,8 @@ export const settings = {
   storyAfterRun: 'xdp.run.showStory',
 } as const;
 
-export const contextKeys = { isBpfSource: 'xdp.isBpfSource', storyShown: 'xdp.storyShown' } as const;
+/** `web`: VS Code is a page without a machine behind it. */
+export const contextKeys = { isBpfSource: 'xdp.isBpfSource', storyShown: 'xdp.storyShown', web: 'xdp.web' } as const;
 
 export const taskType = 'xdp';
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 
 /** Scripts by nonce only, styles from the extension only, nothing from the network. */
@@ -9,7 +8,7 @@ export function configureWebview(
 ): void {
   const folder = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
   webview.options = { enableScripts: true, localResourceRoots: [folder] };
-  const nonce = randomBytes(16).toString('base64');
+  const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));
   const script = webview.asWebviewUri(vscode.Uri.joinPath(folder, `${page.script}.js`));
   const codicons = webview.asWebviewUri(vscode.Uri.joinPath(folder, 'codicon.css'));
   const policy = [

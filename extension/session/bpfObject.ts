@@ -89,8 +89,8 @@ async function startsWithElfMagic(file: string): Promise<boolean> {
     throw fileError(file, cause);
   }
   try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && buffer.equals(Buffer.from('\x7fELF', 'latin1'));
+    const { bytesRead, buffer } = await handle.read(new Uint8Array(4), 0, 4, 0);
+    return bytesRead === 4 && String.fromCharCode(...buffer) === '\x7fELF';
   } catch (cause) {
     throw fileError(file, cause);
   } finally {

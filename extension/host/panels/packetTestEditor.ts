@@ -11,9 +11,9 @@ import { answerCapture } from './captures.ts';
  * saving, comparing and hot exit are VS Code's own.
  */
 export class PacketTestEditor implements vscode.CustomTextEditorProvider {
-  readonly #services: Services;
+  readonly #services: Pick<Services, 'log' | 'extensionUri'>;
 
-  constructor(services: Services) {
+  constructor(services: Pick<Services, 'log' | 'extensionUri'>) {
     this.#services = services;
   }
 

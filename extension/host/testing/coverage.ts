@@ -2,8 +2,7 @@ import * as vscode from 'vscode';
 import { amongAll, type FileCoverage, totalsOf } from '../../core/coverage/coverage.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { CoverageRun } from '../../session/engine/coverage.ts';
-import type { Services } from '../services.ts';
-import { type FileTests, runTests } from './runTests.ts';
+import { type FileTests, runTests, type TestServices } from './runTests.ts';
 
 /** What VS Code shows of a file, with what it is asked for when the file is opened. */
 class MeasuredFile extends vscode.FileCoverage {
@@ -30,7 +29,7 @@ class MeasuredFile extends vscode.FileCoverage {
 export async function runWithCoverage(
   run: vscode.TestRun,
   files: readonly FileTests[],
-  { services, token }: { services: Services; token: vscode.CancellationToken },
+  { services, token }: { services: TestServices; token: vscode.CancellationToken },
 ): Promise<void> {
   const source = files.find((each) => each.source !== undefined)?.source;
   if (source === undefined) return;

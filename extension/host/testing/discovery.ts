@@ -74,7 +74,7 @@ export class Discovery implements vscode.Disposable {
     item.busy = true;
     try {
       const { parseTestFile } = await import('../../core/packetTest/parseTestFile.ts');
-      const text = openText(uri) ?? Buffer.from(await vscode.workspace.fs.readFile(uri)).toString('utf8');
+      const text = openText(uri) ?? new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
       const { file, problems } = parseTestFile(text);
       this.#problems.set(
         uri,
@@ -170,8 +170,13 @@ export class Discovery implements vscode.Disposable {
   }
 }
 
+/** `file`; where VS Code is a page, what its folders are of. */
+function fileSchemes(): ReadonlySet<string> {
+  return new Set(['file', ...(vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.scheme)]);
+}
+
 export function isTestFile(uri: vscode.Uri): boolean {
-  return uri.scheme === 'file' && uri.path.endsWith(suffix) && !ignored.test(uri.path);
+  return fileSchemes().has(uri.scheme) && uri.path.endsWith(suffix) && !ignored.test(uri.path);
 }
 
 function openText(uri: vscode.Uri): string | undefined {

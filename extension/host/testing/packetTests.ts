@@ -1,14 +1,13 @@
 import * as vscode from 'vscode';
 import { showError } from '../errors.ts';
-import type { Services } from '../services.ts';
 import { runOnSave } from './continuous.ts';
 import { Discovery } from './discovery.ts';
-import type { EngineName, FileTests } from './runTests.ts';
+import type { EngineName, FileTests, TestServices } from './runTests.ts';
 import { byPlace, fileOf, testsUnder } from './testTree.ts';
 
 /** The packet tests of the workspace in VS Code's Test Explorer. Reads and runs nothing before it is asked to. */
 export class PacketTests implements vscode.Disposable {
-  readonly #services: Services;
+  readonly #services: TestServices;
   readonly #controller: vscode.TestController;
   readonly #discovery: Discovery;
   readonly #continuous = new Set<vscode.Disposable>();
@@ -16,12 +15,17 @@ export class PacketTests implements vscode.Disposable {
   #helperUses = 0;
   #ended: () => void = () => undefined;
 
-  constructor(services: Services) {
+  /** `machine`: where there is neither a kernel nor a clang nor a debugger, tests run in the built-in machine only. */
+  constructor(services: TestServices, { engines }: { engines: 'all' | 'machine' } = { engines: 'all' }) {
     this.#services = services;
     this.#controller = vscode.tests.createTestController('xdp.packetTests', vscode.l10n.t('XDP Packet Tests'));
     this.#discovery = new Discovery(this.#controller);
     this.#controller.resolveHandler = (item) => (item ? this.#discovery.read(item) : this.#discovery.findAll());
     this.#controller.refreshHandler = () => this.#discovery.refresh();
+    if (engines === 'machine') {
+      this.#addProfile(vscode.l10n.t('Run in Built-in Machine'), 'vm', true);
+      return;
+    }
     const isLinux = process.platform === 'linux';
     this.#addProfile(vscode.l10n.t('Run on Kernel'), 'kernel', isLinux);
     this.#addProfile(vscode.l10n.t('Run in Built-in Machine'), 'vm', !isLinux);

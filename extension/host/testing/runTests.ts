@@ -3,12 +3,10 @@ import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { TestResult } from '../../core/packetTest/result.ts';
 import { CompileFailed } from '../../session/bpfObject.ts';
-import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { vmTestEngine } from '../../session/engine/vmTests.ts';
 import { type FileReport, type PacketTestEvent, runPacketTests } from '../../session/packetTest/packetTest.ts';
 import type { TestEngine } from '../../session/packetTest/engine.ts';
-import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
 import { saveIfDirty } from '../build.ts';
 import { showDiagnostics } from '../diagnostics.ts';
 import type { Services } from '../services.ts';
@@ -26,8 +24,13 @@ export interface FileTests {
   source: string | undefined;
 }
 
+/** What tests need of the window. */
+export type TestServices = Pick<Services, 'log' | 'diagnostics' | 'milestones' | 'buildOptions'> & {
+  kernel: Pick<Services['kernel'], 'own'>;
+};
+
 export interface RunOptions {
-  services: Services;
+  services: TestServices;
   engine: EngineName;
   token: vscode.CancellationToken;
   /** Compile and run what is on the screen; false: what was saved. */
@@ -56,7 +59,9 @@ export async function runTests(
   const start = async (): Promise<TestEngine> => {
     if (engine === 'vm') return vmTestEngine(possibleCpus());
     const client = await services.kernel.own();
+    const { kernelTestEngine } = await import('../../session/packetTest/kernel.ts');
     if (engine === 'kernel') return kernelTestEngine(client);
+    const { bothTestEngine, machinesToCompare } = await import('../../session/engine/bothTests.ts');
     const { onlineCpus, possibleCpus: possible } = client.hello;
     return bothTestEngine(kernelTestEngine(client), machinesToCompare(possible), onlineCpus[0] ?? 0);
   };
@@ -113,12 +118,12 @@ class FileReporter {
   readonly names: ReadonlySet<string>;
   readonly #run: vscode.TestRun;
   readonly #file: vscode.TestItem;
-  readonly #services: Services;
+  readonly #services: TestServices;
   /** Without a result yet, in the order in which they run. */
   readonly #waiting: Map<string, vscode.TestItem>;
   #ended = false;
 
-  constructor(run: vscode.TestRun, { file, tests, source }: FileTests, services: Services) {
+  constructor(run: vscode.TestRun, { file, tests, source }: FileTests, services: TestServices) {
     this.#run = run;
     this.#file = file;
     this.#services = services;

@@ -1,0 +1,55 @@
+/**
+ * Where VS Code is a page without a machine behind it (vscode.dev): the packet builder, and packet tests on objects that
+ * were built before, in the built-in machine. There is no kernel and no clang; commands that need them say so.
+ */
+import * as vscode from 'vscode';
+import { speak } from '../../core/text/language.ts';
+import { followActiveEditor } from '../contextKeys.ts';
+import { commands, contextKeys } from '../ids.ts';
+import { PacketTestEditor } from '../panels/packetTestEditor.ts';
+import { PacketTests } from '../testing/packetTests.ts';
+import { Milestones } from '../walkthrough/milestones.ts';
+
+export function activate(context: vscode.ExtensionContext): void {
+  speak(vscode.l10n.bundle ?? {});
+  void vscode.commands.executeCommand('setContext', contextKeys.web, true);
+  const log = vscode.window.createOutputChannel('XDP', { log: true });
+  const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
+  const here: ReadonlySet<string> = new Set([
+    commands.openPacketTests,
+    commands.openPacketTestsAsText,
+    commands.showLog,
+  ]);
+  context.subscriptions.push(
+    log,
+    followActiveEditor(),
+    new PacketTestEditor({ log, extensionUri: context.extensionUri }).register(),
+    diagnostics,
+    new PacketTests(
+      {
+        log,
+        diagnostics,
+        milestones: new Milestones(),
+        buildOptions: () => ({ bundledInclude: '/' }),
+        kernel: { own: noKernel },
+      },
+      { engines: 'machine' },
+    ),
+    vscode.commands.registerCommand(commands.showLog, () => log.show()),
+    ...Object.values(commands)
+      .filter((id) => !here.has(id))
+      .map((id) => vscode.commands.registerCommand(id, sayWhyNot)),
+  );
+}
+
+function noKernel(): Promise<never> {
+  return Promise.reject(new Error('A browser has no kernel'));
+}
+
+async function sayWhyNot(): Promise<void> {
+  await vscode.window.showInformationMessage(
+    vscode.l10n.t(
+      'This needs a Linux kernel and clang, which a browser does not have. Open the folder on a Linux machine: in a codespace, over Remote-SSH, in WSL 2 or in a dev container. Packet tests run here on objects that were built before.',
+    ),
+  );
+}
