@@ -61,9 +61,16 @@ const chosenMap = () =>
 
 let btf;
 let ids;
-async function loadTypes() {
-  btf ??= new Uint8Array(await (await fetch('types.btf')).arrayBuffer());
-  ids ??= window.harnessTypeIds(btf);
+let loading;
+/** Asked for when the page begins: a host has the types of a map at hand. */
+function loadTypes() {
+  loading ??= fetch('types.btf')
+    .then((response) => response.arrayBuffer())
+    .then((buffer) => {
+      btf = new Uint8Array(buffer);
+      ids = window.harnessTypeIds(btf);
+    });
+  return loading;
 }
 
 /** Ids by name, straight from the type section: enough of BTF for the few types of the harness. */
@@ -360,12 +367,16 @@ function answer(message, map) {
   }
 }
 
+void loadTypes();
+
 async function receive(message) {
   await loadTypes();
   switch (message.kind) {
     case 'ready':
       packetHost?.ready();
       post({ kind: 'maps', maps: scene === 'none' ? [] : Object.values(summaries), selected: chosenMap().id });
+      // As the host does: what it proposes is most often what is shown.
+      if (scene !== 'none') post(schema(chosenMap()));
       return;
     case 'select':
       selected = Object.values(summaries).find(({ id }) => id === message.mapId);

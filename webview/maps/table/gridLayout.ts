@@ -188,8 +188,9 @@ export class GridMeasure {
   }
 }
 
-function idOf({ kind, field, slot }: Column): string {
-  return `${kind} ${field} ${slot}`;
+/** All CPUs' columns of a field are as wide as the widest: else each that grows makes every row anew, one after the other. */
+function idOf({ kind, field }: Column): string {
+  return `${kind} ${field}`;
 }
 
 export function startsGroup({ groups }: Columns, index: number): boolean {
