@@ -41,10 +41,12 @@ export async function generatePacketsCommand(services: Services, target: unknown
     }
   });
   services.testNotices.show('generated', noticesOf(generated, file.fsPath));
+  // The tests come where the source is, the report beside both.
+  const column = vscode.window.activeTextEditor?.viewColumn ?? vscode.ViewColumn.One;
   const { describeGenerated } = await import('../../session/generate/report.ts');
   const folder = path.dirname(file.fsPath);
   await services.textViews.show(`${generated.program}: generated packets`, describeGenerated(generated, folder));
-  if (generated.tests.length > 0) await openNew(file, generated);
+  if (generated.tests.length > 0) await openNew(file, generated, column);
   return generated;
 }
 
@@ -70,7 +72,7 @@ function noticesOf({ problems }: Generated, source: string): Notice[] {
 }
 
 /** Beside the source, under a name that is not there yet; it is for the user to save it. */
-async function openNew(source: vscode.Uri, { text }: Generated): Promise<void> {
+async function openNew(source: vscode.Uri, { text }: Generated, column: vscode.ViewColumn): Promise<void> {
   const base = path.posix.basename(source.path).replace(/(\.bpf)?\.(c|o)$/i, '');
   let uri = vscode.Uri.joinPath(source, '..', `${base}.generated.xdptest.json`);
   for (let number = 2; await isThere(uri); number++) {
@@ -81,7 +83,7 @@ async function openNew(source: vscode.Uri, { text }: Generated): Promise<void> {
   const edit = new vscode.WorkspaceEdit();
   edit.replace(untitled, new vscode.Range(0, 0, document.lineCount, 0), text);
   await vscode.workspace.applyEdit(edit);
-  await vscode.commands.executeCommand('vscode.openWith', untitled, packetTestEditor, vscode.ViewColumn.Active);
+  await vscode.commands.executeCommand('vscode.openWith', untitled, packetTestEditor, column);
 }
 
 /** On disk, or as a new file that is open. */
