@@ -48,5 +48,14 @@ export const xdpMdFields = [
 ] as const;
 export type XdpMd = Record<(typeof xdpMdFields)[number], number>;
 
-/** The kernel's limits on BPF_PROG_TEST_RUN for XDP: net/bpf/test_run.c, bpf_prog_test_run_xdp(). Bytes. */
-export const testRunLimits = { minPacket: 14, maxLinear: 3520, maxMetadata: 252, metadataAlign: 4 } as const;
+/**
+ * The kernel's limits on BPF_PROG_TEST_RUN for XDP: net/bpf/test_run.c, bpf_prog_test_run_xdp(). Bytes. Metadata has 252 at most
+ * (xdp_metalen_invalid()); kernels that keep their struct xdp_frame in the same headroom of 256 take `sureMetadata`.
+ */
+export const testRunLimits = {
+  minPacket: 14,
+  maxLinear: 3520,
+  maxMetadata: 252,
+  sureMetadata: 216,
+  metadataAlign: 4,
+} as const;

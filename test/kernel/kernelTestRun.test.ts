@@ -111,6 +111,11 @@ test.for<[string, Run, object]>([
     { data: packet(70), ctx: xdpMd({ data: 6, end: 70 }) },
     { code: 'context-invalid', message: expect.stringContaining('multiples of 4') },
   ],
+  [
+    'metadata that leaves no room for the frame',
+    { data: packet(400), ctx: xdpMd({ data: 220, end: 400 }) },
+    { code: 'context-invalid', message: expect.stringContaining('up to 216 always work') },
+  ],
   ['metadata of 256 bytes', { data: packet(400), ctx: xdpMd({ data: 256, end: 400 }) }, { code: 'context-invalid' }],
   [
     'data_meta',

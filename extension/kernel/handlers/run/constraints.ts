@@ -97,6 +97,11 @@ export function testRunError(capabilities: readonly string[], params: RefusedRun
     case errno.E2BIG:
     case errno.EINVAL:
       if (large) return tooLong(length, details);
+      if (params.ctx !== undefined && fieldOf(params.ctx, 'data') > testRunLimits.sureMetadata) {
+        return contextError(
+          `${fieldOf(params.ctx, 'data')} bytes of metadata are too many for this kernel; up to ${testRunLimits.sureMetadata} always work`,
+        );
+      }
       if (params.ctx !== undefined && fieldOf(params.ctx, 'ingress_ifindex') !== 0) {
         return contextError('the interface has no receive queue of that index');
       }
