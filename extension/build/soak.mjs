@@ -19,6 +19,7 @@ const passing = ['fuzz', 'packets'];
 /** @type {Record<string, { title: string, command: string[] }>} */
 const parts = {
   cycles: { title: 'attach and detach', command: kernel('attach and detach again') },
+  session: { title: "a developer's day", command: vitest('kernel', 'test/kernel/soakSession.test.ts') },
   replace: { title: 'replacements under traffic', command: kernel('replacements under traffic') },
   helper: { title: 'kill -9 of the helper', command: kernel('kill -9 of the helper') },
   host: { title: 'kill -9 of the extension host', command: ui('kill -9 of the extension host') },
@@ -110,6 +111,8 @@ function describe(outcome) {
   switch (outcome.part) {
     case 'cycles':
       return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned. The helper's memory after a tenth, half and all of them: V8 reaches ${figures(outcome, 'reachable')} KiB, malloc has given out ${figures(outcome, 'allocated')} KiB, resident ${figures(outcome, 'resident')} KiB; descriptors, maps and programs as before`;
+    case 'session':
+      return `Eight hours of a developer who saves every minute and has a map in sight at 10 Hz, without the pauses: ${outcome.saves} saves (${outcome.attached} attached, ${outcome.replaced} replaced keeping maps, ${outcome.failed} that did not compile or were refused), ${outcome.polls} polls of the map viewer, ${outcome.edits} edits undone, ${outcome.testRuns} runs of the packet tests on both engines, ${outcome.snapshots} snapshots, ${outcome.packets} packets of traffic counted. After two, twelve and 24 of 24 parts: the helper's V8 reaches ${figures(outcome, 'reachable')} KiB, malloc has given out ${figures(outcome, 'allocated')} KiB, resident ${figures(outcome, 'resident')} KiB; the client's V8 reaches ${figures(outcome, 'client')} KiB; descriptors of the helper ${figures(outcome, 'helperFiles')}, of the client ${figures(outcome, 'clientFiles')}; a poll takes ${figures(outcome, 'p50Ms')} ms (p50), ${figures(outcome, 'p95Ms')} ms (p95) and ${figures(outcome, 'pollCpuUs')} µs of CPU; no program or map is left after any part`;
     case 'corpus':
       return `${outcome.compared} of ${outcome.programs} programs of Debian's sources ran ${outcome.packets} packets each in kernel, interpreter and compiled machine without a difference; the others are listed with their reason in artifacts/vm-corpus.json`;
     case 'fuzz':

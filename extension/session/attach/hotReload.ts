@@ -26,6 +26,12 @@ export class HotReload {
   constructor(attachments: Attachments, options: HotReloadOptions) {
     this.#attachments = attachments;
     this.#options = options;
+    // It goes on over a replacement, and ends with the attachment.
+    attachments.onDidChange((event) => {
+      const ended = event.kind === 'detached' || event.kind === 'lost';
+      if (ended || (event.kind === 'reverted' && event.restored === undefined))
+        this.#on.delete(keyOf(event.attachment));
+    });
   }
 
   onDidReload(listener: (event: ReloadEvent) => void): { dispose(): void } {
