@@ -50,8 +50,9 @@ function help(loaded: readonly (readonly [name: string, verb: Verb])[]): string 
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = argv.filter((argument) => argument !== '--json');
-  speakByLocale(__dirname, process.env);
   const output = new Output(argv.includes('--json'));
+  // A document is the same in every language, and so is what stands beside it.
+  if (!output.json) speakByLocale(__dirname, process.env);
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     const loaded = await Promise.all(Object.entries(verbs).map(async ([verb, load]) => [verb, await load()] as const));
     output.result({ verbs: loaded.map(([verb, { usage }]) => ({ verb, usage })) }, () => help(loaded));

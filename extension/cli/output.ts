@@ -1,6 +1,7 @@
 import { translated } from '../core/text/language.ts';
 import { once } from 'node:events';
 import { type XdpErrorCode, type XdpErrorData, toErrorData } from '../core/errors.ts';
+import { padded, paddedLeft, widthOf } from './columns.ts';
 import type { ExitCode } from './command.ts';
 
 /**
@@ -70,7 +71,7 @@ export function printable(text: string): string {
 /** Columns aligned by their widest cell; numbers to the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows].map((row) => row.map(printable));
-  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const widths = header.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))));
   const numeric = header.map(
     (_, column) =>
       rows.every((row) => /^-?[\d,.]*$/.test(row[column] ?? '')) && rows.some((row) => /\d/.test(row[column] ?? '')),
@@ -78,9 +79,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return all
     .map((row) =>
       row
-        .map((cell, column) =>
-          numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-        )
+        .map((cell, column) => (numeric[column] ? paddedLeft : padded)(cell, widths[column] ?? 0))
         .join('  ')
         .trimEnd(),
     )

@@ -19,7 +19,13 @@ const proseFolders = [
   'extension/core/verifier/catalogue',
   'extension/core/verifier/story.ts',
   'extension/core/preflight',
+  'extension/core/generate/unreached.ts',
+  'extension/session/attach',
   'extension/session/doctor',
+  'extension/session/generate',
+  'extension/session/interfaces',
+  'extension/session/mutation',
+  'extension/session/run/redirect.ts',
 ];
 
 function isSentence(text: string): boolean {
@@ -59,6 +65,10 @@ export function messagesOf(file: string, source: string): Message[] {
     if (table && node.type === 'Property') add(node['value']);
     // One line of `xdp --help`.
     if (file.startsWith('extension/cli/verbs/') && isNamed(node, 'summary')) add(node['value']);
+    // Notes are translated where they are printed; so is what a check is called and what it found, however short.
+    if (file.startsWith('extension/cli/') && isMethod(node, 'note')) add((node['arguments'] as Node[])[0]);
+    if (file.startsWith('extension/session/doctor/') && (isNamed(node, 'title') || isNamed(node, 'detail')))
+      add(node['value']);
     if (prose && (node.type === 'Literal' || node.type === 'TemplateLiteral')) {
       for (const text of textsOf(node)) if (isSentence(text)) found.add(text);
     }
@@ -73,6 +83,11 @@ function isTranslation(callee: Node): boolean {
   return (callee['property'] as Node)['name'] === 't' && (object['property'] as Node | undefined)?.['name'] === 'l10n';
 }
 
+function isMethod(node: Node, name: string): boolean {
+  const callee = node['callee'] as Node | undefined;
+  return node.type === 'CallExpression' && (callee?.['property'] as Node | undefined)?.['name'] === name;
+}
+
 function isNamed(node: Node, name: string): boolean {
   return node.type === 'Property' && (node['key'] as Node)['name'] === name;
 }
@@ -84,7 +99,7 @@ function propertyOf(object: Node, name: string): unknown {
   return property?.['value'];
 }
 
-/** The texts that an expression can be: a literal, a template, one of two. */
+/** The texts that an expression can be: a literal, a template, one of two, or two that are joined. */
 function textsOf(node: unknown): string[] {
   const expression = node as Node | undefined;
   switch (expression?.type) {
@@ -98,12 +113,24 @@ function textsOf(node: unknown): string[] {
       return [...textsOf(expression['consequent']), ...textsOf(expression['alternate'])];
     case 'LogicalExpression':
       return [...textsOf(expression['left']), ...textsOf(expression['right'])];
+    case 'BinaryExpression':
+      return expression['operator'] === '+'
+        ? textsOf(expression['left']).flatMap((left) =>
+            textsOf(expression['right']).map((right) => joined(left, right)),
+          )
+        : [];
     case 'TSAsExpression':
     case 'ParenthesizedExpression':
       return textsOf(expression['expression']);
     default:
       return [];
   }
+}
+
+/** The holes of the second go on where those of the first end. */
+function joined(left: string, right: string): string {
+  const holes = left.match(/\{\d+\}/g)?.length ?? 0;
+  return left + right.replace(/\{(\d+)\}/g, (_, hole: string) => `{${Number(hole) + holes}}`);
 }
 
 function walk(node: unknown, visit: (node: Node) => void): void {

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { padded } from '../../extension/cli/columns.ts';
+import { table } from '../../extension/cli/output.ts';
 import { type Catalogue, speak, t, translated } from '../../extension/core/text/language.ts';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { messagesInSource, messagesOf } from '../support/messages.ts';
@@ -102,19 +104,21 @@ test('texts are found in the source wherever they stand', () => {
   const source = `
     vscode.l10n.t('one {0}', x); t('two');
     throw new XdpError('usage', \`three \${a} and \${b}\`, { fix: wide ? 'four' : \`five \${c}\` });
+    output.note(\`six \${a} \` + \`and \${b}\`);
     other('not this');`;
-  expect(messagesOf('extension/x.ts', source).map(({ text }) => text)).toEqual([
+  expect(messagesOf('extension/cli/x.ts', source).map(({ text }) => text)).toEqual([
     'one {0}',
     'two',
     'three {0} and {1}',
     'four',
     'five {0}',
+    'six {0} and {1}',
   ]);
   expect(
-    messagesOf('webview/x/strings.ts', "export const strings = { a: 'six', b: { c: 'seven' } };").map(
+    messagesOf('webview/x/strings.ts', "export const strings = { a: 'seven', b: { c: 'eight' } };").map(
       ({ text }) => text,
     ),
-  ).toEqual(['six', 'seven']);
+  ).toEqual(['seven', 'eight']);
 });
 
 describe('xdp in a Chinese locale', () => {
@@ -124,12 +128,12 @@ describe('xdp in a Chinese locale', () => {
   });
   afterAll(() => cli.remove());
 
-  const said = (locale: NodeJS.ProcessEnv, ...args: string[]): string =>
+  const ran = (locale: NodeJS.ProcessEnv, args: readonly string[]): { stdout: string; stderr: string } =>
     spawnSync(process.execPath, [cli.file, ...args], {
       encoding: 'utf8',
       input: '',
       env: { PATH: process.env['PATH'], ...locale },
-    }).stderr;
+    });
 
   test.each([
     [{ LANG: 'zh_CN.UTF-8' }, '没有动词 fly。'],
@@ -138,7 +142,25 @@ describe('xdp in a Chinese locale', () => {
     [{ LANG: 'zh_TW.UTF-8' }, 'There is no verb fly.'],
     [{}, 'There is no verb fly.'],
   ])('%j', (locale, expected) => {
-    expect(said(locale, 'fly')).toContain(expected);
+    expect(ran(locale, ['fly']).stderr).toContain(expected);
+  });
+
+  test('a result is in its words, names are not, and the document is the same', () => {
+    const packet = ['packet', 'Ether()/IP(ttl=3)/UDP()'];
+    const text = ran({ LC_ALL: 'zh_CN.UTF-8' }, packet).stdout;
+    expect(text).toContain('IP，位于字节 14');
+    expect(text).toMatch(/^ {2}ttl {8}3$/m);
+    const [there, here] = ['zh_CN.UTF-8', 'C.UTF-8'].map((locale) => ran({ LC_ALL: locale }, [...packet, '--json']));
+    expect(there?.stdout).toMatch(/^\{"bytes"/);
+    expect(there?.stdout).toBe(here?.stdout);
+    expect(there?.stderr).toBe(here?.stderr);
+  });
+
+  test('columns are as wide as they look on a terminal', () => {
+    speak(chinese);
+    const rows = table([t('NAME'), t('TYPE')], [['xdp_stats', t('used by no program')]]).split('\n');
+    expect(rows).toEqual(['名称       类型', 'xdp_stats  没有程序使用']);
+    expect(padded('键', 4)).toBe('键  ');
   });
 
   test('what --json prints, and the exit code, are the same', () => {

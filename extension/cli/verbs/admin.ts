@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
+import { t, translated } from '../../core/text/language.ts';
 import { type AdminStatus, adminInstall, adminRemove, adminStatus } from '../../session/admin/adminInstall.ts';
 import { parse, type Verb } from '../command.ts';
 
@@ -35,10 +36,15 @@ async function act(
 function describe({ state, directory, version, problem }: AdminStatus, group: string): string {
   switch (state) {
     case 'absent':
-      return `There is no administrator’s install in ${path.dirname(directory)}.`;
+      return t('There is no administrator’s install in {0}.', path.dirname(directory));
     case 'untrusted':
-      return `${directory} is not used: ${problem}.`;
+      return t('{0} is not used: {1}.', directory, translated(problem ?? ''));
     case 'installed':
-      return `${directory} holds version ${version}. Members of its group start the helper without a password: sudo usermod -aG ${group} USER`;
+      return t(
+        '{0} holds version {1}. Members of its group start the helper without a password: sudo usermod -aG {2} USER',
+        directory,
+        version ?? '',
+        group,
+      );
   }
 }

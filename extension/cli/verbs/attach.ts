@@ -2,6 +2,7 @@ import { XdpError } from '../../core/errors.ts';
 import type { AdviceCode } from '../../core/preflight/advice.ts';
 import { genericDifferences } from '../../core/preflight/surroundings.ts';
 import { xdpModeRequests } from '../../core/xdp.ts';
+import { t, translated } from '../../core/text/language.ts';
 import { Attachments } from '../../session/attach/attachments.ts';
 import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
 import { chooseProgram, openObject, tcProgramOf } from '../../session/bpfObject.ts';
@@ -102,7 +103,9 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
       const answer = await awaitConfirmation({ attachments, output, live, guardSeconds, ending, signal });
       if (answer !== 'confirmed') {
         if (returns)
-          output.result({ program: live.program, iface, confirmed: false }, () => `Not kept: ${iface} is as it was.`);
+          output.result({ program: live.program, iface, confirmed: false }, () =>
+            t('Not kept: {0} is as it was.', iface),
+          );
         return answer;
       }
     }
@@ -144,19 +147,17 @@ function announce(output: Output, live: LiveAttachment, said: ReadonlySet<Advice
     ...(live.modeReason === undefined ? {} : { modeReason: live.modeReason }),
   };
   output.result(document, () => {
-    const kept =
-      pin === undefined
-        ? 'Ctrl-C detaches.'
-        : `Kept by ${pin}; \`xdp detach --iface ${iface}${netns === undefined ? '' : ` --netns ${netns}`}\` removes it.`;
-    const along = live.tc === undefined ? '' : `, with ${live.tc.program} at its tc ingress (${live.tc.via})`;
-    return `${program} attached to ${iface} (${mode})${along}, program id ${progId}. ${kept}`;
+    const detaching = `xdp detach --iface ${iface}${netns === undefined ? '' : ` --netns ${netns}`}`;
+    const kept = pin === undefined ? t('Ctrl-C detaches.') : t('Kept by {0}; `{1}` removes it.', pin, detaching);
+    const along = live.tc === undefined ? '' : t(', with {0} at its tc ingress ({1})', live.tc.program, live.tc.via);
+    return t('{0} attached to {1} ({2}){3}, program id {4}. {5}', program, iface, mode, along, progId, kept);
   });
   for (const { name, section, reason } of live.loaded?.left ?? []) {
     if (reason !== 'not asked for') output.note(`${name} (section ${section}) is not loaded: ${reason}.`);
   }
   if (live.modeReason !== undefined) output.note(`auto took ${mode} mode: ${live.modeReason}`);
   // Said before, unless native mode was refused against what the kernel's flags promised.
-  if (mode === 'generic' && !said.has('generic')) output.note(`note: ${genericDifferences}.`);
+  if (mode === 'generic' && !said.has('generic')) output.note(t('note: {0}.', translated(genericDifferences)));
   if (live.tc?.via === 'clsact') {
     output.note(
       `This kernel has no tcx links: ${live.tc.program} is a filter of clsact, which survives a crash of this process.`,

@@ -1,4 +1,5 @@
 import { XdpError } from '../../core/errors.ts';
+import { t } from '../../core/text/language.ts';
 import type { Attachments } from '../../session/attach/attachments.ts';
 import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
 import { defaultGuardSeconds, describeLifelines } from '../../session/attach/lifelines.ts';
@@ -25,7 +26,7 @@ export async function guardSecondsFor(about: {
   if (seconds === 0) return undefined;
   const lifelines = await attachments.lifelines(iface, netns);
   if (lifelines.length === 0 && seconds === undefined) return undefined;
-  const why = lifelines.length === 0 ? 'because you asked for it' : describeLifelines(lifelines);
+  const why = lifelines.length === 0 ? t('because you asked for it') : describeLifelines(lifelines);
   if (lifelines.length > 0 && !process.stdin.isTTY) {
     throw new XdpError(
       'usage',

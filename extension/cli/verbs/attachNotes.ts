@@ -1,5 +1,6 @@
 import { type AdviceCode, adviceText } from '../../core/preflight/advice.ts';
 import type { XdpModeRequest } from '../../core/xdp.ts';
+import { t, translated } from '../../core/text/language.ts';
 import type { BpfObject } from '../../session/bpfObject.ts';
 import { adviceFor, passProgramOf } from '../../session/interfaces/describe.ts';
 import { surveyOne } from '../../session/interfaces/survey.ts';
@@ -23,6 +24,7 @@ export async function noteBeforeAttaching(
   const cpus = client.hello.onlineCpus.length;
   const advice = adviceFor(seen, iface, { program, mode: about.mode, cpus, passProgram });
   const said = advice.filter(({ code }) => code !== 'occupied');
-  for (const each of said) output.note(`${each.level}: ${adviceText(each)}`);
+  for (const each of said)
+    output.note(`${t(each.level === 'warning' ? 'warning' : 'note')}: ${translated(adviceText(each))}`);
   return new Set(said.map(({ code }) => code));
 }

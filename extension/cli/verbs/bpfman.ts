@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportBpfman } from '../../core/bpfman/exportBpfman.ts';
 import { XdpError } from '../../core/errors.ts';
+import { t } from '../../core/text/language.ts';
 import { openObject } from '../../session/bpfObject.ts';
 import { parse, type Verb } from '../command.ts';
 
@@ -52,7 +53,7 @@ export const bpfman: Verb = {
       [
         ...files,
         '',
-        'Next:',
+        t('Next:'),
         `  docker build -f Containerfile.bytecode -t ${values.image} . && docker push ${values.image}`,
         '  kubectl apply -f bpfman.yaml',
       ].join('\n'),

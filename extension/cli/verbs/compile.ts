@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { t } from '../../core/text/language.ts';
 import { compile as compileFile } from '../../toolchain/compile.ts';
 import { parse, type Verb } from '../command.ts';
 import { printable } from '../output.ts';
@@ -33,7 +34,7 @@ export const compile: Verb = {
       }
       const outcome = result.ok
         ? `${result.object} (${Math.round(result.durationMs)} ms)`
-        : `${path.basename(file)} does not compile.`;
+        : t('{0} does not compile.', path.basename(file));
       return [...lines, outcome].join('\n');
     });
     return result.ok ? 0 : 1;

@@ -1,6 +1,7 @@
 import { Attachments } from '../../session/attach/attachments.ts';
 import { parse, type Verb } from '../command.ts';
 import { XdpError } from '../../core/errors.ts';
+import { t } from '../../core/text/language.ts';
 
 export const detach: Verb = {
   summary: 'detach from an interface, in whatever mode',
@@ -23,9 +24,13 @@ export const detach: Verb = {
     const shown = detached.map(({ program, progId, mode }) => ({ program, progId, mode }));
     output.result({ iface: values.iface, detached: shown }, () =>
       shown
-        .map(
-          ({ program, progId, mode }) =>
-            `${program === '' ? `Program ${progId}` : program} detached from ${values.iface} (${mode})`,
+        .map(({ program, progId, mode }) =>
+          t(
+            '{0} detached from {1} ({2})',
+            program === '' ? t('Program {0}', progId) : program,
+            values.iface ?? '',
+            mode,
+          ),
         )
         .join('\n'),
     );

@@ -3,6 +3,7 @@ import { listBytecode } from '../../core/disassembly/bytecode.ts';
 import { textKey } from '../../core/disassembly/places.ts';
 import { bytecodeRows, machineRows, type Row } from '../../core/disassembly/rows.ts';
 import { XdpError } from '../../core/errors.ts';
+import { t } from '../../core/text/language.ts';
 import { type BpfObject, chooseProgram, openObject } from '../../session/bpfObject.ts';
 import { countTests, testFilesOf } from '../../session/disassembly/runCounts.ts';
 import { machineCodeOf, type MachineTarget } from '../../session/disassembly/machine.ts';
@@ -24,7 +25,7 @@ export const disasm: Verb = {
       if (file !== undefined)
         throw new XdpError('usage', 'A file and --id exclude each other.', { fix: `Usage: xdp ${this.usage}` });
       const id = wholeNumber('--id', values.id, { min: 1, max: 0xffff_ffff });
-      return await printMachine(context, { kind: 'loaded', id }, `program ${id}`);
+      return await printMachine(context, { kind: 'loaded', id }, t('program {0}', id));
     }
     if (file === undefined) throw new XdpError('usage', 'An argument is missing.', { fix: `Usage: xdp ${this.usage}` });
     const object = await openObject(file, context.build);
@@ -33,7 +34,7 @@ export const disasm: Verb = {
     return await printMachine(
       context,
       { kind: 'file', object, program: name },
-      `${name} of ${path.basename(object.file)}`,
+      t('{0} of {1}', name, path.basename(object.file)),
     );
   },
 };
@@ -56,10 +57,15 @@ async function printBytecode(context: Context, object: BpfObject, name: string, 
     column: place?.column ?? null,
     source: place === undefined ? null : (texts.get(textKey(place)) ?? null),
   }));
-  const head = `${program}, section ${section}: bytecode of ${path.basename(object.file)}, as it is given to the kernel`;
+  const head = t(
+    '{0}, section {1}: bytecode of {2}, as it is given to the kernel',
+    program,
+    section,
+    path.basename(object.file),
+  );
   const shown = runs && {
     counts: runs.counts,
-    origin: `Counted in the built-in machine: ${runs.tests} packet tests of ${runs.files.join(', ')}`,
+    origin: t('Counted in the built-in machine: {0} packet tests of {1}', runs.tests, runs.files.join(', ')),
   };
   output.result({ program, section, functions, instructions }, () => textOf(bytecodeRows(listing, [head], shown)));
   return 0;
@@ -92,10 +98,16 @@ async function printMachine(
   }));
   const runs = ran === undefined ? {} : { runCount: String(ran.count), runTimeNs: String(ran.timeNs) };
   const head = [
-    `${what}: as this kernel runs it, ${bytes} bytes of ${process.arch} machine code`,
+    t('{0}: as this kernel runs it, {1} bytes of {2} machine code', what, bytes, process.arch),
     ...(ran === undefined
       ? []
-      : [`It ran ${ran.count} times while the kernel counted, ${ran.timeNs / ran.count} ns each`]),
+      : [
+          t(
+            'It ran {0} times while the kernel counted, {1} ns each',
+            String(ran.count),
+            String(ran.timeNs / ran.count),
+          ),
+        ]),
   ];
   output.result({ program, machineBytes: bytes, ...runs, functions, remarks }, () =>
     textOf(machineRows(listing, head)),

@@ -4,6 +4,7 @@ import { XdpError } from '../../core/errors.ts';
 import { type Check, type Diagnosis, examine } from '../../session/doctor/doctor.ts';
 import { localMachine } from '../../session/doctor/localMachine.ts';
 import type { Elevation } from '../../session/kernelAccess.ts';
+import { padded, widthOf } from '../columns.ts';
 import { oneOf, parse, type Verb } from '../command.ts';
 import { printable } from '../output.ts';
 
@@ -30,8 +31,8 @@ export const doctor: Verb = {
 
 /** A line for each check, its fix below it, and the verdict at the end, where the eye is when the command has ended. */
 export function describeDiagnosis({ ok, checks }: Diagnosis): string {
-  const lines = fold(checks);
-  const width = Math.max(...lines.map(({ title }) => title.length));
+  const lines = fold(checks).map((check) => ({ ...check, title: translated(check.title) }));
+  const width = Math.max(...lines.map(({ title }) => widthOf(title)));
   const asks = checks.some(({ id, status }) => id === 'load' && status === 'unknown');
   const verdict = !ok
     ? t('XDP programs cannot be loaded here yet: mend what is marked ✗.')
@@ -40,7 +41,7 @@ export function describeDiagnosis({ ok, checks }: Diagnosis): string {
       : t('XDP programs can be compiled, loaded and attached here.');
   return [
     ...lines.flatMap((check) => [
-      `${mark(check)} ${check.title.padEnd(width)}  ${printable(translated(check.detail))}`,
+      `${mark(check)} ${padded(check.title, width)}  ${printable(translated(check.detail))}`,
       ...(check.fix === undefined ? [] : [`  ${' '.repeat(width)}  → ${printable(translated(check.fix))}`]),
     ]),
     '',
@@ -74,8 +75,8 @@ function fold(checks: readonly Check[]): Check[] {
     const alike = checks.filter((each) => isOption(each) && each.status === check.status);
     if (alike[0] !== check) continue;
     const names = alike.map(({ title }) => title.slice('CONFIG_'.length)).join(' ');
-    const detail = check.status === 'unknown' ? `${names}: ${check.detail}` : names;
-    lines.push({ ...check, title: 'Kernel options', detail });
+    const detail = check.status === 'unknown' ? `${names}: ${translated(check.detail)}` : names;
+    lines.push({ ...check, title: t('Kernel options'), detail });
   }
   return lines;
 }

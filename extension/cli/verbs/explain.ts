@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { XdpError } from '../../core/errors.ts';
+import { t } from '../../core/text/language.ts';
 import { fileError, openObject } from '../../session/bpfObject.ts';
 import { explainText } from '../../session/verify.ts';
 import { parse, type Verb } from '../command.ts';
@@ -16,11 +17,11 @@ export const explain: Verb = {
     const failures = explainText(log, object);
     output.result({ failures }, () =>
       failures.length === 0
-        ? 'There is no failure of the verifier in this log.'
+        ? t('There is no failure of the verifier in this log.')
         : failures
             .map(
               (failure) =>
-                `${failure.program === null ? '' : `${failure.program}: rejected\n`}${describeFailure(failure)}`,
+                `${failure.program === null ? '' : `${t('{0}: rejected', failure.program)}\n`}${describeFailure(failure)}`,
             )
             .join('\n\n'),
     );

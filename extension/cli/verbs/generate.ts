@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
+import { t } from '../../core/text/language.ts';
 import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
 import { type Generated, generate as generateTests } from '../../session/generate/generate.ts';
 import { describeGenerated } from '../../session/generate/report.ts';
@@ -48,7 +49,7 @@ export const generate: Verb = {
     context.output.result(
       { ...report, tests, ...(written === undefined ? {} : { written }) },
       () =>
-        `${describeGenerated(generated, process.cwd())}${written === undefined ? `\n${text}` : `Written to ${written}.`}`,
+        `${describeGenerated(generated, process.cwd())}${written === undefined ? `\n${text}` : t('Written to {0}.', written)}`,
     );
     return 0 satisfies ExitCode;
   },

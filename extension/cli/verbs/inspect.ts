@@ -1,3 +1,4 @@
+import { t } from '../../core/text/language.ts';
 import { openObject } from '../../session/bpfObject.ts';
 import { parse, type Verb } from '../command.ts';
 import { table } from '../output.ts';
@@ -21,20 +22,20 @@ export const inspect: Verb = {
     for (const warning of spec.warnings) output.note(warning);
     output.result({ license: spec.license ?? null, programs, maps }, () =>
       [
-        `License: ${spec.license ?? 'none (GPL-only helpers will be refused)'}`,
+        t('License: {0}', spec.license ?? t('none (GPL-only helpers will be refused)')),
         '',
         table(
-          ['PROGRAM', 'SECTION', 'TYPE', 'INSNS'],
+          [t('PROGRAM'), t('SECTION'), t('TYPE'), t('INSNS')],
           programs.map((each) => [each.name, each.section, each.type, String(each.insns)]),
         ),
         '',
         table(
-          ['MAP', 'TYPE', 'KEY', 'VALUE', 'MAX'],
+          ['MAP', t('TYPE'), t('KEY'), t('VALUE'), t('MAX')],
           maps.map((each) => [
             each.name,
             each.type,
-            each.keyType ?? `${each.keySize} bytes`,
-            each.valueType ?? `${each.valueSize} bytes`,
+            each.keyType ?? t('{0} bytes', each.keySize),
+            each.valueType ?? t('{0} bytes', each.valueSize),
             String(each.maxEntries),
           ]),
         ),

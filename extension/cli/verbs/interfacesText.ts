@@ -1,8 +1,10 @@
 import type { Advice } from '../../core/preflight/situation.ts';
+import { t, translated } from '../../core/text/language.ts';
 import { describeLifelines } from '../../session/attach/lifelines.ts';
 import type { SeenInterface, SeenProgram } from '../../session/interfaces/describe.ts';
 import type { ProgramRate } from '../../session/interfaces/rates.ts';
 import { namespacesNeedPrivilege, type Survey } from '../../session/interfaces/survey.ts';
+import { padded } from '../columns.ts';
 import { table } from '../output.ts';
 
 export type Rates = ReadonlyMap<number, ProgramRate>;
@@ -14,16 +16,16 @@ export function interfacesText(
   rates: Rates = new Map(),
 ): string {
   const groups = [{ title: netns, list }];
-  const closed: string[] = [];
+  const closed: Closed[] = [];
   for (const each of namespaces) {
-    if ('problem' in each) closed.push(`${each.label}: ${each.problem}.`);
+    if ('problem' in each) closed.push({ label: each.label, problem: each.problem });
     else groups.push({ title: each.label, list: each.interfaces });
   }
   const several = groups.length > 1;
   const rows = groups.flatMap(({ title, list: members }) =>
-    members.map((iface) => [...(several ? [title ?? '(this one)'] : []), ...row(iface, rates)]),
+    members.map((iface) => [...(several ? [title ?? t('(this one)')] : []), ...row(iface, rates)]),
   );
-  const header = [...(several ? ['NETNS'] : []), ...columns];
+  const header = [...(several ? ['NETNS'] : []), ...columns()];
   const all = groups.flatMap((group) => group.list);
   const sections = [
     table(header, rows),
@@ -35,18 +37,26 @@ export function interfacesText(
   return sections.filter((section) => section !== '').join('\n\n');
 }
 
-const columns = [
-  'INTERFACE',
-  'DRIVER',
-  'STATE',
-  'MTU',
-  'QUEUES',
-  'NATIVE',
-  'GENERIC',
-  'OFFLOAD',
-  'ADDRESS',
-  'ATTACHED',
-];
+/** A namespace that could not be looked into. */
+interface Closed {
+  label: string;
+  problem: string;
+}
+
+function columns(): string[] {
+  return [
+    t('INTERFACE'),
+    t('DRIVER'),
+    t('STATE'),
+    'MTU',
+    t('QUEUES'),
+    'NATIVE',
+    'GENERIC',
+    'OFFLOAD',
+    t('ADDRESS'),
+    t('ATTACHED'),
+  ];
+}
 
 function row(iface: SeenInterface, rates: Rates): string[] {
   const { native, generic, offload } = iface.modes;
@@ -56,7 +66,7 @@ function row(iface: SeenInterface, rates: Rates): string[] {
     iface.state,
     String(iface.mtu),
     queuesText(iface),
-    ...[native, generic, offload].map(({ ok }) => (ok ? 'yes' : 'no')),
+    ...[native, generic, offload].map(({ ok }) => (ok ? t('yes') : t('no'))),
     iface.addresses.find((address) => !address.startsWith('fe80:')) ?? '-',
     iface.attached.length === 0 ? '-' : iface.attached.map((each) => programText(each, rates)).join(', '),
   ];
@@ -70,17 +80,17 @@ function queuesText({ channels, rxQueues, txQueues }: SeenInterface): string {
 }
 
 function programText({ program, progId, mode, owner, holder, behind }: SeenProgram, rates: Rates): string {
-  const name = program === '' ? `program ${progId}` : program;
+  const name = program === '' ? t('program {0}', progId) : program;
   const inside =
     behind === undefined || behind.length === 0 ? '' : ` → ${behind.map((each) => each.program).join(' → ')}`;
   const rate = rates.get(progId);
-  return `${name}${inside} (${[mode, holder ?? owner, ...(rate === undefined ? [] : [rateText(rate)])].join('; ')})`;
+  return `${name}${inside} (${[mode, translated(holder ?? owner), ...(rate === undefined ? [] : [rateText(rate)])].join('; ')})`;
 }
 
 /** `1,234 packets/s at 85 ns`. */
 function rateText({ perSecond, nsPerRun }: ProgramRate): string {
-  const packets = `${Math.round(perSecond).toLocaleString('en')} packets/s`;
-  return nsPerRun === undefined ? packets : `${packets} at ${nsPerRun.toFixed(0)} ns`;
+  const packets = t('{0} packets/s', Math.round(perSecond).toLocaleString('en'));
+  return nsPerRun === undefined ? packets : t('{0} at {1} ns', packets, nsPerRun.toFixed(0));
 }
 
 /** Why native mode is not there: it is what people miss. Offload is nearly never, and says so in --json. */
@@ -92,9 +102,10 @@ function reasons(list: readonly SeenInterface[]): string {
   }
   const carriers = list.filter(({ lifelines }) => lifelines.length > 0);
   return [
-    ...[...lines].map(([reason, names]) => `no native mode  ${unique(names)}: ${reason}`),
+    ...[...lines].map(([reason, names]) => `${lead(t('no native mode'))}${unique(names)}: ${translated(reason)}`),
     ...carriers.map(
-      ({ name, lifelines }) => `careful         ${name}: ${describeLifelines(lifelines)}; attaching there is guarded`,
+      ({ name, lifelines }) =>
+        `${lead(t('careful'))}${name}: ${t('{0}; attaching there is guarded', describeLifelines(lifelines))}`,
     ),
   ].join('\n');
 }
@@ -112,17 +123,26 @@ function remarks(list: readonly SeenInterface[], level: Advice['level']): string
   }
   return [...lines]
     .map(([cause, { names, fixes }]) => {
-      const steps = [...fixes].slice(0, 3).map((fix) => `                → ${fix}`);
-      return [`${level.padEnd(16)}${unique(names)}: ${cause}`, ...steps].join('\n');
+      const steps = [...fixes].slice(0, 3).map((fix) => `${lead('')}→ ${translated(fix)}`);
+      return [
+        `${lead(t(level === 'warning' ? 'warning' : 'note'))}${unique(names)}: ${translated(cause)}`,
+        ...steps,
+      ].join('\n');
     })
     .join('\n');
 }
 
-function groupClosed(closed: readonly string[]): string {
+function groupClosed(closed: readonly Closed[]): string {
   if (closed.length === 0) return '';
-  return closed.every((line) => line.endsWith(`${namespacesNeedPrivilege}.`))
-    ? `not shown       ${closed.map((line) => line.split(':')[0]).join(', ')}: ${namespacesNeedPrivilege}.`
-    : closed.join('\n');
+  const lineOf = (labels: string, problem: string): string => `${labels}: ${translated(problem)}.`;
+  return closed.every(({ problem }) => problem === namespacesNeedPrivilege)
+    ? lead(t('not shown')) + lineOf(closed.map(({ label }) => label).join(', '), namespacesNeedPrivilege)
+    : closed.map(({ label, problem }) => lineOf(label, problem)).join('\n');
+}
+
+/** The word that a line begins with. */
+function lead(word: string): string {
+  return padded(word, 16);
 }
 
 function unique(names: readonly string[]): string {

@@ -1,4 +1,5 @@
 import { mapFlagNames } from '../../core/maps/flags.ts';
+import { t, translated } from '../../core/text/language.ts';
 import type { MapInfo } from '../../protocol/kernel.ts';
 import { catalogueOf, type MapCatalogue } from '../../session/maps/catalogue.ts';
 import { entriesOf } from '../../session/maps/count.ts';
@@ -38,7 +39,7 @@ export const maps: Verb = {
       programs: users.get(id) ?? [],
     }));
     output.result({ maps: document }, () =>
-      list.length === 0 ? 'No BPF map is loaded.' : byProgram(catalogue, entries),
+      list.length === 0 ? t('No BPF map is loaded.') : byProgram(catalogue, entries),
     );
     return 0;
   },
@@ -53,13 +54,13 @@ function mapsOf({ programs, others }: MapCatalogue): MapInfo[] {
 /** A map that several programs use stands under each of them. */
 function byProgram({ programs, others }: MapCatalogue, entries: ReadonlyMap<number, number>): string {
   const groups = programs.map(({ program, holder, maps: own }) => ({
-    heading: `${program.name} (${program.type}, id ${program.id})${holder === undefined ? '' : `, ${holder}`}`,
+    heading: `${program.name} (${program.type}, id ${program.id})${holder === undefined ? '' : `, ${translated(holder)}`}`,
     maps: own,
   }));
-  if (others.length > 0) groups.push({ heading: 'used by no program', maps: others });
+  if (others.length > 0) groups.push({ heading: t('used by no program'), maps: others });
   const rows = groups.flatMap((group) => group.maps.map((map) => rowOf(map, entries.get(map.id))));
   const [header = '', ...lines] = table(
-    ['ID', 'NAME', 'TYPE', 'KEY', 'VALUE', 'ENTRIES', 'MAX', 'KIB', 'FLAGS'],
+    ['ID', t('NAME'), t('TYPE'), t('KEY'), t('VALUE'), t('ENTRIES'), t('MAX'), 'KIB', t('FLAGS')],
     rows,
   ).split('\n');
   let at = 0;

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { t, translated } from '../../core/text/language.ts';
 import { checkByMutation, type MutantResult, type MutationReport } from '../../session/mutation/mutationCheck.ts';
 import type { Context, ExitCode } from '../command.ts';
 
@@ -36,21 +37,29 @@ function totals({ mutants }: MutationReport): Totals {
 function describe(report: MutationReport): string {
   const { killed, survived, unreached, skipped } = totals(report);
   const lines = [
-    `${relative(report.file)}: ${killed} of ${report.mutants.length} changes noticed, ${survived} not, ${unreached} where no test comes` +
-      (skipped === 0 ? '' : `, ${skipped} not tried for want of time`),
+    t(
+      '{0}: {1} of {2} changes noticed, {3} not, {4} where no test comes',
+      relative(report.file),
+      killed,
+      report.mutants.length,
+      survived,
+      unreached,
+    ) + (skipped === 0 ? '' : t(', {0} not tried for want of time', skipped)),
   ];
   for (const mutant of report.mutants) {
     if (mutant.status === 'killed' || mutant.status === 'skipped') continue;
     const { file, line, column, from, to, text, status, ranBy } = mutant;
     const why =
       status === 'unreached'
-        ? 'no test comes here'
-        : `passed by ${ranBy.length === 1 ? 'the test that comes' : `all ${ranBy.length} tests that come`} here`;
-    lines.push(`  ${relative(file)}:${line}:${column}: ${from} became ${to}: ${why}`, `      ${text}`);
+        ? t('no test comes here')
+        : ranBy.length === 1
+          ? t('passed by the test that comes here')
+          : t('passed by all {0} tests that come here', ranBy.length);
+    lines.push(`  ${relative(file)}:${line}:${column}: ${t('{0} became {1}', from, to)}: ${why}`, `      ${text}`);
   }
   for (const { name, why } of report.failing)
-    lines.push(`Not counted, since it does not pass as it is: ${name}: ${why}`);
-  return [...lines, ...report.remarks].join('\n');
+    lines.push(t('Not counted, since it does not pass as it is: {0}: {1}', name, translated(why)));
+  return [...lines, ...report.remarks.map(translated)].join('\n');
 }
 
 function relative(file: string): string {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { t, translated } from '../../core/text/language.ts';
 import { createProject } from '../../session/project/newProject.ts';
 import { listTemplates } from '../../session/project/templates.ts';
 import { parse, type Verb } from '../command.ts';
@@ -20,18 +21,19 @@ export const newProject: Verb = {
       const width = Math.max(...templates.map(({ name }) => name.length));
       output.result({ templates }, () =>
         [
-          ...templates.map(({ name, description }) => `${name.padEnd(width)}  ${description}`),
+          ...templates.map(({ name, description }) => `${name.padEnd(width)}  ${translated(description)}`),
           '',
-          'xdp new DIR --template NAME makes a project of one.',
+          t('xdp new DIR --template NAME makes a project of one.'),
         ].join('\n'),
       );
       return 0;
     }
     const created = await createProject({ template: values.template, folder, bpfFolder });
     output.result({ ok: true, ...created }, () =>
-      [`${created.folder}, from the template ${created.template}:`, ...created.files.map((file) => `  ${file}`)].join(
-        '\n',
-      ),
+      [
+        t('{0}, from the template {1}:', created.folder, created.template),
+        ...created.files.map((file) => `  ${file}`),
+      ].join('\n'),
     );
     return 0;
   },

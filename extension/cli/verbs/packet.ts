@@ -10,6 +10,7 @@ import { mutate } from '../../core/packet/mutate.ts';
 import { writePcapng } from '../../core/packet/pcapWrite.ts';
 import { formatScapy } from '../../core/packet/scapy.ts';
 import { parseSweep, sweep } from '../../core/packet/sweep.ts';
+import { t, translated } from '../../core/text/language.ts';
 import { packetArgument } from '../../session/run/packetArgument.ts';
 import { oneOf, parse, type Verb } from '../command.ts';
 import { printable } from '../output.ts';
@@ -93,10 +94,10 @@ function formatted(bytes: Uint8Array, form: (typeof forms)[number]): string {
 function describe(document: PacketJson): string {
   return [
     ...document.layers.flatMap((layer) => [
-      `${layer.name} at byte ${layer.offset}`,
+      t('{0} at byte {1}', layer.name, layer.offset),
       ...Object.entries(layer.fields).map(([name, value]) => `  ${name.padEnd(10)} ${printable(display(value))}`),
     ]),
-    ...document.warnings.map((warning) => `warning: ${warning}`),
+    ...document.warnings.map((warning) => `${t('warning')}: ${translated(warning)}`),
     document.bytes,
   ].join('\n');
 }

@@ -1,3 +1,4 @@
+import { t, translated } from '../../core/text/language.ts';
 import { CompileFailed, openObject } from '../../session/bpfObject.ts';
 import { type Verdict, verifyObject } from '../../session/verify.ts';
 import { parse, type Verb } from '../command.ts';
@@ -28,12 +29,17 @@ function describe(program: Verdict): string {
   const { name, verdict, failure } = program;
   switch (verdict) {
     case 'accepted':
-      return `${name}: accepted (${program.insnsProcessed} instructions processed, ${program.stackBytes} bytes of stack)`;
+      return t(
+        '{0}: accepted ({1} instructions processed, {2} bytes of stack)',
+        name,
+        program.insnsProcessed ?? 0,
+        program.stackBytes ?? 0,
+      );
     case 'skipped':
-      return `${name}: skipped: ${printable(program.reason ?? '')}`;
+      return t('{0}: skipped: {1}', name, printable(translated(program.reason ?? '')));
     case 'rejected':
       return failure === undefined
-        ? `${name}: rejected`
-        : `${name}: rejected\n${describeFailure(failure)}\n\n${printable(failure.log)}`;
+        ? t('{0}: rejected', name)
+        : `${t('{0}: rejected', name)}\n${describeFailure(failure)}\n\n${printable(failure.log)}`;
   }
 }

@@ -63,9 +63,13 @@ function leftOutByPeer(situation: Situation): Pick<Advice, 'cause' | 'fix'> | un
   const { peer } = situation.iface;
   if (peer?.txVlan === false) return undefined;
   const name = peer?.name ?? 'PEER';
-  const state = peer?.txVlan === true ? 'is on' : 'is on unless it was switched off';
   return {
-    cause: `VLAN offload (tx-vlan-offload) of its peer${peer === undefined ? '' : ` ${peer.name}`} ${state}: a VLAN tag that is added there stays beside the packet and is not in it`,
+    cause:
+      peer === undefined
+        ? 'VLAN offload (tx-vlan-offload) of its peer is on unless it was switched off: a VLAN tag that is added there stays beside the packet and is not in it'
+        : peer.txVlan === true
+          ? `VLAN offload (tx-vlan-offload) of its peer ${name} is on: a VLAN tag that is added there stays beside the packet and is not in it`
+          : `VLAN offload (tx-vlan-offload) of its peer ${name} is on unless it was switched off: a VLAN tag that is added there stays beside the packet and is not in it`,
     fix: `To see tags, switch it off at the other end: ${inNetns(netnsOfPeer(situation), `ethtool -K ${name} txvlan off`)}`,
   };
 }

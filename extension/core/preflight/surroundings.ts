@@ -138,8 +138,10 @@ export function peerAdvice(situation: Situation): Advice[] {
 
 function peerNamed({ peer }: InterfaceFacts): string {
   if (peer === undefined) return 'its peer (in another namespace)';
-  const where = peer.netns === undefined ? 'another namespace' : `the namespace ${peer.netns}`;
-  return `its peer ${peer.name}${peer.here ? '' : ` (in ${where})`}`;
+  if (peer.here) return `its peer ${peer.name}`;
+  return peer.netns === undefined
+    ? `its peer ${peer.name} (in another namespace)`
+    : `its peer ${peer.name} (in the namespace ${peer.netns})`;
 }
 
 function passCommand(situation: Situation): string {

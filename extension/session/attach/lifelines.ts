@@ -1,3 +1,4 @@
+import { t } from '../../core/text/language.ts';
 import type { Lifeline } from '../../protocol/kernel.ts';
 
 /** How long a guarded attachment waits to be confirmed, unless the user says otherwise. */
@@ -8,12 +9,12 @@ export function describeLifelines(lifelines: readonly Lifeline[]): string {
   const parts = lifelines.map((lifeline) => {
     switch (lifeline.kind) {
       case 'default-route':
-        return `the ${lifeline.family} default route`;
+        return t('the {0} default route', lifeline.family);
       case 'remote-session':
-        return `the remote session with ${lifeline.peer}`;
+        return t('the remote session with {0}', lifeline.peer);
     }
   });
-  return `it carries ${parts.join(' and ')}`;
+  return t('it carries {0}', parts.join(t(' and ')));
 }
 
 /** The other end of a remote session, as sshd tells it: `address port …`. */

@@ -1,4 +1,5 @@
 import { indexByKey, keyText, type RawPage, valueAt } from '../../core/maps/entries.ts';
+import { t, translated } from '../../core/text/language.ts';
 import type { RedirectTarget } from '../../core/vm/helpers/world.ts';
 import type { OpenMap } from '../maps/maps.ts';
 
@@ -60,16 +61,16 @@ export function redirectText(redirect: Redirect): string {
   switch (redirect.kind) {
     case 'interface': {
       const { ifindex, name, map, key } = redirect;
-      const where = name === undefined ? `interface ${ifindex}` : `${name} (ifindex ${ifindex})`;
-      return map === undefined ? where : `${where}, by ${map}[${key}]`;
+      const where = name === undefined ? t('interface {0}', ifindex) : `${name} (ifindex ${ifindex})`;
+      return map === undefined ? where : t('{0}, by {1}', where, `${map}[${key}]`);
     }
     case 'cpu':
-      return `CPU ${redirect.cpu}, by ${redirect.map}`;
+      return t('CPU {0}, by {1}', redirect.cpu, redirect.map);
     case 'socket':
-      return `the AF_XDP socket of queue ${redirect.queue}, by ${redirect.map}`;
+      return t('the AF_XDP socket of queue {0}, by {1}', redirect.queue, redirect.map);
     case 'broadcast':
-      return `every interface in ${redirect.map}`;
+      return t('every interface in {0}', redirect.map);
     case 'unknown':
-      return `not known: ${redirect.reason}`;
+      return t('not known: {0}', translated(redirect.reason));
   }
 }

@@ -4,6 +4,7 @@ import { mapFlagNames } from '../../../core/maps/flags.ts';
 import { formatPrefix, prefixKeyOf } from '../../../core/maps/prefix.ts';
 import type { Names } from '../../../core/maps/references.ts';
 import type { Value } from '../../../core/maps/value.ts';
+import { t } from '../../../core/text/language.ts';
 import { table } from '../../output.ts';
 import { part, type OpenedMap } from './access.ts';
 import { keysOf, type ShownEntry, shownEntries } from './document.ts';
@@ -17,20 +18,22 @@ export function describe(opened: OpenedMap, page: RawPage, names: Names): string
   const facts = [
     info.type,
     `id ${info.id}`,
-    ...(info.frozen ? ['frozen'] : []),
+    ...(info.frozen ? [t('frozen')] : []),
     ...mapFlagNames(info.flags),
     ...(info.memoryBytes === undefined ? [] : [`${Math.ceil(info.memoryBytes / 1024)} KiB`]),
   ];
   const isQueue = info.type === 'queue' || info.type === 'stack';
   const count = isQueue
-    ? `${page.count === 0 ? 'empty' : 'its head'} (reading more would take it out)`
-    : `${page.count} of at most ${info.maxEntries} entries`;
+    ? page.count === 0
+      ? t('empty (reading more would take it out)')
+      : t('its head (reading more would take it out)')
+    : t('{0} of at most {1} entries', page.count, info.maxEntries);
   const title = `${info.name} (${facts.join(', ')}): ${count}`;
   if (page.count === 0) return title;
   const shown = part(schema, page, 0, shownRows);
   const entries = shownEntries(opened, shown, names);
   const left = page.count - shown.count;
-  const more = left > 0 ? `\n… and ${left} more: --filter, --limit, or --json show them.` : '';
+  const more = left > 0 ? `\n${t('… and {0} more: --filter, --limit, or --json show them.', left)}` : '';
   if (isGlobalData(opened)) return `${title}\n${variables(entries)}`;
   return `${title}\n${rowsOf(opened, shown, entries)}${more}`;
 }
@@ -43,7 +46,7 @@ function variables([entry]: readonly ShownEntry[]): string {
   const value = entry?.value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return text(value ?? null);
   return table(
-    ['VARIABLE', 'VALUE'],
+    [t('VARIABLE'), t('VALUE')],
     Object.entries(value).map(([name, each]) => [name, text(each)]),
   );
 }
@@ -66,9 +69,14 @@ function rowsOf(opened: OpenedMap, page: RawPage, entries: readonly ShownEntry[]
     if (!entry.values) return [line(key, '', entry.value ?? null, target)];
     const cpus = entry.values.map((value, slot) => line('', String(schema.possibleCpus[slot]), value, ''));
     const counting = cpus.filter((row) => row.slice(2).some((cell) => cell !== '0'));
-    return [line(key, 'sum', entry.sum ?? null, target), ...counting];
+    return [line(key, t('sum'), entry.sum ?? null, target), ...counting];
   });
-  const header = ['KEY', ...(perCpu ? ['CPU'] : []), ...fields, ...(refers ? ['REFERS TO'] : [])];
+  const header = [
+    t('KEY'),
+    ...(perCpu ? ['CPU'] : []),
+    ...fields.map((field) => (field === plainValue ? t('VALUE') : field)),
+    ...(refers ? [t('REFERS TO')] : []),
+  ];
   return table(header, rows);
 }
 
@@ -79,9 +87,12 @@ function keyText({ map: { schema } }: OpenedMap, bytes: Uint8Array, key: Value):
   return actionOfKey(schema, bytes) ?? text(key);
 }
 
+/** The column of what has no fields; no name of C. */
+const plainValue = '';
+
 /** A struct has a column per field, anything else one column. */
 function columnsOf(value: Value): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { VALUE: text(value) };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { [plainValue]: text(value) };
   return Object.fromEntries(Object.entries(value).map(([field, each]) => [field, text(each)]));
 }
 

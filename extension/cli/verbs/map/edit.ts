@@ -1,6 +1,7 @@
 import { XdpError } from '../../../core/errors.ts';
 import { decodeEntry, type EntryChange, type MapEntry } from '../../../core/maps/entries.ts';
 import { parseValueText } from '../../../core/maps/value.ts';
+import { t, translated } from '../../../core/text/language.ts';
 import { clearMap, deleteEntries, type Edited, setEntries } from '../../../session/maps/edit.ts';
 import { type Context, type ExitCode, parse, wholeNumber } from '../../command.ts';
 import { withMap, type OpenedMap } from './access.ts';
@@ -79,12 +80,12 @@ export async function remove(args: readonly string[], context: Context): Promise
     const edited = await deleteEntries(opened.client, opened.map, [parseValueText(keyText)]);
     // No such key is an answer, not a failure.
     if (edited.failures[0]?.error.details['errnoName'] === 'ENOENT') {
-      context.output.result({ id, name: mapName, deleted: false }, () => `${mapName} has no such key.`);
+      context.output.result({ id, name: mapName, deleted: false }, () => t('{0} has no such key.', mapName));
       return 1;
     }
     const { key, before } = onlyChange(edited);
     const previous = entryOf(opened, key, before);
-    context.output.result({ id, name: mapName, deleted: true, previous }, () => 'Deleted.');
+    context.output.result({ id, name: mapName, deleted: true, previous }, () => t('Deleted.'));
     return 0;
   });
 }
@@ -100,8 +101,8 @@ export async function clear(args: readonly string[], context: Context): Promise<
     const failed = failures.length + left;
     context.output.result({ id, name, cleared, failed }, () =>
       failed === 0
-        ? `${cleared} entries cleared.`
-        : `${cleared} entries cleared, ${failed} not: ${failure?.error.message}`,
+        ? t('{0} entries cleared.', cleared)
+        : t('{0} entries cleared, {1} not: {2}', cleared, failed, translated(failure?.error.message ?? '')),
     );
     return failed === 0 ? 0 : 1;
   });

@@ -8,6 +8,7 @@ import { csvPieces, fromCsv } from '../../../core/maps/csv.ts';
 import { encodeEntryValue, encodeKey } from '../../../core/maps/entries.ts';
 import { openMetricsPieces } from '../../../core/maps/openMetrics.ts';
 import { readSnapshot } from '../../../core/maps/snapshot.ts';
+import { t, translated } from '../../../core/text/language.ts';
 import { fileError, requireRegularFile } from '../../../session/bpfObject.ts';
 import { clearMap, type EntryEdit, setEntries } from '../../../session/maps/edit.ts';
 import { readMap } from '../../../session/maps/maps.ts';
@@ -44,7 +45,8 @@ export async function exportMap(args: readonly string[], context: Context): Prom
         return;
       }
       await replaceFile(file, pieces);
-      if (intervalMs === undefined) context.output.result({ file: path.resolve(file), format }, () => `Wrote ${file}.`);
+      if (intervalMs === undefined)
+        context.output.result({ file: path.resolve(file), format }, () => t('Wrote {0}.', file));
       if (intervalMs === undefined || context.signal.aborted) return;
       await sleep(intervalMs, undefined, { signal: context.signal }).catch(() => undefined);
       if (context.signal.aborted) return;
@@ -108,10 +110,12 @@ export async function importMap(args: readonly string[], context: Context): Prom
     };
     context.output.result(document, () =>
       [
-        `${done} entries written.`,
-        ...failures.slice(0, 10).map(({ index, error }) => `${JSON.stringify(keyOf(edits[index]))}: ${error.message}`),
-        ...(failures.length > 10 ? [`… and ${failures.length - 10} more failures.`] : []),
-        ...(left > 0 ? [`${left} entries were not tried any more.`] : []),
+        t('{0} entries written.', done),
+        ...failures
+          .slice(0, 10)
+          .map(({ index, error }) => `${JSON.stringify(keyOf(edits[index]))}: ${translated(error.message)}`),
+        ...(failures.length > 10 ? [t('… and {0} more failures.', failures.length - 10)] : []),
+        ...(left > 0 ? [t('{0} entries were not tried any more.', left)] : []),
       ].join('\n'),
     );
     return failures.length === 0 ? 0 : 1;

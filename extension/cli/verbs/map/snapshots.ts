@@ -9,6 +9,7 @@ import {
   type SnapshotDifference,
   takeSnapshot,
 } from '../../../core/maps/snapshot.ts';
+import { t, translated } from '../../../core/text/language.ts';
 import { readMap } from '../../../session/maps/maps.ts';
 import { type Context, type ExitCode, parse } from '../../command.ts';
 import { table } from '../../output.ts';
@@ -35,9 +36,8 @@ export async function snapshot(args: readonly string[], context: Context): Promi
     }
     await replaceFile(file, [`${JSON.stringify(taken, undefined, 2)}\n`]);
     const { name, entries } = taken;
-    context.output.result(
-      { file: path.resolve(file), name, entries: entries.length },
-      () => `${entries.length} entries of ${name} are in ${file}.`,
+    context.output.result({ file: path.resolve(file), name, entries: entries.length }, () =>
+      t('{0} entries of {1} are in {2}.', entries.length, name, file),
     );
   });
   return 0;
@@ -73,9 +73,9 @@ async function fromFile(file: string): Promise<MapSnapshot> {
 
 function describe({ added, removed, changed, same, notes }: SnapshotDifference): string {
   const rows = [
-    ...removed.map(({ key }) => ['removed', text(key), '', '', '', '']),
+    ...removed.map(({ key }) => [t('removed'), text(key), '', '', '', '']),
     ...added.map(({ key, value, values, sum }) => [
-      'added',
+      t('added'),
       text(key),
       '',
       '',
@@ -84,7 +84,7 @@ function describe({ added, removed, changed, same, notes }: SnapshotDifference):
     ]),
     ...changed.flatMap(({ key, fields }) =>
       fields.map(({ path: field, before, after, delta }) => [
-        'changed',
+        t('changed'),
         text(key),
         field,
         text(before),
@@ -93,10 +93,18 @@ function describe({ added, removed, changed, same, notes }: SnapshotDifference):
       ]),
     ),
   ];
-  const summary = `${added.length} added, ${removed.length} removed, ${changed.length} changed, ${same} the same`;
+  const summary = t(
+    '{0} added, {1} removed, {2} changed, {3} the same',
+    added.length,
+    removed.length,
+    changed.length,
+    same,
+  );
   return [
-    ...notes,
-    ...(rows.length === 0 ? [] : [table(['WHAT', 'KEY', 'FIELD', 'BEFORE', 'AFTER', 'DELTA'], rows.slice(0, 1000))]),
+    ...notes.map(translated),
+    ...(rows.length === 0
+      ? []
+      : [table([t('WHAT'), t('KEY'), t('FIELD'), t('BEFORE'), t('AFTER'), t('DELTA')], rows.slice(0, 1000))]),
     summary,
   ].join('\n');
 }

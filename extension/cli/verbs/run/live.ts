@@ -1,3 +1,4 @@
+import { t } from '../../../core/text/language.ts';
 import { labStatus } from '../../../session/lab/lab.ts';
 import { interfaceNames } from '../../../session/run/interfaces.ts';
 import { mapsJson } from '../../../session/run/json.ts';
@@ -26,9 +27,16 @@ export async function runLiveFrames(
   const iface = names.get(context.ingressIfindex ?? 0) ?? String(context.ingressIfindex);
   output.result({ engine: 'kernel', live: { ...result, iface }, maps: mapsJson(maps) }, () =>
     [
-      `${result.frames} frames by ${iface} in batches of ${result.batch}: ${result.packetsPerSecond} packets per second ` +
-        `(${result.durationNs} ns a frame, ${Math.round(result.elapsedMs)} ms in all)`,
-      'The kernel tells no verdicts of live frames.',
+      t(
+        '{0} frames by {1} in batches of {2}: {3} packets per second ({4} ns a frame, {5} ms in all)',
+        result.frames,
+        iface,
+        result.batch,
+        result.packetsPerSecond,
+        result.durationNs,
+        Math.round(result.elapsedMs),
+      ),
+      t('The kernel tells no verdicts of live frames.'),
       ...describeMaps(maps),
     ].join('\n'),
   );

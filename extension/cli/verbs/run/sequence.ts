@@ -3,6 +3,7 @@ import { XdpError } from '../../../core/errors.ts';
 import { dissect } from '../../../core/packet/dissect.ts';
 import type { CapturedPacket } from '../../../core/packet/pcap.ts';
 import { writePcapng } from '../../../core/packet/pcapWrite.ts';
+import { t, translated } from '../../../core/text/language.ts';
 import { fileError } from '../../../session/bpfObject.ts';
 import { possibleCpus } from '../../../session/engine/target.ts';
 import { equalBytes } from '../../../session/run/input.ts';
@@ -87,10 +88,10 @@ function compareMaps(kernel: SequenceResult, vm: SequenceResult): ReturnType<typ
 function describeSequence({ rows, maps }: SequenceResult): string {
   const counts = Object.entries(countActions(rows)).map(([action, count]) => `${count} ${action}`);
   const refused = rows.filter(({ outcome }) => outcome.kind === 'refused').length;
-  const total = `${rows.length} ${rows.length === 1 ? 'packet' : 'packets'}`;
+  const total = rows.length === 1 ? t('1 packet') : t('{0} packets', rows.length);
   return [
-    table(['#', 'packet', 'bytes', 'action', 'out'], rows.map(rowTexts)),
-    `${total}: ${[...counts, ...(refused > 0 ? [`${refused} not run`] : [])].join(', ')}`,
+    table(['#', t('packet'), t('bytes'), t('action'), t('out')], rows.map(rowTexts)),
+    `${total}: ${[...counts, ...(refused > 0 ? [t('{0} not run', refused)] : [])].join(', ')}`,
     ...describeMaps(maps),
   ].join('\n');
 }
@@ -98,8 +99,8 @@ function describeSequence({ rows, maps }: SequenceResult): string {
 function rowTexts({ number, packetIn, outcome }: SequenceRow): string[] {
   const layers = dissect(packetIn).layers.map(({ name }) => name);
   const about = [String(number), layers.join('/'), String(packetIn.length)];
-  if (outcome.kind === 'refused') return [...about, 'not run', outcome.error.message];
+  if (outcome.kind === 'refused') return [...about, t('not run'), translated(outcome.error.message)];
   const { action, packetOut } = outcome;
-  const out = equalBytes(packetIn, packetOut) ? 'unchanged' : `${packetOut.length} bytes, changed`;
+  const out = equalBytes(packetIn, packetOut) ? t('unchanged') : t('{0} bytes, changed', packetOut.length);
   return [...about, action, out];
 }

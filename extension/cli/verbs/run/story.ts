@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { storyText } from '../../../core/debugger/story/text.ts';
 import { describeError, XdpError } from '../../../core/errors.ts';
+import { t, translated } from '../../../core/text/language.ts';
 import { storyOf, type StoryRequest } from '../../../session/engine/story.ts';
 import { possibleCpus } from '../../../session/engine/target.ts';
 import type { Context } from '../../command.ts';
@@ -31,7 +32,7 @@ export async function storyAnswer(request: StoryRequest, { build }: Pick<Context
     });
     return {
       json: { story: story.steps, ...(story.cut ? { storyCut: true } : {}) },
-      lines: ['path:', ...lines.map(indented)],
+      lines: [t('path:'), ...lines.map(indented)],
     };
   } catch (error) {
     if (!(error instanceof XdpError)) throw error;
@@ -40,7 +41,7 @@ export async function storyAnswer(request: StoryRequest, { build }: Pick<Context
 }
 
 function problem(text: string): StoryAnswer {
-  return { json: { story: [], storyProblem: text }, lines: [text] };
+  return { json: { story: [], storyProblem: text }, lines: [translated(text)] };
 }
 
 function indented(line: string): string {
