@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseAst } from 'vitest/node';
+import { headers } from '../../extension/core/packet/headers/table.ts';
+import { mutations } from '../../extension/core/packet/mutate.ts';
+import { packetTemplates } from '../../extension/core/packet/templates.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -20,6 +23,10 @@ const proseFolders = [
   'extension/core/verifier/story.ts',
   'extension/core/preflight',
   'extension/core/generate/unreached.ts',
+  'extension/core/packetTest/match',
+  'extension/core/packetTest/parse',
+  'extension/core/packetTest/jsonDocument.ts',
+  'extension/core/packetTest/reading.ts',
   'extension/session/attach',
   'extension/session/doctor',
   'extension/session/generate',
@@ -29,7 +36,7 @@ const proseFolders = [
 ];
 
 function isSentence(text: string): boolean {
-  return /^\S.*\b[a-z]+ [a-z]+\b.* /s.test(text);
+  return /^\S.*\b[a-z]+ [a-z]+\b(?:.* |.*\.$)/s.test(text);
 }
 
 interface Node {
@@ -39,12 +46,25 @@ interface Node {
 
 /** Everything that a translation must know: calls of `vscode.l10n.t` and `t`, errors with their fixes, the webviews' tables … */
 export function messagesInSource(): Message[] {
-  return ['extension', 'webview'].flatMap((folder) =>
+  const written = ['extension', 'webview'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
       .map((file) => path.join(folder, file))
       .flatMap((file) => messagesOf(file, readFileSync(path.join(root, file), 'utf8'))),
   );
+  return [...written, ...messagesOfPackets()];
+}
+
+/** Words of headers, fields, changes and templates: values of tables, so they are read there. Names of protocols are not translated. */
+function messagesOfPackets(): Message[] {
+  const specs = [...headers.values()].flatMap((spec) => [spec, ...spec.fields]);
+  const texts = [
+    ...[...specs, ...mutations].flatMap(({ label, help }) => [label, help]),
+    ...packetTemplates.map(({ name }) => name),
+  ];
+  return [...new Set(texts)]
+    .filter((text) => /[a-z]{2}/.test(text))
+    .map((text) => ({ text, file: 'extension/core/packet' }));
 }
 
 /** Those of one file. Exported for the test of the test. */

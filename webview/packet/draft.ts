@@ -2,8 +2,8 @@ import { toErrorData } from '../../extension/core/errors.ts';
 import { buildPacket } from '../../extension/core/packet/build.ts';
 import { exactLayers } from '../../extension/core/packet/exact.ts';
 import type { FieldSpec, HeaderSpec } from '../../extension/core/packet/headers/spec.ts';
-import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { BuiltField, BuiltPacket, FieldValue, Layer } from '../../extension/core/packet/model.ts';
+import { headers } from './headers.ts';
 
 /** The packet of the form. Only what was set by hand is kept; everything shown follows from building it. */
 export interface Draft {

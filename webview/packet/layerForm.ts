@@ -1,7 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-icon/index.js';
-import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { BuiltField, BuiltLayer, FieldValue, Layer } from '../../extension/core/packet/model.ts';
 import { formatScapy } from '../../extension/core/packet/scapy.ts';
 import { fill } from '../common/format.ts';
@@ -11,6 +10,7 @@ import { type DraftProblem, specOf } from './draft.ts';
 import './fieldInput.ts';
 import './headerPicture.ts';
 import { isListKind } from './fieldText.ts';
+import { headers } from './headers.ts';
 import { strings } from './strings.ts';
 
 /** Index of the field that is pointed at. */

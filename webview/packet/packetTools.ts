@@ -1,9 +1,8 @@
-import { translated } from '../../extension/core/text/language.ts';
+import { t, translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
 import { toCArray, toHex, toHexDump } from '../../extension/core/packet/hex.ts';
-import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { Layer } from '../../extension/core/packet/model.ts';
 import { mutate, mutations } from '../../extension/core/packet/mutate.ts';
 import { formatScapy } from '../../extension/core/packet/scapy.ts';
@@ -11,6 +10,7 @@ import { packetTemplates } from '../../extension/core/packet/templates.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
 import { type Draft, withLayerAdded } from './draft.ts';
 import { makeAsked, type Asked, questionOf } from './asked.ts';
+import { headers } from './headers.ts';
 import './pastePane.ts';
 import './sweepPane.ts';
 import type { Swept } from './sweepPane.ts';
@@ -126,7 +126,7 @@ export class PacketTools extends LitElement {
     return this.select(
       strings.template,
       strings.templateTitle,
-      packetTemplates.map(({ id, name }) => html`<option value=${id}>${name}</option>`),
+      packetTemplates.map(({ id, name }) => html`<option value=${id}>${t(name)}</option>`),
       (id) => this.give(packetTemplates.find((template) => template.id === id)?.layers ?? []),
     );
   }
@@ -149,7 +149,7 @@ export class PacketTools extends LitElement {
       strings.change,
       strings.changeTitle,
       html`<optgroup label=${strings.changeMutations}>
-          ${mutations.map(({ id, label, help, fits }) => html`<option value="m:${id}" title=${help} ?disabled=${!fits(draft.built)}>${label}</option>`)}
+          ${mutations.map(({ id, label, help, fits }) => html`<option value="m:${id}" title=${t(help)} ?disabled=${!fits(draft.built)}>${t(label)}</option>`)}
         </optgroup>
         <optgroup label=${strings.changePayload}>
           <option value="p:counter">${strings.payloadCounter}</option>

@@ -1,7 +1,6 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
-import { headers } from '../../extension/core/packet/headers/table.ts';
 import { formatScapy } from '../../extension/core/packet/scapy.ts';
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
 import { fill } from '../common/format.ts';
@@ -12,6 +11,7 @@ import '../common/notice.ts';
 import { channel } from './channel.ts';
 import { type InputProblem, readInputs, type RunInputs } from './context.ts';
 import { bytesOf, type Draft, draftOfBytes, fieldAt, specOf } from './draft.ts';
+import { headers } from './headers.ts';
 import './liveResult.ts';
 import type { LiveOutcome } from './liveResult.ts';
 import './packetBytes.ts';

@@ -2,7 +2,6 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import { customElement, property, state } from 'lit/decorators.js';
 import { type FieldChange, fieldDiff } from '../../extension/core/packet/diff.ts';
 import { dissect } from '../../extension/core/packet/dissect.ts';
-import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { BuiltLayer, Dissection, FieldValue } from '../../extension/core/packet/model.ts';
 import { fieldText } from '../../extension/core/packet/value.ts';
 import type { ToPacketPanel } from '../../extension/protocol/webview.ts';
@@ -13,6 +12,7 @@ import { byteCount } from './byteCount.ts';
 import { type ByteDiff, byteDiff } from './byteDiff.ts';
 import { bytesOf, fieldAt, specOf } from './draft.ts';
 import { inputText } from './fieldText.ts';
+import { headers } from './headers.ts';
 import './mapChanges.ts';
 import { optionsText } from './optionText.ts';
 import { runResultStyles } from './runResultStyles.ts';

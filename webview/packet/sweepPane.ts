@@ -2,12 +2,12 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
 import { compiledHeaders } from '../../extension/core/packet/compile.ts';
-import { headers } from '../../extension/core/packet/headers/table.ts';
 import type { Layer } from '../../extension/core/packet/model.ts';
 import { sweep, sweepable } from '../../extension/core/packet/sweep.ts';
 import { fill, formatInteger } from '../common/format.ts';
 import { baseStyles, inputStyles } from '../common/theme.ts';
 import { type Draft, specOf } from './draft.ts';
+import { headers } from './headers.ts';
 import { paneStyles } from './paneStyles.ts';
 import { strings } from './strings.ts';
 

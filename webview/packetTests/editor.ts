@@ -13,6 +13,7 @@ import {
 import type { Layer } from '../../extension/core/packet/model.ts';
 import { formatScapy } from '../../extension/core/packet/scapy.ts';
 import { packetTemplates } from '../../extension/core/packet/templates.ts';
+import { t } from '../../extension/core/text/language.ts';
 import { xdpActions } from '../../extension/core/xdp.ts';
 import type { ToTestEditor } from '../../extension/protocol/packetTestEditor.ts';
 import { fill } from '../common/format.ts';
@@ -125,7 +126,7 @@ export class TestEditor extends LitElement {
           select.value = '';
           if (template !== undefined) this.add([template.layers], template.name);
         }}
-      ><option value="" selected>${strings.addTest}</option>${packetTemplates.map(({ id, name }) => html`<option value=${id}>${name}</option>`)}</select>
+      ><option value="" selected>${strings.addTest}</option>${packetTemplates.map(({ id, name }) => html`<option value=${id}>${t(name)}</option>`)}</select>
     </span>`;
   }
 

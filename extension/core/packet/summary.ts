@@ -1,5 +1,6 @@
 /** A packet in one line, as a list of packets shows it. */
 import { headers } from './headers/table.ts';
+import { t } from '../text/language.ts';
 import type { BuiltLayer, Dissection, FieldValue } from './model.ts';
 import { flagsToText } from './value.ts';
 
@@ -23,8 +24,8 @@ export function summarize({ layers }: Pick<Dissection, 'layers'>): PacketSummary
   return {
     source: textOf(network, 'src'),
     destination: textOf(network, 'dst'),
-    protocol: headers.get(last?.name ?? '')?.label ?? last?.name ?? '',
-    info: [infoOf(layers), wrong === 0 ? '' : `${wrong} wrong`].filter((part) => part !== '').join(' · '),
+    protocol: t(headers.get(last?.name ?? '')?.label ?? last?.name ?? ''),
+    info: [infoOf(layers), wrong === 0 ? '' : t('{0} wrong', wrong)].filter((part) => part !== '').join(' · '),
   };
 }
 
@@ -47,15 +48,15 @@ function infoOf(layers: readonly BuiltLayer[]): string {
         parts.push(`VLAN ${value('vlan')}`);
         break;
       case 'MPLS':
-        parts.push(`label ${value('label')}`);
+        parts.push(t('label {0}', value('label')));
         break;
       case 'ARP':
         parts.push(
           value('op') === '1'
-            ? `who has ${value('pdst')}? tell ${value('psrc')}`
+            ? t('who has {0}? tell {1}', value('pdst'), value('psrc'))
             : value('op') === '2'
-              ? `${value('psrc')} is at ${value('hwsrc')}`
-              : `operation ${value('op')}`,
+              ? t('{0} is at {1}', value('psrc'), value('hwsrc'))
+              : t('operation {0}', value('op')),
         );
         break;
       case 'VXLAN':
@@ -76,11 +77,11 @@ function infoOf(layers: readonly BuiltLayer[]): string {
         parts.push(`${value('sport')} → ${value('dport')}`);
         break;
       case 'ICMP':
-        parts.push(`type ${value('type')} code ${value('code')}`);
+        parts.push(t('type {0} code {1}', value('type'), value('code')));
         break;
       case 'DNS': {
         const names = (layer.parts ?? []).filter(({ name }) => name === 'DNSQR').map((part) => textOf(part, 'qname'));
-        parts.push(`${value('qr') === '1' ? 'answer' : 'question'} ${names.join(', ')}`.trim());
+        parts.push(`${value('qr') === '1' ? t('answer') : t('question')} ${names.join(', ')}`.trim());
         break;
       }
       default: // its name is enough

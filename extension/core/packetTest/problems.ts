@@ -1,4 +1,5 @@
 import { XdpError } from '../errors.ts';
+import { t, translated } from '../text/language.ts';
 
 /** Where something stands in a test file. Lines and columns count from 1, columns in UTF-16 code units as editors do. */
 export interface Place {
@@ -51,6 +52,15 @@ export class Problems {
 export function describeProblem({ line, column, message, expected, fix }: Problem): string {
   const wanted = expected === undefined ? '' : ` Expected: ${expected}.`;
   return `${line}:${column}: ${message}${wanted}${fix === undefined ? '' : ` ${fix}`}`;
+}
+
+/** The same in the reader's language. */
+export function problemInWords({ expected, fix, ...about }: Problem): string {
+  const wanted = expected === undefined ? '' : t(' Expected: {0}.', translated(expected));
+  return describeProblem({
+    ...about,
+    message: translated(about.message) + wanted + (fix === undefined ? '' : ` ${translated(fix)}`),
+  });
 }
 
 /** A test file that cannot be used; `problems` says everything that is wrong with it. */

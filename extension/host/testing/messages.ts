@@ -6,7 +6,7 @@ import { fromHex } from '../../core/maps/text.ts';
 import type { Value } from '../../core/maps/value.ts';
 import { dissect } from '../../core/packet/dissect.ts';
 import { shownField } from '../../core/packetTest/packetDiff.ts';
-import { describeProblem, TestFileInvalid } from '../../core/packetTest/problems.ts';
+import { problemInWords, TestFileInvalid } from '../../core/packetTest/problems.ts';
 import type { Difference, Failure, TestResult } from '../../core/packetTest/result.ts';
 import { rangeAt } from './testTree.ts';
 
@@ -59,9 +59,7 @@ export function fileMessage(item: vscode.TestItem, problem: XdpError): vscode.Te
 
 function problemText(problem: XdpError): string {
   if (problem instanceof TestFileInvalid) {
-    return [vscode.l10n.t('This is not a valid packet test file:'), ...problem.problems.map(describeProblem)].join(
-      '\n',
-    );
+    return [vscode.l10n.t('This is not a valid packet test file:'), ...problem.problems.map(problemInWords)].join('\n');
   }
   // Its fix is for the command line; here the Problems panel lists them.
   if (problem.code === 'compile-failed') return `${translated(problem.message)}\n${vscode.l10n.t('See Problems.')}`;

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Value } from '../../../core/maps/value.ts';
-import { describeProblem, TestFileInvalid } from '../../../core/packetTest/problems.ts';
+import { problemInWords, TestFileInvalid } from '../../../core/packetTest/problems.ts';
 import type { Difference, Failure, TestResult } from '../../../core/packetTest/result.ts';
 import { t, translated } from '../../../core/text/language.ts';
 import type { FileReport, PacketTestEvent } from '../../../session/packetTest/packetTest.ts';
@@ -96,7 +96,7 @@ function text(value: Value | undefined): string {
 
 function describeFileProblem({ file, problem }: FileReport): string {
   if (problem instanceof TestFileInvalid) {
-    const lines = problem.problems.map((each) => `  ${relative(file)}:${printable(translated(describeProblem(each)))}`);
+    const lines = problem.problems.map((each) => `  ${relative(file)}:${printable(problemInWords(each))}`);
     return [`✗ ${t('{0} is not a valid packet test file:', relative(file))}`, ...lines].join('\n');
   }
   const lines = [problem?.message, problem?.fix].flatMap((each) =>

@@ -1,6 +1,7 @@
 import type { Layout } from '../../maps/layout.ts';
 import type { MapSpec, ObjectSpec } from '../../object/spec.ts';
 import { headers } from '../../packet/headers/table.ts';
+import { t } from '../../text/language.ts';
 import { cursorAt } from './cursor.ts';
 import { placeOf } from './places.ts';
 import { layoutText, mapText } from './suggest.ts';
@@ -20,7 +21,10 @@ export function hoverAt(text: string, offset: number, spec: ObjectSpec): Hover |
     case 'program': {
       const program = spec.programs.find(({ name, section }) => name === typed || section === typed);
       if (program === undefined) return undefined;
-      return { span, lines: [`${program.name} — SEC("${program.section}"), ${program.insns} instructions`] };
+      return {
+        span,
+        lines: [`${program.name} — ${t('SEC("{0}"), {1} instructions', program.section, program.insns)}`],
+      };
     }
     case 'mapName': {
       const map = spec.maps.find(({ name }) => name === typed);
@@ -34,7 +38,9 @@ export function hoverAt(text: string, offset: number, spec: ObjectSpec): Hover |
       const [layer, name] = typed.split('.');
       const header = headers.get((layer ?? '').replace(/:\d+$/, ''));
       const field = header?.fields.find((each) => each.name === name);
-      return field && { span, lines: [`${header?.label}: ${field.label}`, `${field.help} ${field.rfc}`] };
+      return (
+        field && { span, lines: [`${t(header?.label ?? '')}: ${t(field.label)}`, `${t(field.help)} ${field.rfc}`] }
+      );
     }
     default:
       return undefined;
@@ -45,7 +51,7 @@ function mapLines(map: MapSpec): string[] {
   const { inner } = map;
   return [
     `${map.name} — ${mapText(map)}`,
-    ...(inner === undefined ? [] : [`Its maps are like this: ${mapText(inner)}`]),
+    ...(inner === undefined ? [] : [t('Its maps are like this: {0}', mapText(inner))]),
   ];
 }
 

@@ -2,6 +2,7 @@ import type { Layout } from '../../maps/layout.ts';
 import { decodeValue, type Value } from '../../maps/value.ts';
 import type { MapSpec, ObjectSpec } from '../../object/spec.ts';
 import { headers } from '../../packet/headers/table.ts';
+import { t } from '../../text/language.ts';
 import { isEventMap, recordTypeNames } from '../matchEvents.ts';
 import { type Cursor, cursorAt } from './cursor.ts';
 import { placeOf, type SourcePlace } from './places.ts';
@@ -67,16 +68,16 @@ function itemsOf(place: SourcePlace, { at }: Cursor, spec: ObjectSpec): Suggesti
             label: name,
             kind: 'field',
             text: `${JSON.stringify(name)}: `,
-            detail: `${label}: ${field.label}`,
-            documentation: `${field.help} ${field.rfc}`,
+            detail: `${t(label)}: ${t(field.label)}`,
+            documentation: `${t(field.help)} ${field.rfc}`,
           };
         }),
       );
     case 'layer':
       return [...headers.values()].map(({ name, label }) =>
         at === 'name'
-          ? { label: name, kind: 'field', text: `${JSON.stringify(name)}: {}`, detail: label }
-          : quoted('field', name, label),
+          ? { label: name, kind: 'field', text: `${JSON.stringify(name)}: {}`, detail: t(label) }
+          : quoted('field', name, t(label)),
       );
   }
 }
@@ -103,8 +104,9 @@ function mapSuggestion(map: MapSpec): Suggestion {
 
 /** `hash, 64 entries: __u32 → struct flow`. */
 export function mapText({ type, maxEntries, keyType, valueType }: MapSpec): string {
-  const types = valueType === undefined ? '' : `: ${keyType ?? 'index'} → ${valueType}`;
-  return `${type}, ${maxEntries} ${maxEntries === 1 ? 'entry' : 'entries'}${types}`;
+  const types = valueType === undefined ? '' : `: ${keyType ?? t('index')} → ${valueType}`;
+  const entries = maxEntries === 1 ? t('1 entry') : t('{0} entries', maxEntries);
+  return `${type}, ${entries}${types}`;
 }
 
 function references(map: MapSpec, spec: ObjectSpec): Suggestion[] {
@@ -119,7 +121,7 @@ function references(map: MapSpec, spec: ObjectSpec): Suggestion[] {
         label: '[…]',
         kind: 'value',
         text: '[{ "key": 0, "value": 0 }]',
-        detail: 'the entries of a new map',
+        detail: t('the entries of a new map'),
       };
       return [
         ...fitting.map((each) => quoted('map', each.name, mapText(each))),
@@ -127,7 +129,7 @@ function references(map: MapSpec, spec: ObjectSpec): Suggestion[] {
       ];
     }
     default:
-      return [quoted('value', 'lo', 'the name of an interface, or its number')];
+      return [quoted('value', 'lo', t('the name of an interface, or its number'))];
   }
 }
 

@@ -1,14 +1,15 @@
+import { t } from '../../text/language.ts';
 import type { RegisterValue } from '../values.ts';
 
 /** What the verifier knows of a number, in words. Source of the printed form: kernel/bpf/log.c, print_scalar_ranges(). */
 export function numberWords({ args, constant }: RegisterValue): string {
   if (constant !== undefined) return constantWords(constant);
   const highest = toBigInt(args.get('smax') ?? args.get('smax_value'));
-  if (highest !== undefined && signed(highest) === -1n && !args.has('smin')) return 'a negative number';
+  if (highest !== undefined && signed(highest) === -1n && !args.has('smin')) return t('a negative number');
   const range = rangeWords(args);
   const multiple = multipleOf(args);
-  if (range === undefined) return multiple === undefined ? 'any number' : `any multiple of ${multiple}`;
-  return multiple === undefined ? `a number ${range}` : `a number ${range}, a multiple of ${multiple}`;
+  if (range === undefined) return multiple === undefined ? t('any number') : t('any multiple of {0}', multiple);
+  return multiple === undefined ? t('a number {0}', range) : t('a number {0}, a multiple of {1}', range, multiple);
 }
 
 /** The range of a number, or of what was added to a pointer; undefined where nothing is known of it. */
@@ -21,13 +22,13 @@ export function rangeWords(args: ReadonlyMap<string, string>): string | undefine
   // What is not printed is the widest that it can be.
   if (umax !== undefined) return between(umin ?? 0n, umax);
   if (smin !== undefined && smax !== undefined) return between(signed(smin), signed(smax));
-  if (smin !== undefined && signed(smin) >= 0n) return `of at least ${grouped(umin ?? signed(smin))}`;
-  if (umin !== undefined && umin > 0n) return `of at least ${grouped(umin)} (unsigned)`;
-  if (smax !== undefined) return `of at most ${grouped(signed(smax))} (signed)`;
-  if (smin !== undefined) return `of at least ${grouped(signed(smin))} (signed)`;
+  if (smin !== undefined && signed(smin) >= 0n) return t('of at least {0}', grouped(umin ?? signed(smin)));
+  if (umin !== undefined && umin > 0n) return t('of at least {0} (unsigned)', grouped(umin));
+  if (smax !== undefined) return t('of at most {0} (signed)', grouped(signed(smax)));
+  if (smin !== undefined) return t('of at least {0} (signed)', grouped(signed(smin)));
   const umin32 = at('umin32');
   const umax32 = at('umax32');
-  if (umax32 !== undefined) return `whose lower 32 bits are ${between(umin32 ?? 0n, umax32)}`;
+  if (umax32 !== undefined) return t('whose lower 32 bits are {0}', between(umin32 ?? 0n, umax32));
   return undefined;
 }
 
@@ -58,7 +59,7 @@ function constantWords(text: string): string {
   const unsigned = BigInt.asUintN(64, value);
   if (unsigned >= 0x8000_0000_0000_0000n) return `${BigInt.asIntN(64, value)} (0x${unsigned.toString(16)})`;
   if (unsigned >= 0x8000_0000n && unsigned <= 0xffff_ffffn)
-    return `0x${unsigned.toString(16)} (${BigInt.asIntN(32, value)} in 32 bits)`;
+    return t('{0} ({1} in 32 bits)', `0x${unsigned.toString(16)}`, String(BigInt.asIntN(32, value)));
   return unsigned < 10n ? String(unsigned) : `${unsigned} (0x${unsigned.toString(16)})`;
 }
 
