@@ -58,6 +58,8 @@ test('up makes both ends and the traffic, down removes every trace', async () =>
 
 test('down takes along what was kept attached in the lab, here and there', async () => {
   await labUp(options);
+  // XDP_PASS, which waits there so that XDP_TX arrives, makes room.
+  ip('-n', namespace, 'link', 'set', 'dev', 'xdptlab1', 'xdp', 'off');
   const elf = fixture('kernelReplace');
   const ends = [
     { netns: undefined, iface: 'xdptlab0', via: 'link' },
