@@ -20,8 +20,15 @@ export const targets = ['linux-x64', 'linux-arm64', 'universal'];
 
 const limitBytes = 2 * 1024 * 1024;
 
-/** Enough of koffi to run its prebuilt library; the rest is C++ sources and documentation. */
-const koffiFiles = ['package.json', 'index.cjs', 'src/koffi/index.cjs', 'src/koffi/src/static.cjs', 'LICENSE.txt'];
+/**
+ * Enough of koffi to run its prebuilt library; the rest is C++ sources and documentation. The helper, one file, requires
+ * it; the lab's traffic source, a module, imports it.
+ */
+const koffiFiles = [
+  'package.json',
+  'LICENSE.txt',
+  ...['index', 'src/koffi/index', 'src/koffi/src/static'].flatMap((name) => [`${name}.cjs`, `${name}.js`]),
+];
 
 /** @param {Target} target */
 export function vsixPath(target) {
