@@ -63,7 +63,7 @@ export async function startTraffic(ip: Ip, lab: LabPlan, options: TrafficOptions
     child.on('error', (error) => fail(error.message));
     child.on('close', () => {
       clearTimeout(timer);
-      fail(words.trim() || 'it ended at once');
+      fail(reasonIn(words));
     });
   });
   // From here on it is on its own: nothing of it may keep this process alive.
@@ -73,6 +73,13 @@ export async function startTraffic(ip: Ip, lab: LabPlan, options: TrafficOptions
   const identity = identify(pid);
   if (identity) return identity;
   throw new XdpError('environment', "The lab's traffic source ended right after its start.");
+}
+
+/** The line that says why, of what a program or Node itself has left; all of it goes along as the error's details. */
+function reasonIn(words: string): string {
+  const lines = words.trim().split('\n');
+  const reason = lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '';
+  return reason === '' ? 'it ended at once' : reason;
 }
 
 /**
