@@ -80,6 +80,7 @@ export const milestones = [
   'proven',
   'lab',
   'attached',
+  'watched',
   'mapWritten',
   'packetRun',
   'debugged',

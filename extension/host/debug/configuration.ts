@@ -68,7 +68,7 @@ async function chooseFunction(file: vscode.Uri): Promise<string | undefined> {
 
 async function testChoices(file: vscode.Uri, fn: string): Promise<Choice[]> {
   const choices: Choice[] = [];
-  for (const uri of await vscode.workspace.findFiles('**/*.xdptest.json', '**/node_modules/**', maxTestFiles)) {
+  for (const uri of await testFilesFor(file)) {
     const { file: parsed } = parseTestFile(await textOf(uri));
     if (parsed === undefined || path.resolve(path.dirname(uri.fsPath), parsed.source.value) !== file.fsPath) continue;
     for (const { name, program = parsed.program } of parsed.tests) {
@@ -81,6 +81,14 @@ async function testChoices(file: vscode.Uri, fn: string): Promise<Choice[]> {
     }
   }
   return choices;
+}
+
+/** Those of the workspace; of a program outside it, such as the walkthrough's, those beside it. */
+async function testFilesFor(source: vscode.Uri): Promise<vscode.Uri[]> {
+  const inside = vscode.workspace.getWorkspaceFolder(source) !== undefined;
+  const beside = new vscode.RelativePattern(vscode.Uri.joinPath(source, '..'), '*.xdptest.json');
+  const pattern = inside ? '**/*.xdptest.json' : beside;
+  return await vscode.workspace.findFiles(pattern, '**/node_modules/**', maxTestFiles);
 }
 
 export function testConfiguration(testFile: vscode.Uri, test: string): vscode.DebugConfiguration {

@@ -47,6 +47,8 @@ export class MapFeed {
     this.#services = services;
     this.#post = (message) => {
       if (message.kind === 'edited' && message.done > 0) services.milestones.reach('mapWritten');
+      // A view answers only while it is visible: these are on the screen.
+      if (message.kind === 'rows') services.milestones.reach('watched');
       post(message);
     };
     this.#selected = options.selected;

@@ -1,6 +1,9 @@
 import * as vscode from 'vscode';
 import type { Attachments } from '../../session/attach/attachments.ts';
-import type { Milestone } from '../ids.ts';
+import { debugType, type Milestone } from '../ids.ts';
+
+/** The lab's interfaces begin with it; session/lab/plan.ts. */
+const labPrefix = 'xdplab';
 
 export class Milestones {
   readonly #reached = new Set<Milestone>();
@@ -22,13 +25,27 @@ export class Milestones {
   /** The steps that show by themselves. */
   follow(attachments: Attachments): vscode.Disposable {
     return vscode.Disposable.from(
-      attachments.onDidChange(({ kind }) => {
-        if (kind === 'attached') this.reach('attached');
-        if (kind === 'detached') this.reach('detached');
+      attachments.onDidChange((event) => {
+        if (event.kind === 'attached') {
+          this.reach('attached');
+          // A lab that was started in a terminal, where sudo asks for the password, is first seen here.
+          if (event.attachment.iface.startsWith(labPrefix)) this.reach('lab');
+        }
+        if (event.kind === 'detached') this.reach('detached');
       }),
-      vscode.debug.onDidTerminateDebugSession(({ type }) => {
-        if (type === 'xdp') this.reach('debugged');
+      // A session that could not start, since clang is missing for example, has debugged nothing.
+      vscode.debug.registerDebugAdapterTrackerFactory(debugType, {
+        createDebugAdapterTracker: () => ({
+          onDidSendMessage: (message: unknown) => {
+            if (isStop(message)) this.reach('debugged');
+          },
+        }),
       }),
     );
   }
+}
+
+/** The program stands at a line: an event of the Debug Adapter Protocol. */
+function isStop(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'event' in message && message.event === 'stopped';
 }

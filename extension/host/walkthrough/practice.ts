@@ -6,6 +6,12 @@ import type { Services } from '../services.ts';
 /** The program that the kernel refuses, for the step about the verifier. */
 const broken = 'xdp_missing_check.bpf.c';
 
+/** What the walkthrough's buttons ask for; anything else is the firewall. */
+const practiceFiles = new Map<unknown, string>([
+  ['broken', broken],
+  ['tests', 'xdp_firewall.xdptest.json'],
+]);
+
 /** Opens a file of the practice project, which is made on first use: a firewall, in a folder of the extension's own. */
 export async function openPracticeCommand(services: Services, asked: unknown): Promise<void> {
   const folder = vscode.Uri.joinPath(services.storageUri, 'first-steps');
@@ -14,9 +20,11 @@ export async function openPracticeCommand(services: Services, asked: unknown): P
     await vscode.workspace.fs.createDirectory(services.storageUri);
     await createProject({ template: 'firewall', folder: folder.fsPath, bpfFolder: bpfFolder.fsPath });
   }
-  const file = vscode.Uri.joinPath(folder, asked === 'broken' ? broken : 'xdp_firewall.bpf.c');
+  const name = practiceFiles.get(asked) ?? 'xdp_firewall.bpf.c';
+  const file = vscode.Uri.joinPath(folder, name);
   if (!(await exists(file))) {
-    await vscode.workspace.fs.copy(vscode.Uri.joinPath(bpfFolder, 'templates/walkthrough', broken), file);
+    const original = name === broken ? 'templates/walkthrough' : 'examples/firewall';
+    await vscode.workspace.fs.copy(vscode.Uri.joinPath(bpfFolder, original, name), file);
   }
   // Beside the walkthrough, so that its next step stays in sight.
   await vscode.window.showTextDocument(file, { viewColumn: vscode.ViewColumn.Beside, preview: false });
