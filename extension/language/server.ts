@@ -28,6 +28,7 @@ import { signatureAt } from '../core/c/assist/signature.ts';
 import { tailCallTargets } from '../core/c/assist/tailCalls.ts';
 import { tokensOf, tokenTypes } from '../core/c/assist/tokens.ts';
 import { type CSource, scanSource } from '../core/c/source.ts';
+import { type Catalogue, speak } from '../core/text/language.ts';
 import { type MapPlace, placesOfMap, sourceOfTest } from './mapPlaces.ts';
 import { Surroundings } from './surroundings.ts';
 
@@ -37,6 +38,8 @@ export interface ServerOptions {
   /** Another extension colours C by meaning: then this one leaves it alone. */
   semanticTokens: boolean;
   targetKernel?: string;
+  /** The table of the editor's language (`vscode.l10n.bundle`); none where that is English. */
+  words?: Catalogue;
 }
 
 const completionKinds = {
@@ -140,6 +143,7 @@ export class LanguageServer {
   #initialize(params: InitializeParams): InitializeResult {
     // The client is this extension's own: what it says is of this shape.
     this.#options = params.initializationOptions as ServerOptions;
+    speak(this.#options.words ?? {});
     this.#surroundings = new Surroundings({ bundledInclude: this.#options.bundledInclude });
     const legend = { tokenTypes: [...tokenTypes], tokenModifiers: [] };
     return {

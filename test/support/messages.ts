@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseAst } from 'vitest/node';
+import { mapAttributes, mapTypes, sections, verdicts } from '../../extension/core/c/assist/vocabulary.ts';
 import { headers } from '../../extension/core/packet/headers/table.ts';
 import { mutations } from '../../extension/core/packet/mutate.ts';
 import { packetTemplates } from '../../extension/core/packet/templates.ts';
@@ -52,19 +53,23 @@ export function messagesInSource(): Message[] {
       .map((file) => path.join(folder, file))
       .flatMap((file) => messagesOf(file, readFileSync(path.join(root, file), 'utf8'))),
   );
-  return [...written, ...messagesOfPackets()];
+  return [...written, ...messagesOfTables()];
 }
 
-/** Words of headers, fields, changes and templates: values of tables, so they are read there. Names of protocols are not translated. */
-function messagesOfPackets(): Message[] {
+/**
+ * Words of headers, fields, changes and templates, and of BPF's own words: values of tables, so they are read there. Names of protocols
+ * and code are not translated.
+ */
+function messagesOfTables(): Message[] {
   const specs = [...headers.values()].flatMap((spec) => [spec, ...spec.fields]);
   const texts = [
     ...[...specs, ...mutations].flatMap(({ label, help }) => [label, help]),
     ...packetTemplates.map(({ name }) => name),
+    ...[sections, verdicts, mapTypes, mapAttributes].flatMap((words) => words.map(({ text }) => text)),
   ];
   return [...new Set(texts)]
-    .filter((text) => /[a-z]{2}/.test(text))
-    .map((text) => ({ text, file: 'extension/core/packet' }));
+    .filter((text) => /[a-z]{2}/.test(text) && !/^__\w+\([^()]*\)$/.test(text))
+    .map((text) => ({ text, file: 'extension/core' }));
 }
 
 /** Those of one file. Exported for the test of the test. */

@@ -230,3 +230,19 @@ test('completion answers each keystroke in a source of 3,000 lines, in less than
   process.stdout.write(`completion p95 ${p95.toFixed(1)} ms, memory ${megabytes.toFixed(0)} MB\n`);
   expect(megabytes).toBeLessThan(120);
 });
+
+test('what it says is in the language of the editor, the code in it is not', async () => {
+  const words = JSON.parse(
+    readFileSync(join(import.meta.dirname, '../../extension/host/l10n/bundle.l10n.zh-cn.json'), 'utf8'),
+  ) as Record<string, string>;
+  const own = await startLanguageServer({ words });
+  onTestFinished(() => own.end());
+  const uri = pathToFileURL(join(project({ 'zh.bpf.c': source }), 'zh.bpf.c')).href;
+  await own.connection.sendNotification('textDocument/didOpen', {
+    textDocument: { uri, languageId: 'c', version: 1, text: source },
+  });
+  const hover = (what: string): Promise<unknown> =>
+    own.connection.sendRequest('textDocument/hover', { textDocument: { uri }, position: place(source, what) });
+  expect(await hover('XDP_DROP')).toMatchObject({ contents: { value: '`XDP_DROP` 1：数据包被丢弃' } });
+  expect(JSON.stringify(await hover('hits SEC'))).toContain('**map** `hits`: 哈希表 (`BPF_MAP_TYPE_HASH`)');
+});

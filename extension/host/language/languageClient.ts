@@ -62,6 +62,7 @@ export class LanguageFeatures implements vscode.Disposable {
           bundledInclude: path.join(root, 'bpf', 'include'),
           semanticTokens: !otherC.some((id) => vscode.extensions.getExtension(id) !== undefined),
           targetKernel: targetKernel(),
+          words: vscode.l10n.bundle,
         },
       },
     );

@@ -1,4 +1,5 @@
 import type { CFunction, CSource } from '../source.ts';
+import { t } from '../../text/language.ts';
 import { numberOf, scalarSize, typeOfVariable } from './expressions.ts';
 import { dropped, hotPrints } from './habits.ts';
 import { compareKernels, firstKernel, isGplOnly } from './helpers.ts';
@@ -82,7 +83,7 @@ function byteOrder(source: CSource, knowledge: Knowledge, fn: CFunction): Findin
     const swap = wide ? 'bpf_htonl' : 'bpf_htons';
     found.push({
       code: 'byte-order',
-      message: `\`${field}\` is in network order: compare it with \`${swap}(${value})\``,
+      message: t('`{0}` is in network order: compare it with `{1}({2})`', field, swap, value),
       start,
       end: start + match[0].length,
     });
@@ -104,7 +105,10 @@ function uncheckedPacket(source: CSource, fn: CFunction): Finding[] {
   for (const match of body.matchAll(/(?<![\w>.&])(\w+)->\w+/g)) {
     if (!packet.has(match[1] ?? '') || fn.parameters.some((each) => each.endsWith(match[1] ?? ''))) continue;
     const start = fn.body.start + match.index;
-    const message = `\`${match[0]}\` reads the packet, and nothing here compares with \`data_end\`: the verifier will refuse it`;
+    const message = t(
+      '`{0}` reads the packet, and nothing here compares with `data_end`: the verifier will refuse it',
+      match[0],
+    );
     return [{ code: 'unchecked-packet', message, start, end: start + match[0].length }];
   }
   return [];
@@ -138,7 +142,11 @@ function stalePointers(source: CSource, fn: CFunction): Finding[] {
       // A label, a branch or a return makes the way unclear.
       if (/\b(?:goto|case|default|switch|else|for|while)\b|^\s*\w+:/m.test(between)) continue;
       const start = fn.body.start + at + 1 + use.index;
-      const message = `\`${name}\` was read before \`${match[0].replace(/\s*\($/, '')}\`, which may move the packet: read it from the context again, and check it`;
+      const message = t(
+        '`{0}` was read before `{1}`, which may move the packet: read it from the context again, and check it',
+        name,
+        match[0].replace(/\s*\($/, ''),
+      );
       return [{ code: 'stale-pointer', message, start, end: start + use[0].length }];
     }
   }
@@ -182,7 +190,15 @@ function mapSizes(source: CSource, fn: CFunction): Finding[] {
       const own = typeOfVariable(source, name, start);
       const [has, needs] = [scalarSize(own), scalarSize(type)];
       if (own === undefined || has === undefined || needs === undefined || has >= needs || own.endsWith('*')) continue;
-      const message = `\`${name}\` has ${has} bytes, and the ${what} of \`${map.name}\` (${type}) has ${needs}`;
+      const message = t(
+        '`{0}` has {1} bytes, and the {2} of `{3}` ({4}) has {5}',
+        name,
+        has,
+        t(what),
+        map.name,
+        type,
+        needs,
+      );
       found.push({ code: 'map-size', message, start, end: start + text.length });
     }
   }
@@ -208,7 +224,7 @@ function newerHelpers(source: CSource, knowledge: Knowledge, fn: CFunction, targ
   return helperCalls(source, knowledge, fn).flatMap(({ name, id, start }) => {
     const since = firstKernel(id);
     if (since === undefined || compareKernels(since, target) <= 0) return [];
-    const message = `\`${name}\` came with Linux ${since}, and this program is for ${target} (xdp.targetKernel)`;
+    const message = t('`{0}` came with Linux {1}, and this program is for {2} (xdp.targetKernel)', name, since, target);
     return [{ code: 'kernel-too-old' as const, message, start, end: start + name.length }];
   });
 }
@@ -232,7 +248,7 @@ function licence(source: CSource, knowledge: Knowledge): Finding[] {
   for (const fn of source.functions) {
     const call = helperCalls(source, knowledge, fn).find(({ id }) => isGplOnly(id));
     if (call === undefined) continue;
-    const message = `\`${call.name}\` is for programs with a GPL-compatible licence, and this one is "${text}"`;
+    const message = t('`{0}` is for programs with a GPL-compatible licence, and this one is "{1}"', call.name, text);
     return [{ code: 'licence', message, start: call.start, end: call.start + call.name.length }];
   }
   return [];

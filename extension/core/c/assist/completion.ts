@@ -1,4 +1,5 @@
 import type { CSource } from '../source.ts';
+import { t } from '../../text/language.ts';
 import { functionAt, structName, structOf, typeOfVariable } from './expressions.ts';
 import { firstKernel, type Helper, programTypesOf } from './helpers.ts';
 import { type Knowledge, recordNamed } from './knowledge.ts';
@@ -27,16 +28,16 @@ export function completionsAt(source: CSource, knowledge: Knowledge, offset: num
   if (/\/\/|^\s*\*/.test(line)) return [];
   const section = /\bSEC\s*\(\s*"([^"]*)$/.exec(line);
   if (section !== null)
-    return sections.map(({ name, text }) => ({ label: name, kind: 'constant', detail: text, insert: name }));
+    return sections.map(({ name, text }) => ({ label: name, kind: 'constant', detail: t(text), insert: name }));
   if (/"[^"]*$/.test(line.replaceAll(/"[^"]*"/g, ''))) return [];
   const path = /((?:\w+(?:\[[^\]]*\])?(?:->|\.))+)$/.exec(before)?.[1];
   if (path !== undefined) return fields(source, knowledge, { path: path.replace(/(?:->|\.)$/, ''), offset });
   if (/\bstruct\s+$/.test(before)) return structs(source, knowledge, word);
   if (/\b__uint\s*\(\s*type\s*,\s*$/.test(before) || /\bBPF_MAP\s*\(\s*\w+\s*,\s*$/.test(before)) {
-    return mapTypes.map(({ name, text }) => ({ label: name, kind: 'constant', detail: text }));
+    return mapTypes.map(({ name, text }) => ({ label: name, kind: 'constant', detail: t(text) }));
   }
   if (/\b__(?:uint|type|array|ulong)\s*\(\s*$/.test(before)) {
-    return mapAttributes.map(({ name, text }) => ({ label: name, kind: 'keyword', detail: text }));
+    return mapAttributes.map(({ name, text }) => ({ label: name, kind: 'keyword', detail: t(text) }));
   }
   if (/&\s*$/.test(before) && word === '') return maps(source);
   return words(source, knowledge, { word, offset, before });
@@ -83,7 +84,7 @@ function words(source: CSource, knowledge: Knowledge, { word, before, offset }: 
   const isXdp = fn === undefined || fn.section === undefined || fn.section.startsWith('xdp');
   if (/\breturn\s+$/.test(before) || 'xdp_'.startsWith(word.toLowerCase().slice(0, 4))) {
     if (isXdp)
-      items.push(...verdicts.map(({ name, text }): Completion => ({ label: name, kind: 'constant', detail: text })));
+      items.push(...verdicts.map(({ name, text }): Completion => ({ label: name, kind: 'constant', detail: t(text) })));
   }
   if (/\breturn\s+$/.test(before) && word === '') return items;
   if (word.length < 2) return [...items, ...(/&\s*$/.test(before) ? maps(source) : [])];
@@ -95,7 +96,7 @@ function words(source: CSource, knowledge: Knowledge, { word, before, offset }: 
   }
   for (const kfunc of word.startsWith('bpf_') ? (knowledge.kernel?.kfuncs() ?? []) : []) {
     if (fits(kfunc.name, word)) {
-      const documentation = `\`\`\`c\nextern ${kfunc.prototype} __ksym;\n\`\`\`\nA function of the running kernel. Declare it like this before you call it.`;
+      const documentation = `\`\`\`c\nextern ${kfunc.prototype} __ksym;\n\`\`\`\n${t('A function of the running kernel. Declare it like this before you call it.')}`;
       items.push({ label: kfunc.name, kind: 'function', detail: 'kfunc', documentation, sort: `2${kfunc.name}` });
     }
   }
@@ -118,12 +119,12 @@ export function helperText(helper: Helper): string {
   const { id, description, returnText } = helper;
   const facts: string[] = [];
   const since = id === undefined ? undefined : firstKernel(id);
-  if (since !== undefined) facts.push(`Since Linux ${since}.`);
+  if (since !== undefined) facts.push(t('Since Linux {0}.', since));
   const types = id === undefined ? [] : programTypesOf(id);
-  if (types.length > 0) facts.push(`From programs of type ${types.join(', ')}.`);
+  if (types.length > 0) facts.push(t('From programs of type {0}.', types.join(', ')));
   return [
     description,
-    ...(returnText === '' ? [] : [`**Returns** ${returnText}`]),
+    ...(returnText === '' ? [] : [`**${t('Returns')}** ${returnText}`]),
     ...(facts.length === 0 ? [] : [facts.join(' ')]),
   ].join('\n\n');
 }

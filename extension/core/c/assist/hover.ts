@@ -1,4 +1,5 @@
 import type { CSource, MapDefinition } from '../source.ts';
+import { t } from '../../text/language.ts';
 import { helperText } from './completion.ts';
 import { layoutOf, numberOf, structOf, wordAt } from './expressions.ts';
 import { defineNamed, type Knowledge, recordNamed } from './knowledge.ts';
@@ -29,9 +30,10 @@ export function hoverAt(source: CSource, knowledge: Knowledge, offset: number): 
     const map = src.maps.find(({ name }) => name === word);
     if (map !== undefined) return mapText(src, known, map);
     const kfunc = word.startsWith('bpf_') ? known.kernel?.kfuncs().find(({ name }) => name === word) : undefined;
-    if (kfunc !== undefined) return `${c(`extern ${kfunc.prototype} __ksym;`)}\n\nA function of the running kernel.`;
+    if (kfunc !== undefined)
+      return `${c(`extern ${kfunc.prototype} __ksym;`)}\n\n${t('A function of the running kernel.')}`;
     const said = [...verdicts, ...mapTypes].find(({ name }) => name === word);
-    if (said !== undefined) return `\`${word}\` ${said.text}`;
+    if (said !== undefined) return `\`${word}\` ${t(said.text)}`;
     const field = fieldText(src, known, place.start, word);
     if (field !== undefined) return field;
     return macroText(src, known, word);
@@ -69,7 +71,8 @@ function networkOrder(
   if (value === undefined || value < 0 || value >= 2 ** (8 * bytes)) return undefined;
   const hex = value.toString(16).padStart(2 * bytes, '0');
   const inPacket = hex.match(/../g)?.join(' ') ?? '';
-  return `\`${own === undefined ? outer : word}(${argument.trim()})\` is ${value} (0x${hex}); in the packet: \`${inPacket}\``;
+  const written = `${own === undefined ? outer : word}(${argument.trim()})`;
+  return t('`{0}` is {1} (0x{2}); in the packet: `{3}`', written, value, hex, inPacket);
 }
 
 function mapText(source: CSource, knowledge: Knowledge, map: MapDefinition): string {
@@ -79,15 +82,18 @@ function mapText(source: CSource, knowledge: Knowledge, map: MapDefinition): str
   const [keySize, valueSize] = [size(map.key), size(map.value)];
   const entries = map.maxEntries === undefined ? undefined : numberOf(source, knowledge, map.maxEntries);
   const lines = [
-    `**map** \`${map.name}\`: ${type === undefined ? `\`${map.type ?? '?'}\`` : `${type.text} (\`${type.name}\`)`}`,
+    `**map** \`${map.name}\`: ${type === undefined ? `\`${map.type ?? '?'}\`` : `${t(type.text)} (\`${type.name}\`)`}`,
   ];
-  if (map.key !== undefined) lines.push(`key \`${map.key}\`${keySize === undefined ? '' : `, ${keySize} bytes`}`);
-  if (map.value !== undefined)
-    lines.push(`value \`${map.value}\`${valueSize === undefined ? '' : `, ${valueSize} bytes`}`);
-  if (map.maxEntries !== undefined) lines.push(`at most ${entries ?? `\`${map.maxEntries}\``} entries`);
+  if (map.key !== undefined) lines.push(`${t('key')} \`${map.key}\`${sizeText(keySize)}`);
+  if (map.value !== undefined) lines.push(`${t('value')} \`${map.value}\`${sizeText(valueSize)}`);
+  if (map.maxEntries !== undefined) lines.push(t('at most {0} entries', entries ?? `\`${map.maxEntries}\``));
   const memory = memoryOf(map, { keySize, valueSize, entries });
   if (memory !== undefined) lines.push(memory);
   return lines.join('  \n');
+}
+
+function sizeText(size: number | undefined): string {
+  return size === undefined ? '' : t(', {0} bytes', size);
 }
 
 /** Keys and values alone, as the kernel rounds them; its own bookkeeping comes on top. */
@@ -96,19 +102,22 @@ function memoryOf(
   { keySize, valueSize, entries }: Record<'keySize' | 'valueSize' | 'entries', number | undefined>,
 ): string | undefined {
   if (entries === undefined) return undefined;
-  if (map.type === 'BPF_MAP_TYPE_RINGBUF') return `memory: ${bytes(entries)}`;
+  if (map.type === 'BPF_MAP_TYPE_RINGBUF') return t('memory: {0}', bytes(entries));
   if (valueSize === undefined) return undefined;
   const round = (size: number): number => Math.ceil(size / 8) * 8;
   const perCpu = /PERCPU/.test(map.type ?? '');
   const key = /ARRAY/.test(map.type ?? '') ? 0 : round(keySize ?? 0);
   const each = key + (perCpu ? 0 : round(valueSize));
   const whole = bytes(each * entries);
-  if (!perCpu) return `memory: about ${whole} for keys and values`;
-  return `memory: about ${bytes(round(valueSize) * entries)} on each possible CPU${key === 0 ? '' : `, and ${whole} for keys`}`;
+  if (!perCpu) return t('memory: about {0} for keys and values', whole);
+  const onEach = bytes(round(valueSize) * entries);
+  return key === 0
+    ? t('memory: about {0} on each possible CPU', onEach)
+    : t('memory: about {0} on each possible CPU, and {1} for keys', onEach, whole);
 }
 
 function bytes(count: number): string {
-  if (count < 1024) return `${count} bytes`;
+  if (count < 1024) return t('{0} bytes', count);
   return count < 1 << 20 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / (1 << 20)).toFixed(1)} MiB`;
 }
 
@@ -122,9 +131,11 @@ function fieldText(source: CSource, knowledge: Knowledge, start: number, name: s
       ? undefined
       : recordNamed(source, knowledge, struct)?.fields.find((each) => each.name === name);
   if (struct === undefined || field === undefined) return undefined;
-  const order = field.type.startsWith('__be') ? '\n\nIn network order: read it with `bpf_ntohs` or `bpf_ntohl`.' : '';
+  const order = field.type.startsWith('__be')
+    ? `\n\n${t('In network order: read it with `bpf_ntohs` or `bpf_ntohl`.')}`
+    : '';
   const length = field.length === undefined ? '' : `[${field.length}]`;
-  return `${c(`${field.type} ${name}${length};`)}\nof \`struct ${struct}\`${order}`;
+  return `${c(`${field.type} ${name}${length};`)}\n${t('of `struct {0}`', struct)}${order}`;
 }
 
 function macroText(source: CSource, knowledge: Knowledge, word: string): string | undefined {
