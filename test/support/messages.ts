@@ -29,6 +29,7 @@ const proseFolders = [
   'extension/core/packetTest/jsonDocument.ts',
   'extension/core/packetTest/reading.ts',
   'extension/session/attach',
+  'extension/session/disassembly',
   'extension/session/doctor',
   'extension/session/generate',
   'extension/session/interfaces',

@@ -1,3 +1,4 @@
+import { t } from '../text/language.ts';
 import type { SourcePlace } from '../object/spec.ts';
 import type { BytecodeListing, Instruction } from './bytecode.ts';
 import type { MachineListing } from './machine.ts';
@@ -52,7 +53,7 @@ export function sourceText(texts: ReadonlyMap<string, string>, place: SourcePlac
 }
 
 function placeText(text: string, place: SourcePlace | undefined): string {
-  if (place === undefined) return '; (of no line of the source)';
+  if (place === undefined) return `; ${t('(of no line of the source)')}`;
   const name = place.file.split('/').at(-1) ?? place.file;
   return `; ${oneLine(text)} @ ${oneLine(name)}:${place.line}`;
 }

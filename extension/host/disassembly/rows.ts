@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { listBytecode } from '../../core/disassembly/bytecode.ts';
 import { bytecodeRows, machineRows, type Row } from '../../core/disassembly/rows.ts';
+import { translated } from '../../core/text/language.ts';
 import type { BpfObject, BuildOptions } from '../../session/bpfObject.ts';
 import { machineCodeOf, type MachineTarget } from '../../session/disassembly/machine.ts';
 import { countTests, testFilesOf } from '../../session/disassembly/runCounts.ts';
@@ -41,7 +42,7 @@ export async function machineRowsOf(
   const { program } = listing;
   const head = [
     vscode.l10n.t('{0}: as this kernel runs it, {1} bytes of {2} machine code', program, bytes, process.arch),
-    ...remarks,
+    ...remarks.map(translated),
   ];
   if (ran !== undefined) {
     const each = String(ran.timeNs / ran.count);

@@ -1,3 +1,4 @@
+import { t, translated } from '../../text/language.ts';
 import { branchText, callText } from './text.ts';
 import type { BranchStep, StoryStep, VerdictStory } from './types.ts';
 
@@ -30,7 +31,7 @@ export function notesOf(story: VerdictStory, file: string): { lines: number[]; n
   for (const [line, { branches, calls, callCount }] of gathered) {
     const told = [...branches.values()].map(toldBranch);
     const details = [...told.map(({ detail }) => detail), ...calls.slice(0, maxDetails)];
-    if (callCount > maxDetails) details.push(`… ${callCount - maxDetails} more`);
+    if (callCount > maxDetails) details.push(t('… {0} more', callCount - maxDetails));
     const last = calls.at(-1);
     const parts = [
       ...(last === undefined ? [] : [callCount > 1 ? `${last} (×${callCount})` : last]),
@@ -40,7 +41,7 @@ export function notesOf(story: VerdictStory, file: string): { lines: number[]; n
   }
   const { end } = story;
   if (end.kind !== 'running' && end.place?.file === file) {
-    const text = end.kind === 'verdict' ? `→ ${end.action}` : `✗ ${end.message}`;
+    const text = end.kind === 'verdict' ? `→ ${end.action}` : `✗ ${translated(end.message)}`;
     const { line } = end.place;
     const known = notes.get(line);
     notes.set(line, {
@@ -85,7 +86,7 @@ function toldBranch({ last, yes, no, other }: { last: BranchStep; yes: number; n
     ...(no > 0 ? [`false ×${no}`] : []),
     ...(other > 0 ? [`×${other}`] : []),
   ].join(', ');
-  return { text: `${sides}; last: ${text}`, detail: `${last.text}: ${sides}; the last time: ${text}` };
+  return { text: t('{0}; last: {1}', sides, text), detail: t('{0}: {1}; the last time: {2}', last.text, sides, text) };
 }
 
 function clipped(text: string): string {

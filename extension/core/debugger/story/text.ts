@@ -1,3 +1,4 @@
+import { t, translated } from '../../text/language.ts';
 import type { BranchStep, CallStep, StoryStep, VerdictStory } from './types.ts';
 
 export interface StoryTextOptions {
@@ -13,9 +14,9 @@ export interface StoryTextOptions {
 export function storyText(story: VerdictStory, options: StoryTextOptions): string[] {
   const { end, cut } = story;
   const lines = story.steps.flatMap((step) => stepText(step, options, ''));
-  if (cut) lines.push('… (the rest of this long run is not told)');
+  if (cut) lines.push(t('… (the rest of this long run is not told)'));
   if (end.kind === 'running') return lines;
-  const what = end.kind === 'verdict' ? `→ ${end.action}` : `✗ ${end.message}`;
+  const what = end.kind === 'verdict' ? `→ ${end.action}` : `✗ ${translated(end.message)}`;
   if (end.place === undefined) return [...lines, what];
   const { file, line } = end.place;
   const text = options.lineText(file, line);
@@ -25,7 +26,7 @@ export function storyText(story: VerdictStory, options: StoryTextOptions): strin
 function stepText(step: StoryStep, options: StoryTextOptions, indent: string): string[] {
   if (step.kind === 'repeat') {
     const inner = step.steps.flatMap((each) => stepText(each, options, `${indent}  `));
-    return inner.length === 0 ? [] : [`${indent}×${step.times}, the last time:`, ...inner];
+    return inner.length === 0 ? [] : [`${indent}${t('×{0}, the last time:', step.times)}`, ...inner];
   }
   if (step.kind === 'line' || !options.isOwn(step.file)) return [];
   const at = `${indent}${'  '.repeat(step.depth)}${options.nameOf(step.file)}:${step.line}  `;
@@ -37,7 +38,7 @@ function branchHead({ form, text }: BranchStep): string {
     case 'if':
       return `if (${text})`;
     case 'loop':
-      return `loop while (${text})`;
+      return t('loop while ({0})', text);
     case 'switch':
       return `switch (${text})`;
     case 'choice':
@@ -58,7 +59,21 @@ export function branchText({ tests, truth, verdict, form }: BranchStep): string 
 /** `blocklist[10.0.0.66]: nothing found`, `bpf_xdp_adjust_head() = -22`. */
 export function callText({ name, map, key, result }: CallStep): string {
   if (name.startsWith('bpf_map_lookup') && map !== undefined && key !== undefined && result !== undefined)
-    return `${map}[${key}]: ${result}`;
+    return `${map}[${key}]: ${resultWords(result)}`;
   const subject = map === undefined ? '' : key === undefined ? map : `${map}[${key}]`;
-  return result === undefined ? `${name}(${subject}) …` : `${name}(${subject}) = ${result}`;
+  return result === undefined ? `${name}(${subject}) …` : `${name}(${subject}) = ${resultWords(result)}`;
+}
+
+/** What the recorder says of a pointer; numbers stand for themselves. */
+function resultWords(result: string): string {
+  switch (result) {
+    case 'found':
+      return t('found');
+    case 'nothing found':
+      return t('nothing found');
+    case 'a pointer':
+      return t('a pointer');
+    default:
+      return result;
+  }
 }
