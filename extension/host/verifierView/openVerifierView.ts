@@ -22,7 +22,8 @@ export async function openVerifierViewCommand(
     return await openLogCommand(view);
   const file = await targetFile(target);
   if (!file) return;
-  const program = typeof named === 'string' ? named : await programOf(services, file, editor);
+  const beside = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === file.toString());
+  const program = typeof named === 'string' ? named : await programOf(services, file, beside);
   await view.open({ kind: 'program', file, program });
 }
 
@@ -38,8 +39,8 @@ export async function openLogCommand(view: VerifierView): Promise<void> {
   await view.open({ kind: 'log', title: vscode.l10n.t('Verifier log'), walks, selected: 0 });
 }
 
-async function programOf(services: Services, file: vscode.Uri, editor: vscode.TextEditor | undefined): Promise<string> {
-  const atCursor = editor?.document.uri.toString() === file.toString() ? programAtCursor(editor) : undefined;
+async function programOf(services: Services, file: vscode.Uri, source: vscode.TextEditor | undefined): Promise<string> {
+  const atCursor = source === undefined ? undefined : programAtCursor(source);
   if (atCursor !== undefined) return atCursor;
   const { refused } = services.verdicts;
   const [first] = refused?.file.toString() === file.toString() ? refused.programs : [];

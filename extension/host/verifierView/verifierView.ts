@@ -48,7 +48,8 @@ export class VerifierView implements vscode.Disposable {
     const turn = ++this.#turn;
     this.#subject = subject;
     if (this.#panel === undefined) this.#create();
-    else this.#panel.reveal(undefined, true);
+    // The keys step there: whoever opens it can go on with them.
+    else this.#panel.reveal();
     if (subject.kind === 'log') {
       const walk = subject.walks[subject.selected];
       const programs = subject.walks.map(({ program }) => program);
@@ -92,7 +93,7 @@ export class VerifierView implements vscode.Disposable {
     const panel = vscode.window.createWebviewPanel(
       'xdp.verifier',
       vscode.l10n.t('Verifier'),
-      { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true },
+      vscode.ViewColumn.Beside,
       { retainContextWhenHidden: true },
     );
     this.#panel = panel;
