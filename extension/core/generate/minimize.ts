@@ -21,20 +21,33 @@ const maxAttempts = 120;
 /** Few inputs that reach together what all of them do: each time the one that adds most, and of those the simplest. */
 export function cover(found: readonly Found[]): Kept[] {
   const kept: Kept[] = [];
-  const missing = new Set(found.flatMap(({ trace }) => [...trace.features]));
-  while (missing.size > 0) {
-    let best: Kept | undefined;
-    for (const each of found) {
-      const adds = new Set([...each.trace.features].filter((feature) => missing.has(feature)));
-      const better =
-        best === undefined || adds.size > best.for.size || (adds.size === best.for.size && cost(each) < cost(best));
-      if (adds.size > 0 && better) best = { ...each, for: adds };
+  // A large program has thousands of each: nothing is counted twice.
+  const missing = new Map<Feature, number[]>();
+  for (const [index, { trace }] of found.entries()) {
+    for (const feature of trace.features) {
+      const having = missing.get(feature);
+      if (having === undefined) missing.set(feature, [index]);
+      else having.push(index);
     }
-    if (best === undefined) break;
-    kept.push(best);
-    for (const feature of best.for) missing.delete(feature);
   }
-  return kept;
+  const adds = found.map(({ trace }) => trace.features.size);
+  const costs = found.map(cost);
+  for (;;) {
+    let best = -1;
+    let most = 0;
+    for (const [index, count] of adds.entries()) {
+      if (count < most || count === 0 || (count === most && costs[index]! >= costs[best]!)) continue;
+      [best, most] = [index, count];
+    }
+    const each = found[best];
+    if (each === undefined) return kept;
+    const fresh = new Set([...each.trace.features].filter((feature) => missing.has(feature)));
+    kept.push({ ...each, for: fresh });
+    for (const feature of fresh) {
+      for (const index of missing.get(feature) ?? []) adds[index]!--;
+      missing.delete(feature);
+    }
+  }
 }
 
 function cost({ input }: Found): number {
