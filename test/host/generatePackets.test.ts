@@ -45,7 +45,7 @@ describe('generated packets and changed programs', function () {
     writeFileSync(file.fsPath, text);
     await vscode.commands.executeCommand('xdp.generatePackets', file);
     const [found] = problems(file);
-    assert.match(found?.message ?? '', /^fault: read of 4 bytes through a null pointer/);
+    assert.match(found?.message ?? '', /^xdp_firewall: read of 4 bytes through a null pointer.*\npacket: Ether\(/);
     const line = text.slice(0, text.indexOf('ip->saddr')).split('\n').length - 1;
     assert.equal(found?.range.start.line, line);
     const edit = new vscode.WorkspaceEdit();

@@ -65,7 +65,10 @@ async function printBytecode(context: Context, object: BpfObject, name: string, 
   );
   const shown = runs && {
     counts: runs.counts,
-    origin: t('Counted in the built-in machine: {0} packet tests of {1}', runs.tests, runs.files.join(', ')),
+    origin:
+      runs.tests === 1
+        ? t('Counted in the built-in machine: 1 packet test of {0}', runs.files.join(', '))
+        : t('Counted in the built-in machine: {0} packet tests of {1}', runs.tests, runs.files.join(', ')),
   };
   output.result({ program, section, functions, instructions }, () => textOf(bytecodeRows(listing, [head], shown)));
   return 0;
@@ -101,13 +104,7 @@ async function printMachine(
     t('{0}: as this kernel runs it, {1} bytes of {2} machine code', what, bytes, process.arch),
     ...(ran === undefined
       ? []
-      : [
-          t(
-            'It ran {0} times while the kernel counted, {1} ns each',
-            String(ran.count),
-            String(ran.timeNs / ran.count),
-          ),
-        ]),
+      : [t('Runs while the kernel counted: {0}, {1} ns each', String(ran.count), String(ran.timeNs / ran.count))]),
   ];
   output.result({ program, machineBytes: bytes, ...runs, functions, remarks }, () =>
     textOf(machineRows(listing, head)),

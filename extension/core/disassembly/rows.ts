@@ -63,13 +63,16 @@ export function machineRows(listing: MachineListing, head: readonly string[]): R
   const rows: Row[] = head.map((text) => ({ text: `; ${text}`, place: undefined }));
   for (const fn of listing.functions) {
     rows.push({ text: '', place: undefined }, { text: `${oneLine(fn.name)}:`, place: undefined });
+    const slots = fn.blocks.flatMap(({ bytecode }) => bytecode.map(({ slot }) => slot));
+    const width = String(slots.reduce((most, slot) => Math.max(most, slot), 0)).length;
     let before: SourcePlace | undefined;
     let open = false;
     for (const { place, source, bytecode, machine } of fn.blocks) {
       if (!open || !isSameLine(before, place)) rows.push({ text: placeText(source, place), place });
       open = true;
       before = place;
-      for (const { slot, text } of bytecode) rows.push({ text: `    ${slot}: ${oneLine(text)}`, place });
+      for (const { slot, text } of bytecode)
+        rows.push({ text: `    ${String(slot).padStart(width)}: ${oneLine(text)}`, place });
       for (const { offset, text } of machine) {
         rows.push({ text: `      ${`+0x${offset.toString(16)}`.padEnd(6)}  ${oneLine(text)}`, place });
       }

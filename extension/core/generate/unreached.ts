@@ -147,8 +147,8 @@ function helperReason(helpers: readonly string[], { found }: Search): string {
     }
   }
   const shown = [...results].slice(0, 3).join(', ');
-  const gave = results.size === 0 || results.size > 3 ? '' : `, which gave ${shown} each time`;
-  return `${name}() decides it${gave}`;
+  if (results.size === 0 || results.size > 3) return `the result of ${name}() decides it`;
+  return `the result of ${name}() decides it, and was ${shown} each time`;
 }
 
 function globalName(source: Source): string[] {

@@ -24,6 +24,8 @@ export class LineSync implements vscode.Disposable, vscode.DefinitionProvider {
       }),
       vscode.window.onDidChangeVisibleTextEditors((editors) => {
         if (editors.some(({ document }) => views.listingOf(document) !== undefined)) this.#again();
+        // The last listing was closed, or is behind another tab: what was marked for it says nothing any more.
+        else for (const editor of editors) this.#mark(editor, []);
       }),
       this.#marked,
     );

@@ -22,11 +22,14 @@ export async function rowsOf(object: BpfObject, program: string, build: BuildOpt
     [head],
     runs && {
       counts: runs.counts,
-      origin: vscode.l10n.t(
-        'Counted in the built-in machine: {0} packet tests of {1}',
-        runs.tests,
-        runs.files.join(', '),
-      ),
+      origin:
+        runs.tests === 1
+          ? vscode.l10n.t('Counted in the built-in machine: 1 packet test of {0}', runs.files.join(', '))
+          : vscode.l10n.t(
+              'Counted in the built-in machine: {0} packet tests of {1}',
+              runs.tests,
+              runs.files.join(', '),
+            ),
     },
   );
 }
@@ -46,7 +49,7 @@ export async function machineRowsOf(
   ];
   if (ran !== undefined) {
     const each = String(ran.timeNs / ran.count);
-    head.push(vscode.l10n.t('It ran {0} times while the kernel counted, {1} ns each', String(ran.count), each));
+    head.push(vscode.l10n.t('Runs while the kernel counted: {0}, {1} ns each', String(ran.count), each));
   }
   return { program, rows: machineRows(listing, head) };
 }

@@ -14,7 +14,10 @@ export class TextViews implements vscode.TextDocumentContentProvider {
     this.#texts.set(uri.toString(), text);
     this.#changed.fire(uri);
     const document = await vscode.workspace.openTextDocument(uri);
-    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+    // Where one is shown already the next one comes, too.
+    const shown = vscode.window.visibleTextEditors.find((each) => each.document.uri.scheme === textViewScheme);
+    const viewColumn = shown?.viewColumn ?? vscode.ViewColumn.Beside;
+    await vscode.window.showTextDocument(document, { viewColumn, preview: true });
   }
 
   /** Replaces the text where it is shown. */

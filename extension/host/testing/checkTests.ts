@@ -1,8 +1,10 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
+import { translated } from '../../core/text/language.ts';
 import type { MutantResult, MutationReport } from '../../session/mutation/mutationCheck.ts';
 import { saveIfDirty } from '../build.ts';
+import { withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import { requireTrust } from '../trust.ts';
 import type { Notice } from './testNotices.ts';
@@ -21,27 +23,28 @@ export async function checkTestsCommand(services: Services, target: unknown): Pr
     });
   }
   await saveIfDirty(file);
-  const title = vscode.l10n.t('Changing the program to see which tests notice');
-  const location = vscode.ProgressLocation.Notification;
-  const report = await vscode.window.withProgress({ location, title, cancellable: true }, async (progress, token) => {
+  const title = vscode.l10n.t('Checking the tests of {0} by mutation', path.basename(file.path));
+  const report = await withCancel(title, async (tell, signal) => {
     const { checkByMutation } = await import('../../session/mutation/mutationCheck.ts');
-    const abort = new AbortController();
-    const cancelled = token.onCancellationRequested(() => abort.abort());
-    try {
-      return await checkByMutation({
-        file: file.fsPath,
-        build: services.buildOptions(file),
-        timeMs,
-        signal: abort.signal,
-        onProgress: (done, all) => progress.report({ message: vscode.l10n.t('{0} of {1} changes', done, all) }),
-      });
-    } finally {
-      cancelled.dispose();
-    }
+    let before = 0;
+    return await checkByMutation({
+      file: file.fsPath,
+      build: services.buildOptions(file),
+      timeMs,
+      signal,
+      onProgress: (done, all) => {
+        tell({ message: vscode.l10n.t('{0} of {1} changes', done, all), increment: (100 * (done - before)) / all });
+        before = done;
+      },
+    });
   });
-  services.testNotices.show('mutation', report.mutants.flatMap(noticeOf));
-  for (const { name, why } of report.failing) services.log.warn(`${name}: ${why}`);
-  void tell(report);
+  services.testNotices.show(
+    'mutation',
+    report.mutants.flatMap((each) => noticesOf(each, report)),
+  );
+  for (const { name, why } of report.failing)
+    services.log.warn(`Not counted, since it does not pass as it is: ${name}: ${why}`);
+  void conclude(services, report);
   return report;
 }
 
@@ -70,33 +73,58 @@ async function testFileOf(target: unknown): Promise<vscode.Uri | undefined> {
   return picked?.uri;
 }
 
-function noticeOf({ file, line, column, from, to, status, ranBy }: MutantResult): Notice[] {
+function noticesOf(mutant: MutantResult, { failing }: MutationReport): Notice[] {
+  const { file, line, column, kind, text, from, to, status, ranBy } = mutant;
   const severity = vscode.DiagnosticSeverity.Information;
+  // A verdict stands in its statement; what else is changed is where it is said to be.
+  const [marked = ''] = (kind === 'verdict' ? text : from).split('\n');
+  const notice = (message: string): Notice[] => [{ file, line, column, length: marked.length, message, severity }];
   switch (status) {
     case 'killed':
     case 'skipped':
       return [];
-    case 'survived': {
-      const message = vscode.l10n.t('No test would notice if {0} were {1}; {2} come here.', from, to, ranBy.length);
-      return [{ file, line, column, message, severity }];
-    }
-    case 'unreached': {
-      const message = vscode.l10n.t('No test comes here: nobody would notice if {0} were {1}.', from, to);
-      return [{ file, line, column, message, severity }];
-    }
+    case 'survived':
+      return notice(
+        ranBy.length === 1
+          ? vscode.l10n.t('“{0}” could be “{1}”, and the one test that comes here would still pass.', from, to)
+          : vscode.l10n.t(
+              '“{0}” could be “{1}”, and all {2} tests that come here would still pass.',
+              from,
+              to,
+              ranBy.length,
+            ),
+      );
+    case 'unreached':
+      return notice(
+        failing.length === 0
+          ? vscode.l10n.t('No test comes here: “{0}” could be “{1}”, and nobody would notice.', from, to)
+          : vscode.l10n.t('No test that passes comes here: “{0}” could be “{1}”, and nobody would notice.', from, to),
+      );
   }
 }
 
-async function tell({ mutants, failing }: MutationReport): Promise<void> {
-  const killed = mutants.filter(({ status }) => status === 'killed').length;
-  const skipped = mutants.filter(({ status }) => status === 'skipped').length;
-  const parts = [vscode.l10n.t('The tests notice {0} of {1} changes.', killed, mutants.length)];
-  if (skipped > 0) parts.push(vscode.l10n.t('{0} were not tried.', skipped));
-  if (failing.length > 0) parts.push(vscode.l10n.t('{0} tests do not pass as it is.', failing.length));
-  const show = vscode.l10n.t('Show Problems');
-  const chosen = await vscode.window.showInformationMessage(
-    parts.join(' '),
-    ...(killed < mutants.length ? [show] : []),
-  );
-  if (chosen === show) await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
+/** What came of it, with a way to what there is to be read. */
+async function conclude(services: Services, report: MutationReport): Promise<void> {
+  const { mutants, failing, source, remarks } = report;
+  const count = (status: MutantResult['status']): number => mutants.filter((each) => each.status === status).length;
+  const [killed, skipped] = [count('killed'), count('skipped')];
+  const name = path.basename(source);
+  const parts = [
+    mutants.length === 0
+      ? vscode.l10n.t('Nothing in {0} can be changed: it has no comparison, and no return of a verdict.', name)
+      : vscode.l10n.t('The tests notice {0} of {1} changes of {2}.', killed, mutants.length, name),
+  ];
+  if (skipped > 0) parts.push(vscode.l10n.t('Not tried: {0}.', skipped));
+  if (failing.length === 1) parts.push(vscode.l10n.t('1 test does not pass as it is, and was not counted.'));
+  if (failing.length > 1) {
+    parts.push(vscode.l10n.t('{0} tests do not pass as they are, and were not counted.', failing.length));
+  }
+  parts.push(...remarks.map((remark) => translated(remark)));
+  const problems = vscode.l10n.t('Show Problems');
+  const log = vscode.l10n.t('Show Log');
+  const buttons = [...(killed + skipped < mutants.length ? [problems] : []), ...(failing.length > 0 ? [log] : [])];
+  const show = failing.length > 0 ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
+  const chosen = await show(parts.join(' '), ...buttons);
+  if (chosen === problems) await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
+  if (chosen === log) services.log.show();
 }

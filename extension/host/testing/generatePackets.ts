@@ -1,9 +1,12 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { translated } from '../../core/text/language.ts';
 import type { Generated, Progress } from '../../session/generate/generate.ts';
+import type { describeInput as DescribeInput } from '../../session/generate/report.ts';
 import { buildFile, targetFile } from '../build.ts';
 import { pickProgram } from '../commands/attach.ts';
 import { packetTestEditor } from '../ids.ts';
+import { withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import type { Notice } from './testNotices.ts';
 
@@ -17,56 +20,55 @@ const timeMs = 15_000;
 export async function generatePacketsCommand(services: Services, target: unknown): Promise<Generated | undefined> {
   const file = await targetFile(target);
   if (!file) return undefined;
-  const object = await buildFile(services, file);
+  const compiling = vscode.l10n.t('Compiling {0}', path.basename(file.fsPath));
+  const object = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: compiling }, () =>
+    buildFile(services, file),
+  );
   const program = await pickProgram(object, vscode.l10n.t('Generate packets: program'));
   if (!program) return undefined;
   const title = vscode.l10n.t('Generating packets for {0}', program.name);
-  const location = vscode.ProgressLocation.Notification;
-  const generated = await vscode.window.withProgress({ location, title, cancellable: true }, async (report, token) => {
+  const generated = await withCancel(title, async (report, signal) => {
     const { generate } = await import('../../session/generate/generate.ts');
-    const abort = new AbortController();
-    const cancelled = token.onCancellationRequested(() => abort.abort());
-    try {
-      return await generate({
-        file: file.fsPath,
-        program: program.name,
-        build: services.buildOptions(file),
-        seed: 1,
-        timeMs,
-        signal: abort.signal,
-        onProgress: (progress) => report.report({ message: describe(progress) }),
-      });
-    } finally {
-      cancelled.dispose();
-    }
+    return await generate({
+      file: file.fsPath,
+      program: program.name,
+      build: services.buildOptions(file),
+      seed: 1,
+      timeMs,
+      signal,
+      onProgress: (progress) => report({ message: describe(progress) }),
+    });
   });
-  services.testNotices.show('generated', noticesOf(generated, file.fsPath));
-  // The tests come where the source is, the report beside both.
-  const column = vscode.window.activeTextEditor?.viewColumn ?? vscode.ViewColumn.One;
-  const { describeGenerated } = await import('../../session/generate/report.ts');
+  const { describeGenerated, describeInput } = await import('../../session/generate/report.ts');
+  services.testNotices.show('generated', noticesOf(generated, file.fsPath, describeInput));
   const folder = path.dirname(file.fsPath);
-  await services.textViews.show(`${generated.program}: generated packets`, describeGenerated(generated, folder));
-  if (generated.tests.length > 0) await openNew(file, generated, column);
+  const report = vscode.l10n.t('{0}: generated packets', generated.program);
+  await services.textViews.show(report, describeGenerated(generated, folder));
+  // The tests come where the source is, the report beside both.
+  const shown = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === file.toString());
+  if (generated.tests.length > 0) await openNew(file, generated, shown?.viewColumn ?? vscode.ViewColumn.One);
   return generated;
 }
 
 function describe({ phase, runs, found }: Progress): string {
   switch (phase) {
     case 'search':
-      return vscode.l10n.t('{0} runs, {1} packets that reach something new', runs, found);
+      return vscode.l10n.t('{0} runs, packets that reach something new: {1}', runs, found);
     case 'shrink':
-      return vscode.l10n.t('Making {0} packets smaller', found);
+      return vscode.l10n.t('Making the packets as small as they can be');
     case 'check':
       return vscode.l10n.t('Recording what the program does');
   }
 }
 
-function noticesOf({ problems }: Generated, source: string): Notice[] {
-  return problems.map(({ kind, message, file = source, line = 1, column = 1, input }) => ({
+/** With a packet that shows it. */
+function noticesOf({ problems, program }: Generated, source: string, describeInput: typeof DescribeInput): Notice[] {
+  return problems.map(({ message, file = source, line = 1, column = 1, input }) => ({
     file,
     line,
     column,
-    message: `${kind}: ${message}\n${JSON.stringify(input)}`,
+    length: 0,
+    message: [`${program}: ${translated(message)}`, ...describeInput(input)].join('\n'),
     severity: vscode.DiagnosticSeverity.Warning,
   }));
 }

@@ -5,6 +5,8 @@ export interface Notice {
   file: string;
   line: number;
   column: number;
+  /** Characters that it is about; 0: the word there. */
+  length: number;
   message: string;
   severity: vscode.DiagnosticSeverity;
 }
@@ -26,9 +28,9 @@ export class TestNotices implements vscode.Disposable {
     const collection = kind === 'generated' ? this.#generated : this.#mutation;
     collection.clear();
     const byFile = new Map<string, vscode.Diagnostic[]>();
-    for (const { file, line, column, message, severity } of notices) {
+    for (const { file, line, column, length, message, severity } of notices) {
       const start = new vscode.Position(Math.max(0, line - 1), Math.max(0, column - 1));
-      const diagnostic = new vscode.Diagnostic(new vscode.Range(start, start), message, severity);
+      const diagnostic = new vscode.Diagnostic(new vscode.Range(start, start.translate(0, length)), message, severity);
       diagnostic.source = 'xdp';
       const list = byFile.get(file) ?? [];
       list.push(diagnostic);

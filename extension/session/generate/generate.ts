@@ -1,5 +1,6 @@
-import path from 'node:path';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ProgramImage } from '../../core/debugger/image.ts';
 import { XdpError } from '../../core/errors.ts';
 import { describeFound, distinctNames } from '../../core/generate/describe.ts';
@@ -121,7 +122,7 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   const { shifted } = machinesToCompare(cpus);
   const engines = options.engine === undefined ? shifted : [...shifted, options.engine];
   const { tests, dropped } = await keepWhatHolds(named, { object, program: program.name, engines });
-  for (const { name, why } of dropped) remarks.push(`Left out: ${name}: ${why}`);
+  for (const { name, why } of dropped) remarks.push(`Left out, since it does not hold each time: ${name}: ${why}`);
   for (const { message } of search.stops.values()) remarks.push(`Runs ended without a verdict: ${message}.`);
   const image = new ProgramImage(build.object.elf, target.linked);
   const ways = waysOf(image, search).filter(({ place }) => isOwnSource(absolute(place.file, object), buildOptions));
@@ -170,12 +171,6 @@ async function searchFor(
     await nextTurn();
     turnEndsMs = performance.now() + turnMs;
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 interface Patience {

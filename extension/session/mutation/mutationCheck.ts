@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ProgramImage } from '../../core/debugger/image.ts';
 import { readSources } from '../../core/debugger/story/sources.ts';
 import { mutated } from '../../core/mutation/bytecode.ts';
@@ -83,7 +84,12 @@ export async function checkByMutation(options: MutationOptions): Promise<Mutatio
   const program = testFile.program?.value ?? defaultProgram(object, testFile.tests);
   const run = new TestRuns(testFile.tests, object, program, new PacketSource(options.file));
   const came = new Map<PacketTest, ReadonlySet<string>>();
-  const counted = await run.counted((test, slots) => came.set(test, slots), instead(linked), cpus);
+  const counted = await run.counted((test, slots) => came.set(test, slots), {
+    instead: instead(linked),
+    cpus,
+    signal: options.signal,
+  });
+  const untold = options.signal?.aborted === true;
   const usable = testFile.tests.filter((_, index) => counted[index]?.status === 'passed');
   const failing = counted
     .filter(({ status }) => status === 'failed' || status === 'error')
@@ -102,15 +108,22 @@ export async function checkByMutation(options: MutationOptions): Promise<Mutatio
     const failed = late ? [] : (await run.on(ran, engine)).filter(({ status }) => status !== 'passed');
     results.push({
       ...wordsOf(mutant, object),
-      status: ran.length === 0 ? 'unreached' : late ? 'skipped' : failed.length > 0 ? 'killed' : 'survived',
+      // Of tests that were not run nothing is known.
+      status: untold
+        ? 'skipped'
+        : ran.length === 0
+          ? 'unreached'
+          : late
+            ? 'skipped'
+            : failed.length > 0
+              ? 'killed'
+              : 'survived',
       killedBy: failed.map(({ name }) => name),
       ranBy: ran.map(({ name }) => name),
     });
     if (performance.now() < turnEndsMs) continue;
     options.onProgress?.(results.length, mutants.length);
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
     turnEndsMs = performance.now() + turnMs;
   }
   return { file: options.file, source, mutants: results, failing, remarks };
@@ -176,14 +189,15 @@ class TestRuns {
     }
   }
 
-  /** All tests as the program is; `came` hears which instructions each one came to. */
+  /** All tests as the program is, until somebody stops it; `came` hears which instructions each one came to. */
   async counted(
     came: (test: PacketTest, slots: ReadonlySet<string>) => void,
-    instead: RunInstead,
-    cpus: readonly number[],
+    { instead, cpus, signal }: { instead: RunInstead; cpus: readonly number[]; signal: AbortSignal | undefined },
   ): Promise<TestResult[]> {
     const results: TestResult[] = [];
     for (const test of this.tests) {
+      await nextTurn();
+      if (signal?.aborted === true) break;
       const slots = new Set<string>();
       const engine = vmTestEngine(cpus, {}, (machine) => collect(machine, slots), instead);
       results.push(...(await this.on([test], engine)));
