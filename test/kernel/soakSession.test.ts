@@ -7,9 +7,13 @@ import { isOurs } from '../support/soakDayProgram.ts';
 import { growth, ownMemory, quantile } from '../support/soakFlat.ts';
 import { record } from '../support/soakRecord.ts';
 
-/** Eight hours of somebody who saves every minute, tests twice as often and has a map in sight at 10 Hz; a sample in `npm test`. */
-const saves = count(16, 8 * 60);
-const polls = count(2400, 8 * 3600 * 10);
+/**
+ * Eight hours, or `XDP_SOAK_HOURS`, of somebody who saves every minute, tests twice as often and has a map in sight at 10 Hz;
+ * a sample in `npm test`. The pauses between are left out.
+ */
+const hours = Number(process.env['XDP_SOAK_HOURS'] ?? 8);
+const saves = count(16, hours * 60);
+const polls = count(2400, hours * 3600 * 10);
 const intervals = count(4, 24);
 const minutes = 60_000;
 
@@ -88,7 +92,7 @@ test(
     const [, settled] = all;
     const plain = all.map(({ helperFiles, ...figures }) => ({ ...figures, helperFiles: total(helperFiles) }));
     const [start, middle, end] = [plain[1], plain[Math.floor(intervals / 2)], plain.at(-1)];
-    record('session', { ...day.done, seed, start, middle, end, all: plain });
+    record('session', { ...day.done, hours, seed, start, middle, end, all: plain });
 
     for (const { helperFiles, clientFiles } of all.slice(1)) {
       expect(helperFiles).toEqual(settled?.helperFiles);
