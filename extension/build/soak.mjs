@@ -39,7 +39,7 @@ const head = `# Soak
 
 What \`npm run soak\` found when it last ran, by part (\`npm run soak -- helper\` runs one); \`npm test\` runs a sample of each with one
 seed. Every part fails when something is attached that nobody kept, when a packet is missed, or when a descriptor, map, program or
-pin is left.
+pin is left; \`session\` also when memory, descriptors or the cost of a poll grow from its middle to its end (\`XDP_SOAK_HOURS=4\` halves it).
 
 | part | what was done and found | took | when |
 |---|---|---|---|`;
