@@ -82,7 +82,11 @@ describe('the verifier view', () => {
   });
 
   it('steps with the keys, and the source follows', async () => {
-    await view.locator('.scroller').focus();
+    // Whoever opened the view by its command need not click into it first.
+    const steps = view.locator('.scroller');
+    const isFocused = (): Promise<boolean> =>
+      steps.evaluate((element) => element.matches(':focus') && element.ownerDocument.hasFocus());
+    await until('the focus on the steps', async () => ((await isFocused()) ? true : undefined));
     await app.page.keyboard.press('ArrowUp');
     await marked('(void *)(eth + 1) > data_end');
     await app.page.keyboard.press('Home');
