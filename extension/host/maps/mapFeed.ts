@@ -142,7 +142,11 @@ export class MapFeed {
 
   sendMaps(): void {
     const shown = this.#shown();
-    if (!shown.some(({ map }) => map.info.id === this.#selected)) this.#selected = shown[0]?.map.info.id;
+    if (!shown.some(({ map }) => map.info.id === this.#selected)) {
+      // A build that takes the place of the one before brings a new map where it declares another one of that name.
+      const before = this.#session?.map.info.name;
+      this.#selected = (shown.find(({ map }) => map.info.name === before) ?? shown[0])?.map.info.id;
+    }
     this.#post({
       kind: 'maps',
       attached: this.#services.attachments.live.length,
@@ -175,7 +179,12 @@ export class MapFeed {
 
   #sendSchema(): void {
     const session = this.#open();
-    if (session !== undefined) void session.schema().then((schema) => this.#post(schema));
+    if (session === undefined) return;
+    void session.schema().then((schema) => {
+      this.#post(schema);
+      // A view that was out of sight is made anew, and the edits are here.
+      this.#post(session.history);
+    });
   }
 
   /** The chosen map. Another object of the same map is another helper's, or has other types. */

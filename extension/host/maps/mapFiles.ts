@@ -21,7 +21,11 @@ export async function exportMap(answers: MapAnswers): Promise<void> {
   } finally {
     await handle.close();
   }
-  const done = vscode.l10n.t('{0} entries of {1} were written to {2}.', count, name, path.basename(file.fsPath));
+  const written = path.basename(file.fsPath);
+  const done =
+    count === 1
+      ? vscode.l10n.t('1 entry of {0} was written to {1}.', name, written)
+      : vscode.l10n.t('{0} entries of {1} were written to {2}.', count, name, written);
   void offerToOpen(done, file);
 }
 

@@ -87,6 +87,8 @@ export class MapPanels implements vscode.Disposable {
       const message = v.safeParse(fromMapsView, raw);
       if (!message.success) return;
       if (message.output.kind === 'ready') {
+        // A view is made anew each time that its tab is shown.
+        if (feed.holdsMaps) return;
         post({
           kind: 'problem',
           message: vscode.l10n.t(

@@ -43,6 +43,10 @@ export class MapSession {
     return schemaMessage({ ...map, btf });
   }
 
+  get history(): Extract<ToMapsView, { kind: 'history' }> {
+    return { kind: 'history', mapId: this.map.info.id, undoable: this.#edits.undoable };
+  }
+
   /** Nobody looks, or somebody does again. */
   set visible(visible: boolean) {
     if (!visible) this.#events.pause();
@@ -85,7 +89,7 @@ export class MapSession {
         const { mapId, request } = message;
         const edited = await this.#edits.apply(message);
         this.#post({ ...(edited ?? { kind: 'edited', done: 0, failures: [], left: 0 }), mapId, request });
-        this.#post({ kind: 'history', mapId, undoable: this.#edits.undoable });
+        this.#post(this.history);
         return;
       }
       case 'export':
