@@ -39,12 +39,20 @@ export async function saveIfDirty(file: vscode.Uri): Promise<void> {
   }
 }
 
-/** The file a command is about: its argument, else the active editor, else the only one in sight, else one the user picks. */
+/** An object is no text, so its tab has no text editor. */
+function activeFile(): vscode.Uri | undefined {
+  const editor = vscode.window.activeTextEditor;
+  if (editor !== undefined) return editor.document.uri;
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  return input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom ? input.uri : undefined;
+}
+
+/** The file a command is about: its argument, else the active tab, else the only source in sight, else one the user picks. */
 export async function targetFile(argument: unknown): Promise<vscode.Uri | undefined> {
   requireTrust();
   if (argument instanceof vscode.Uri) return argument;
-  const active = vscode.window.activeTextEditor?.document;
-  if (active && /\.(c|o)$/.test(active.uri.path)) return active.uri;
+  const active = activeFile();
+  if (active !== undefined && /\.(c|o)$/.test(active.path)) return active;
   // A view or the walkthrough is active, and the program stands beside it.
   const inSight = vscode.window.visibleTextEditors.filter(({ document }) => document.uri.path.endsWith('.c'));
   const [only] = inSight;

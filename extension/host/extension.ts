@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { speak } from '../core/text/language.ts';
 import { createApi, type XdpApi } from './api.ts';
 import { registerCommands } from './commands/commands.ts';
-import { followActiveEditor } from './contextKeys.ts';
+import { followActiveEditor, followAttachments, setContext } from './contextKeys.ts';
 import { registerDebugging } from './debug/debugging.ts';
 import { watchGuards } from './guards.ts';
 import { startHotReload } from './hotReload.ts';
@@ -33,6 +33,7 @@ let services: Services | undefined;
 /** Wires only: no I/O, no process, no awaiting. */
 export function activate(context: vscode.ExtensionContext): XdpApi {
   speak(vscode.l10n.bundle ?? {});
+  if (process.platform !== 'linux') setContext('noKernel', true);
   services = createServices(context);
   const interfaces = new InterfacesView(services);
   const mapPanels = new MapPanels(services);
@@ -76,6 +77,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     tests,
     registerTestAssist(services),
     interfaces.register(),
+    followAttachments(services.attachments),
     createStatusBar(services),
     registerTasks(context),
     registerDebugging(services),

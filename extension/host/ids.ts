@@ -62,8 +62,18 @@ export const settings = {
   storyAfterRun: 'xdp.run.showStory',
 } as const;
 
-/** `web`: VS Code is a page without a machine behind it. */
-export const contextKeys = { isBpfSource: 'xdp.isBpfSource', storyShown: 'xdp.storyShown', web: 'xdp.web' } as const;
+/**
+ * `web`: VS Code is a page without a machine behind it. `noKernel`: nothing can be loaded, since this is such a page or a system that is
+ * not Linux. `attached`: by this window; `guarded`: something waits to be confirmed.
+ */
+export const contextKeys = {
+  isBpfSource: 'xdp.isBpfSource',
+  storyShown: 'xdp.storyShown',
+  attached: 'xdp.attached',
+  guarded: 'xdp.guarded',
+  noKernel: 'xdp.noKernel',
+  web: 'xdp.web',
+} as const;
 
 export const taskType = 'xdp';
 

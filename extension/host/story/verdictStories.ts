@@ -3,7 +3,7 @@ import { notesOf } from '../../core/debugger/story/notes.ts';
 import type { VerdictStory } from '../../core/debugger/story/types.ts';
 import { XdpError } from '../../core/errors.ts';
 import type { ToldStory } from '../../session/engine/story.ts';
-import { contextKeys } from '../ids.ts';
+import { setContext } from '../contextKeys.ts';
 import { StoryDecorations } from './storyDecorations.ts';
 
 /**
@@ -48,7 +48,7 @@ export class VerdictStories implements vscode.Disposable {
     const place = story.end.kind === 'running' ? undefined : story.end.place;
     const file = place?.file ?? [...story.lines.keys()][0];
     this.#story = story;
-    await vscode.commands.executeCommand('setContext', contextKeys.storyShown, true);
+    setContext('storyShown', true);
     if (file !== undefined) await reveal(vscode.Uri.file(file), place?.line);
     this.#apply();
   }
@@ -57,7 +57,7 @@ export class VerdictStories implements vscode.Disposable {
     if (this.#story === undefined) return;
     this.#story = undefined;
     this.#apply();
-    void vscode.commands.executeCommand('setContext', contextKeys.storyShown, false);
+    setContext('storyShown', false);
   }
 
   #apply(): void {

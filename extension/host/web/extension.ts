@@ -4,15 +4,16 @@
  */
 import * as vscode from 'vscode';
 import { speak } from '../../core/text/language.ts';
-import { followActiveEditor } from '../contextKeys.ts';
-import { commands, contextKeys } from '../ids.ts';
+import { followActiveEditor, setContext } from '../contextKeys.ts';
+import { commands } from '../ids.ts';
 import { PacketTestEditor } from '../panels/packetTestEditor.ts';
 import { PacketTests } from '../testing/packetTests.ts';
 import { Milestones } from '../walkthrough/milestones.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   speak(vscode.l10n.bundle ?? {});
-  void vscode.commands.executeCommand('setContext', contextKeys.web, true);
+  setContext('web', true);
+  setContext('noKernel', true);
   const log = vscode.window.createOutputChannel('XDP', { log: true });
   const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
   const here: ReadonlySet<string> = new Set([
