@@ -3,6 +3,10 @@ import { bytes, u32 } from './rpc.ts';
 
 /** What crosses between the extension host and the webviews. Everything a webview sends is untrusted and parsed here. */
 
+/** The attachment that a map belongs to. */
+export const MapOwner = v.object({ program: v.string(), iface: v.string(), netns: v.optional(v.string()) });
+export type MapOwner = v.InferOutput<typeof MapOwner>;
+
 const MapSummary = v.object({
   id: u32,
   name: v.string(),
@@ -18,6 +22,7 @@ const MapSummary = v.object({
   shows: v.picklist(['entries', 'events']),
   /** Opened by hand: it can be closed again. */
   borrowed: v.boolean(),
+  owner: v.optional(MapOwner),
 });
 export type MapSummary = v.InferOutput<typeof MapSummary>;
 
@@ -141,8 +146,13 @@ export const toMapsView = v.variant('kind', [
     selected: v.optional(u32),
     /** How many programs are attached: without maps, a view says whether that is because nothing is. Absent = unknown. */
     attached: v.optional(u32),
-    /** The view was opened for the map that is proposed: it stays with it, also when another build of the program has made it anew. */
+    /**
+     * The view was opened for the map that is proposed: it stays with it, also when another build of the program has made it anew,
+     * and with none where none is proposed.
+     */
     stay: v.optional(v.boolean()),
+    /** That map is gone. */
+    over: v.optional(v.object({ name: v.string(), reason: v.string() })),
   }),
   MapSchemaMessage,
   ArrangedMessage,

@@ -374,6 +374,12 @@ async function receive(message) {
   switch (message.kind) {
     case 'ready':
       packetHost?.ready();
+      if (scene === 'over') {
+        const { counter, ...others } = summaries;
+        const reason = 'xdp_counter is not attached to veth0 any more. Once it is again, its map is shown here.';
+        post({ kind: 'maps', maps: Object.values(others), stay: true, over: { name: counter.name, reason } });
+        return;
+      }
       post({ kind: 'maps', maps: scene === 'none' ? [] : Object.values(summaries), selected: chosenMap().id });
       // As the host does: what it proposes is most often what is shown.
       if (scene !== 'none') post(schema(chosenMap()));

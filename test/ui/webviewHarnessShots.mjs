@@ -62,6 +62,7 @@ export const shots = [
   { name: 'maps-empty', view: 'maps', scene: 'emptyHash', theme: 'dark', size: side },
   { name: 'maps-died', view: 'maps', scene: 'died', theme: 'dark', size: side, waitMs: 1200 },
   { name: 'maps-gone', view: 'maps', scene: 'gone', theme: 'light', size: side, waitMs: 1200 },
+  { name: 'maps-over', view: 'maps', scene: 'over', theme: 'dark', size: wide },
   { name: 'zh-maps-wide', view: 'maps', scene: 'counter', size: wide, lang: 'zh-cn' },
   { name: 'zh-maps-side', view: 'maps', scene: 'counter', theme: 'light', size: side, lang: 'zh-cn' },
   { name: 'zh-maps-none', view: 'maps', scene: 'none', size: side, lang: 'zh-cn' },

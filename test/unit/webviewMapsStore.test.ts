@@ -122,23 +122,28 @@ test('asks for the map it shows and remembers the one that was chosen', () => {
   expect(again.sent).toEqual([{ kind: 'select', mapId: 9 }]);
 });
 
-test('a tab stays with its map when another build has made it anew', () => {
+test('a tab shows the map that the host has for it and no other, the side panel what is proposed', () => {
   const { store, sent, state } = open();
-  store.accept({ ...maps(map(1, 'x'), map(2, 'y')), selected: 2, stay: true } as ToMapsView);
+  const owner = { program: 'a', iface: 'veth0' };
+  store.accept({ ...maps(map(1, 'x'), { ...map(2, 'y'), owner }), selected: 2, stay: true } as ToMapsView);
+  // Another program has maps of the same names.
   store.accept({ ...maps(map(7, 'x'), map(8, 'y')), selected: 7, stay: true } as ToMapsView);
-  const selects = [
-    { kind: 'select', mapId: 2 },
-    { kind: 'select', mapId: 8 },
-  ];
-  expect(sent).toEqual(selects);
-  // The side panel shows what is proposed: what was attached last.
+  store.accept({
+    ...maps(map(7, 'x'), map(8, 'y')),
+    stay: true,
+    over: { name: 'x', reason: 'detached' },
+  } as ToMapsView);
+  expect([store.selected, store.reader, store.over?.reason]).toEqual([undefined, undefined, 'detached']);
+  store.accept({ ...maps(map(8, 'y'), { ...map(9, 'x'), owner }), selected: 9, stay: true } as ToMapsView);
+  expect([store.selected?.id, store.over]).toEqual([9, undefined]);
+  const select = (mapId: number): FromMapsView => ({ kind: 'select', mapId });
+  expect(sent).toEqual([select(2), select(7), select(9)]);
+  expect(state()).toMatchObject({ maps: { selected: { id: 9, name: 'x', owner } } });
+
   const side = open();
   side.store.accept({ ...maps(map(1, 'x'), map(2, 'y')), selected: 2 } as ToMapsView);
   side.store.accept({ ...maps(map(7, 'x'), map(8, 'y')), selected: 7 } as ToMapsView);
-  expect(side.sent.at(-1)).toEqual({ kind: 'select', mapId: 7 });
-  const again = open(state());
-  again.store.accept(maps(map(17, 'x'), map(18, 'y')));
-  expect(again.sent).toEqual([{ kind: 'select', mapId: 18 }]);
+  expect(side.sent.at(-1)).toEqual(select(7));
 });
 
 test('filter and order of a map survive a reload, and are not those of another', () => {

@@ -85,6 +85,11 @@ function renderMaps(store: MapsStore, maps: readonly MapSummary[]): TemplateResu
     title=${selected === undefined ? '' : `${selected.name} (${selected.type}), ${selected.group}`}
     @change=${(event: Event) => store.select(Number((event.target as HTMLSelectElement).value))}
   >
+    ${
+      selected === undefined
+        ? html`<option value="" disabled .selected=${true}>${store.over?.name ?? ''}</option>`
+        : nothing
+    }
     ${groups.map(
       (group) =>
         html`<optgroup label=${group}>

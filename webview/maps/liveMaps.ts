@@ -106,6 +106,7 @@ export class LiveMaps extends LitElement {
         <vscode-button secondary @click=${() => store.act('attach')}>${strings.noneButton}</vscode-button>
       </div>`;
     }
+    if (store.maps.length === 0 && store.stays) return contentsNotice(store) ?? nothing;
     if (store.maps.length === 0) {
       return html`<xdp-notice
         kind="empty"

@@ -36,7 +36,13 @@ export function renderOutcome({ editor }: MapsStore): TemplateResult | typeof no
 
 /** What stands in the place of the table when there are no entries; undefined when there are. */
 export function contentsNotice(store: MapsStore): TemplateResult | undefined {
-  const { reader } = store;
+  const { reader, over } = store;
+  if (over !== undefined) {
+    const message = fill(strings.gone, { map: over.name });
+    return html`<xdp-notice kind="info" message=${message} fix=${over.reason}></xdp-notice>`;
+  }
+  // What stands above says how it can be had.
+  if (store.stays && store.selected === undefined) return html``;
   if (store.gone !== undefined) {
     const message = fill(strings.gone, { map: store.selected?.name ?? '' });
     return html`<xdp-notice kind="info" message=${message} fix=${store.gone}></xdp-notice>`;

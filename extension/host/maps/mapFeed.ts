@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
-import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
+import { toErrorData } from '../../core/errors.ts';
+import type { FromMapsView, MapOwner, ToMapsView } from '../../protocol/webview.ts';
+import type { AttachmentEvent, LiveAttachment } from '../../session/attach/attachments.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
 import { type BorrowedMap, borrowMaps } from '../../session/maps/borrow.ts';
 import type { OpenMap } from '../../session/maps/maps.ts';
@@ -13,17 +15,27 @@ import { isStream, type MapRequest, MapSession } from './mapSession.ts';
 const maxParked = 16;
 
 export interface FeedOptions {
-  /** Which map to propose first. */
-  selected?: number;
+  /** The map that the view is for. A view without one shows what was attached last. */
+  about?: MapIdentity;
   /** Maps of others that this view shows; the feed releases them. */
   borrowed?: BorrowedMap[];
+  /** The map is somebody else's and held by nobody yet: it may need a password, so the view offers to open it. Says why. */
+  offer?: string;
+}
+
+/** Which map, through all builds of its program: each of them makes a map with an id of its own. */
+export interface MapIdentity {
+  id: number;
+  name: string;
+  /** undefined: somebody else's, opened by hand. */
+  owner?: MapOwner | undefined;
 }
 
 interface ShownMap {
   map: OpenMap;
   client: HelperClient;
   group: string;
-  borrowed: boolean;
+  owner: MapOwner | undefined;
 }
 
 /**
@@ -35,12 +47,20 @@ export class MapFeed {
   readonly #services: Services;
   readonly #post: (message: ToMapsView) => void;
   readonly #subscription: { dispose(): void };
-  /** A tab is for one map; the side panel shows what was attached last. */
+  /** A tab is for one map, and never shows another in its place; the side panel shows what was attached last. */
   readonly #stays: boolean;
   #borrowed: BorrowedMap[];
-  #selected: number | undefined;
+  #borrowing: Promise<void> = Promise.resolve();
+  /** Times that it borrows and is not done. */
+  #pending = 0;
+  /** Why the map, which is somebody else's, is not held, while it may be asked for again. */
+  #offer: string | undefined;
+  /** Why it cannot be had any more. */
+  #lost: string | undefined;
+  #about: MapIdentity | undefined;
   #session: MapSession | undefined;
   #visible = false;
+  #disposed = false;
   #parked: MapRequest[] = [];
 
   constructor(services: Services, post: (message: ToMapsView) => void, options: FeedOptions = {}) {
@@ -51,17 +71,45 @@ export class MapFeed {
       if (message.kind === 'rows') services.milestones.reach('watched');
       post(message);
     };
-    this.#selected = options.selected;
-    this.#stays = options.selected !== undefined;
+    this.#about = options.about;
+    this.#stays = options.about !== undefined;
     this.#borrowed = options.borrowed ?? [];
-    this.#subscription = services.attachments.onDidChange((event) => {
-      if (event.kind === 'counting' || event.kind === 'confirmed') return;
-      if (event.kind === 'attached') {
-        if (options.selected === undefined) this.#selected = event.attachment.maps[0]?.info.id ?? this.#selected;
+    this.#offer = options.offer;
+    this.#subscription = services.attachments.onDidChange((event) => this.#onAttachment(event));
+    this.#choose();
+  }
+
+  #onAttachment(event: AttachmentEvent): void {
+    switch (event.kind) {
+      case 'counting':
+      case 'confirmed':
+        return;
+      case 'attached': {
+        const [first] = event.attachment.maps;
+        if (!this.#stays && first !== undefined) {
+          this.#about = { id: first.info.id, name: first.info.name, owner: ownerOf(event.attachment) };
+        }
         this.#post({ kind: 'clearProblem' });
+        break;
       }
-      this.sendMaps();
-    });
+      case 'replaced':
+        this.#follow(event.before, event.attachment);
+        break;
+      case 'reverted':
+        if (event.restored !== undefined) this.#follow(event.attachment, event.restored);
+        break;
+      case 'detached':
+      case 'lost':
+        break;
+    }
+    this.sendMaps();
+  }
+
+  /** What takes the place of its program may be another function: the view goes on with the map of that. */
+  #follow(before: LiveAttachment, after: LiveAttachment): void {
+    const about = this.#about;
+    if (about === undefined || !before.maps.some(({ info }) => info.id === about.id)) return;
+    this.#about = { ...about, owner: ownerOf(after) };
   }
 
   /** Does it hold maps that only the helper keeps open? */
@@ -70,11 +118,12 @@ export class MapFeed {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#subscription.dispose();
     this.#session?.close();
     this.#session = undefined;
     this.#parked = [];
-    for (const borrowed of this.#borrowed) void borrowed.release().catch(() => undefined);
+    letGo(this.#borrowed);
     this.#borrowed = [];
   }
 
@@ -87,23 +136,46 @@ export class MapFeed {
     for (const message of parked) void this.#handle(message);
   }
 
-  /** Maps of others that were opened by hand, shown beside what is there. */
-  add(borrowed: readonly BorrowedMap[]): void {
-    this.#borrowed.push(...borrowed);
-    this.#selected = borrowed[0]?.map.info.id ?? this.#selected;
-    this.sendMaps();
-  }
-
   /** After the helper was started again: it has let go of what it held for this view. */
   async resume(): Promise<void> {
     const lost = this.#borrowed;
+    this.#borrowed = [];
     this.#session?.close();
     this.#session = undefined;
-    if (lost.length > 0) {
-      const ids = lost.map(({ map }) => map.info.id);
-      this.#borrowed = await borrowMaps(this.#services.kernel, undefined, ids);
-    }
-    this.#post({ kind: 'clearProblem' });
+    await this.#borrow(lost.map(({ map }) => map.info.id));
+    if (this.#offer === undefined) this.#post({ kind: 'clearProblem' });
+    this.sendMaps();
+  }
+
+  /**
+   * Holds these maps for this view, each once however often it is asked for, and none for a view that was closed meanwhile: the
+   * helper would hold it for nobody.
+   */
+  #borrow(ids: readonly number[]): Promise<void> {
+    this.#pending++;
+    this.#borrowing = this.#borrowing.then(async () => {
+      this.#pending--;
+      const missing = ids.filter((id) => !this.#borrowed.some(({ map }) => map.info.id === id));
+      if (this.#disposed || missing.length === 0) return;
+      try {
+        const borrowed = await borrowMaps(this.#services.kernel, undefined, missing);
+        if (this.#disposed) return letGo(borrowed);
+        this.#borrowed.push(...borrowed);
+        this.#offer = undefined;
+      } catch (error) {
+        const { code, message } = toErrorData(error);
+        this.#offer = code === 'map-not-found' ? undefined : message;
+        this.#lost = code === 'map-not-found' ? message : undefined;
+      }
+    });
+    return this.#borrowing;
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#about === undefined) return;
+    await this.#borrow([this.#about.id]);
+    if (this.#disposed) return;
+    if (this.#offer === undefined) this.#post({ kind: 'clearProblem' });
     this.sendMaps();
   }
 
@@ -116,12 +188,15 @@ export class MapFeed {
       case 'ready':
         this.sendMaps();
         return;
-      case 'select':
-        this.#selected = message.mapId;
+      case 'select': {
+        const chosen = this.#shown().find(({ map }) => map.info.id === message.mapId);
+        if (chosen !== undefined) this.#about = identityOf(chosen);
         this.#sendSchema();
         return;
+      }
       case 'action':
-        if (message.command !== 'reopenMap') await vscode.commands.executeCommand(commands[message.command]);
+        if (message.command === 'reopenMap') return await this.#reopen();
+        await vscode.commands.executeCommand(commands[message.command]);
         return;
       case 'openOther':
         await vscode.commands.executeCommand(commands.openMap);
@@ -130,7 +205,8 @@ export class MapFeed {
         await vscode.commands.executeCommand(commands.openMap, { id: message.mapId, name: message.name });
         return;
       case 'closeMap':
-        return await this.#release(message.mapId);
+        // The tab that it was opened in closes.
+        return;
       case 'save':
         return await saveText(message.name, message.text);
       case 'copy':
@@ -141,16 +217,14 @@ export class MapFeed {
   }
 
   sendMaps(): void {
+    if (this.#disposed) return;
     const shown = this.#shown();
-    if (!shown.some(({ map }) => map.info.id === this.#selected)) {
-      // A build that takes the place of the one before brings a new map where it declares another one of that name.
-      const before = this.#session?.map.info.name;
-      this.#selected = (shown.find(({ map }) => map.info.name === before) ?? shown[0])?.map.info.id;
-    }
+    const chosen = this.#choose();
+    const over = chosen === undefined ? this.#over() : undefined;
     this.#post({
       kind: 'maps',
       attached: this.#services.attachments.live.length,
-      maps: shown.map(({ map, group, borrowed }) => ({
+      maps: shown.map(({ map, group, owner }) => ({
         id: map.info.id,
         name: map.info.name,
         type: map.info.type,
@@ -160,21 +234,58 @@ export class MapFeed {
         frozen: map.info.frozen,
         group,
         shows: isStream(map) ? 'events' : 'entries',
-        borrowed,
+        borrowed: owner === undefined,
+        ...(owner === undefined ? {} : { owner }),
       })),
-      ...(this.#selected === undefined ? {} : { selected: this.#selected }),
+      ...(chosen === undefined ? {} : { selected: chosen.map.info.id }),
       ...(this.#stays ? { stay: true } : {}),
+      ...(over === undefined ? {} : { over }),
     });
     this.#sendSchema();
+    if (this.#offer === undefined || this.holdsMaps) return;
+    this.#post({
+      kind: 'problem',
+      message: this.#offer,
+      action: { title: vscode.l10n.t('Open Again'), command: 'reopenMap' },
+    });
+  }
+
+  /** The map that a tab is for is not there: why, and what becomes of the tab. */
+  #over(): { name: string; reason: string } | undefined {
+    if (!this.#stays || this.#about === undefined || this.#offer !== undefined || this.#pending > 0) return undefined;
+    const { name, owner } = this.#about;
+    if (owner === undefined) return { name, reason: this.#lost ?? '' };
+    const { program, iface } = owner;
+    const runs = this.#services.attachments.live.some((live) => isSameOwner(ownerOf(live), owner));
+    const reason = runs
+      ? vscode.l10n.t('{0} on {1} does not have it any more.', program, iface)
+      : vscode.l10n.t('{0} is not attached to {1} any more. Once it is again, its map is shown here.', program, iface);
+    return { name, reason };
   }
 
   /** Own programs' first. */
   #shown(): ShownMap[] {
-    const own = this.#services.attachments.live.flatMap(({ program, iface, mode, client, maps }) =>
-      maps.map((map) => ({ map, client, group: `${program} on ${iface} (${mode})`, borrowed: false })),
-    );
+    const own = this.#services.attachments.live.flatMap((live) => {
+      const group = `${live.program} on ${live.iface} (${live.mode})`;
+      return live.maps.map((map) => ({ map, client: live.client, group, owner: ownerOf(live) }));
+    });
     const group = vscode.l10n.t('Opened by hand');
-    return [...own, ...this.#borrowed.map(({ map, client }) => ({ map, client, group, borrowed: true }))];
+    return [...own, ...this.#borrowed.map(({ map, client }) => ({ map, client, group, owner: undefined }))];
+  }
+
+  /**
+   * The map that the view is about: that very map, or what its program's next build has in its place. Only a view that is for no
+   * certain map goes on to one of the same name, or any.
+   */
+  #choose(): ShownMap | undefined {
+    const shown = this.#shown();
+    const about = this.#about;
+    const chosen =
+      shown.find(({ map: { info } }) => info.id === about?.id && info.name === about.name) ??
+      shown.find(({ map, owner }) => map.info.name === about?.name && isSameOwner(owner, about.owner)) ??
+      (this.#stays ? undefined : (shown.find(({ map }) => map.info.name === about?.name) ?? shown[0]));
+    if (chosen !== undefined) this.#about = identityOf(chosen);
+    return chosen;
   }
 
   #sendSchema(): void {
@@ -189,10 +300,10 @@ export class MapFeed {
 
   /** The chosen map. Another object of the same map is another helper's, or has other types. */
   #open(): MapSession | undefined {
-    const found = this.#shown().find(({ map }) => map.info.id === this.#selected);
-    if (found !== undefined && found.map === this.#session?.map) return this.#session;
+    const chosen = this.#choose();
+    if (chosen !== undefined && chosen.map === this.#session?.map) return this.#session;
     this.#session?.close();
-    this.#session = found === undefined ? undefined : new MapSession(found.client, found.map, this.#post);
+    this.#session = chosen === undefined ? undefined : new MapSession(chosen.client, chosen.map, this.#post);
     return this.#session;
   }
 
@@ -204,12 +315,21 @@ export class MapFeed {
     const session = this.#open();
     if (session?.map.info.id === message.mapId) await session.handle(message);
   }
+}
 
-  async #release(mapId: number): Promise<void> {
-    const borrowed = this.#borrowed.find(({ map }) => map.info.id === mapId);
-    if (borrowed === undefined) return;
-    this.#borrowed = this.#borrowed.filter((each) => each !== borrowed);
-    this.sendMaps();
-    await borrowed.release();
-  }
+function identityOf({ map: { info }, owner }: ShownMap): MapIdentity {
+  return { id: info.id, name: info.name, owner };
+}
+
+function ownerOf({ program, iface, netns }: LiveAttachment): MapOwner {
+  return { program, iface, ...(netns === undefined ? {} : { netns }) };
+}
+
+function isSameOwner(left: MapOwner | undefined, right: MapOwner | undefined): boolean {
+  if (left === undefined || right === undefined) return false;
+  return left.program === right.program && left.iface === right.iface && left.netns === right.netns;
+}
+
+function letGo(borrowed: readonly BorrowedMap[]): void {
+  for (const each of borrowed) void each.release().catch(() => undefined);
 }

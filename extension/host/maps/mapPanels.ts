@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
-import { fromMapsView, type ToMapsView } from '../../protocol/webview.ts';
-import { type BorrowedMap, borrowMaps } from '../../session/maps/borrow.ts';
+import { fromMapsView, MapOwner, type ToMapsView } from '../../protocol/webview.ts';
+import type { BorrowedMap } from '../../session/maps/borrow.ts';
 import { panels } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { configureWebview } from '../webviewHtml.ts';
@@ -9,7 +9,14 @@ import { type FeedOptions, MapFeed } from './mapFeed.ts';
 
 /** What of a view's state says which map it showed; see webview/maps/data/mapsStore.ts. */
 const StoredState = v.object({
-  maps: v.object({ selected: v.object({ id: v.number(), name: v.string(), borrowed: v.optional(v.boolean()) }) }),
+  maps: v.object({
+    selected: v.object({
+      id: v.number(),
+      name: v.string(),
+      borrowed: v.optional(v.boolean()),
+      owner: v.optional(MapOwner),
+    }),
+  }),
 });
 
 interface OpenPanel {
@@ -60,14 +67,14 @@ export class MapPanels implements vscode.Disposable {
 
   /** A map of this window's programs. */
   show(map: { id: number; name: string }): void {
-    this.#create(map.name, { selected: map.id });
+    this.#create(map.name, { about: map });
   }
 
   /** Maps of others. */
   showBorrowed(borrowed: BorrowedMap[]): void {
     const [first] = borrowed;
     if (first === undefined) return;
-    this.#create(first.map.info.name, { selected: first.map.info.id, borrowed });
+    this.#create(first.map.info.name, { about: first.map.info, borrowed });
   }
 
   #create(title: string, options: FeedOptions): void {
@@ -81,37 +88,16 @@ export class MapPanels implements vscode.Disposable {
   #restore(panel: vscode.WebviewPanel, state: unknown): void {
     const stored = v.safeParse(StoredState, state);
     const selected = stored.success ? stored.output.maps.selected : undefined;
-    const { post, feed } = this.#fill(panel, selected === undefined ? {} : { selected: selected.id });
-    if (selected?.borrowed !== true) return;
-    panel.webview.onDidReceiveMessage((raw: unknown) => {
-      const message = v.safeParse(fromMapsView, raw);
-      if (!message.success) return;
-      if (message.output.kind === 'ready') {
-        // A view is made anew each time that its tab is shown.
-        if (feed.holdsMaps) return;
-        post({
-          kind: 'problem',
-          message: vscode.l10n.t(
-            '{0} (map {1}) was opened by hand before this window was loaded.',
-            selected.name,
-            selected.id,
-          ),
-          action: { title: vscode.l10n.t('Open Again'), command: 'reopenMap' },
-        });
-      } else if (message.output.kind === 'action' && message.output.command === 'reopenMap') {
-        void borrowMaps(this.#services.kernel, undefined, [selected.id]).then(
-          (borrowed) => {
-            post({ kind: 'clearProblem' });
-            feed.add(borrowed);
-          },
-          (error: unknown) =>
-            post({ kind: 'problem', message: error instanceof Error ? error.message : String(error) }),
-        );
-      }
-    });
+    if (selected?.borrowed !== true) {
+      this.#fill(panel, selected === undefined ? {} : { about: selected });
+      return;
+    }
+    const { id, name } = selected;
+    const offer = vscode.l10n.t('{0} (map {1}) was opened by hand before this window was loaded.', name, id);
+    this.#fill(panel, { about: { id, name }, offer });
   }
 
-  #fill(panel: vscode.WebviewPanel, options: FeedOptions): OpenPanel {
+  #fill(panel: vscode.WebviewPanel, options: FeedOptions): void {
     const media = vscode.Uri.joinPath(this.#services.extensionUri, 'extension', 'host', 'media');
     panel.iconPath = {
       dark: vscode.Uri.joinPath(media, 'xdp.svg'),
@@ -127,7 +113,9 @@ export class MapPanels implements vscode.Disposable {
     this.#open.add(open);
     panel.webview.onDidReceiveMessage((raw: unknown) => {
       const message = v.safeParse(fromMapsView, raw);
-      if (message.success) feed.receive(message.output);
+      if (!message.success) return;
+      if (message.output.kind === 'closeMap') panel.dispose();
+      else feed.receive(message.output);
     });
     panel.onDidChangeViewState(() => {
       feed.visible = panel.visible;
@@ -138,6 +126,5 @@ export class MapPanels implements vscode.Disposable {
       this.#closed();
     });
     configureWebview(panel.webview, this.#services.extensionUri, { script: 'maps', element: 'xdp-maps-view' });
-    return open;
   }
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { FromMapsView, MapSummary, ToMapsView } from '../../../extension/protocol/webview.ts';
+import { type FromMapsView, MapOwner, type MapSummary, type ToMapsView } from '../../../extension/protocol/webview.ts';
 import type { Channel } from '../../common/channel.ts';
 import { Conversation } from './conversation.ts';
 import { EventLog } from './eventLog.ts';
@@ -9,6 +9,7 @@ import { type Order, Reader } from './reader.ts';
 import { Snapshots } from './snapshots.ts';
 
 export type MapProblem = Extract<ToMapsView, { kind: 'problem' }>;
+type ListMessage = Extract<ToMapsView, { kind: 'maps' }>;
 
 export const pollIntervals = [50, 100, 250, 500, 1000, 2000, 5000, 10_000] as const;
 
@@ -25,7 +26,13 @@ export type ShownColumns = v.InferOutput<typeof ShownColumns>;
 export const RememberedMaps = v.object({
   maps: v.object({
     selected: v.optional(
-      v.object({ id: v.number(), name: v.string(), group: v.string(), borrowed: v.optional(v.boolean()) }),
+      v.object({
+        id: v.number(),
+        name: v.string(),
+        group: v.string(),
+        borrowed: v.optional(v.boolean()),
+        owner: v.optional(MapOwner),
+      }),
     ),
     paused: v.boolean(),
     intervalMs: v.pipe(v.number(), v.minValue(50), v.maxValue(10_000)),
@@ -79,6 +86,10 @@ export class MapsStore {
   /** About the selected map; undefined until its types are known. */
   conversation: Conversation | undefined;
   gone: string | undefined;
+  /** The map that this view is for is not there any more, and nothing else is shown in its place. */
+  over: ListMessage['over'];
+  /** For one map and no other: a tab. */
+  stays = false;
   problem: MapProblem | undefined;
   paused = false;
   intervalMs = 500;
@@ -118,8 +129,7 @@ export class MapsStore {
   accept(message: ToMapsView): void {
     switch (message.kind) {
       case 'maps':
-        this.attached = message.attached ?? 0;
-        this.acceptMaps(message.maps, message);
+        this.acceptMaps(message);
         break;
       case 'schema':
         this.acceptSchema(message);
@@ -224,14 +234,15 @@ export class MapsStore {
     this.channel.post({ kind: 'action', command });
   }
 
-  private acceptMaps(
-    maps: readonly MapSummary[],
-    { selected, stay }: { selected?: number | undefined; stay?: boolean | undefined },
-  ): void {
+  private acceptMaps({ maps, selected, attached, stay, over }: ListMessage): void {
     this.maps = maps;
-    const chosen = chooseMap(maps, this.remembered, selected);
+    this.attached = attached ?? 0;
+    this.stays = stay === true;
+    this.over = over;
+    // Which build's map a tab goes on with, the host knows: a map of the same name may be another program's.
+    const chosen = this.stays ? maps.find(({ id }) => id === selected) : chooseMap(maps, this.remembered, selected);
     // A tab that was opened for this map shows it again after a reload, though nobody chose it in a list.
-    if (chosen !== undefined && (chosen.borrowed || (stay === true && this.remembered === undefined))) {
+    if (chosen !== undefined && this.stays) {
       this.remembered = rememberedOf(chosen);
       this.remember();
     }
@@ -318,8 +329,8 @@ export class MapsStore {
   }
 }
 
-function rememberedOf({ id, name, group, borrowed }: MapSummary): NonNullable<Remembered['selected']> {
-  return { id, name, group, borrowed };
+function rememberedOf({ id, name, group, borrowed, owner }: MapSummary): NonNullable<Remembered['selected']> {
+  return { id, name, group, borrowed, ...(owner === undefined ? {} : { owner }) };
 }
 
 function sameShape(left: MapSchemaMessage, right: MapSchemaMessage): boolean {
