@@ -43,13 +43,17 @@ export function parseException(line: string): XdpException | undefined {
 
 /** What happened and why, in words: `XDP_REDIRECT failed: ENETDOWN, the interface that it goes to is down`. */
 export function explainException({ kind, action, errno }: XdpException): string {
-  const meaning = errnoMeanings.get(errno);
-  const why = errno === 0 ? '' : `: ${meaning === undefined ? `errno ${errno}` : `${meaning[0]}, ${meaning[1]}`}`;
+  const [name, meaning] = errnoMeanings.get(errno) ?? [];
+  const sender = `XDP_${action === '' ? 'TX or XDP_REDIRECT' : action}`;
   switch (kind) {
     case 'redirect':
-      return `XDP_REDIRECT failed${why}`;
+      if (errno === 0) return 'XDP_REDIRECT failed';
+      return name === undefined ? `XDP_REDIRECT failed: errno ${errno}` : `XDP_REDIRECT failed: ${name}, ${meaning}`;
     case 'transmit':
-      return `dropped while being sent by XDP_${action === '' ? 'TX or XDP_REDIRECT' : action}${why}`;
+      if (errno === 0) return `dropped while being sent by ${sender}`;
+      return name === undefined
+        ? `dropped while being sent by ${sender}: errno ${errno}`
+        : `dropped while being sent by ${sender}: ${name}, ${meaning}`;
     case 'exception':
       if (action === 'ABORTED') return 'XDP_ABORTED: the program gave up on it, or a tail call or helper of it failed';
       if (action === 'TX')

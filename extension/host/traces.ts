@@ -51,7 +51,10 @@ export class Traces {
       const { program, iface, text } = total;
       const showLog = vscode.l10n.t('Show Log');
       void vscode.window
-        .showWarningMessage(vscode.l10n.t('Packets of {0} on {1} are lost. {2}.', program, iface, text), showLog)
+        .showWarningMessage(
+          vscode.l10n.t('Packets of {0} on {1} are lost. {2}.', program, iface, translated(text)),
+          showLog,
+        )
         .then((answer) => answer === showLog && this.#services.log.show());
     });
     const answer = await client.call('trace/follow', { printk: true }).catch((error: unknown) => ({

@@ -8,7 +8,7 @@ export function legacyMapDiagnostics(source: string, file: string): Diagnostic[]
     const message = `map '${map.name}' is defined in the legacy form (struct bpf_map_def), which libbpf 1.0 and newer refuse to load`;
     return [
       { ...place, endColumn: map.endColumn, severity: 'warning', message },
-      { ...place, severity: 'note', message: `define it with BTF instead:\n${map.replacement}` },
+      { ...place, severity: 'note', message: ['define it with BTF instead:', map.replacement].join('\n') },
     ];
   });
 }

@@ -15,30 +15,43 @@ export interface Message {
   file: string;
 }
 
-/**
- * Where texts are values of their own, not arguments of an error or of a call: everything there that is a sentence counts, but for
- * the list of codes, which is what docs/verifier.md is made from.
- */
-const proseFolders = [
-  'extension/core/verifier/catalogue',
-  'extension/core/verifier/story.ts',
-  'extension/core/preflight',
-  'extension/core/generate/unreached.ts',
-  'extension/core/packetTest/match',
-  'extension/core/packetTest/parse',
-  'extension/core/packetTest/jsonDocument.ts',
-  'extension/core/packetTest/reading.ts',
-  'extension/session/attach',
-  'extension/session/disassembly',
-  'extension/session/doctor',
-  'extension/session/generate',
-  'extension/session/interfaces',
-  'extension/session/mutation',
-  'extension/session/run/redirect.ts',
+/** What of the extension no reader sees as prose, and why: everything else that is a sentence has to be known in both languages. */
+const notRead: readonly (readonly [place: string, why: string])[] = [
+  ['extension/core/bpfman', 'comments of files that are written for others'],
+  ['extension/core/btf/formatC.ts', 'C'],
+  ['extension/core/btf/cRecord.ts', 'C'],
+  ['extension/core/c/assist/expressions.ts', 'C'],
+  ['extension/core/c/assist/helpers.ts', 'what is looked for in a header'],
+  ['extension/core/coverage/formats.ts', 'XML'],
+  ['extension/core/maps/openMetrics.ts', 'a file format'],
+  ['extension/core/packet/headers', 'read from the table itself, and names of protocols'],
+  ['extension/core/verifier/catalogue/codes.ts', 'docs/verifier.md is made from it'],
+  ['extension/core/vm/helpers/names.ts', 'names'],
+  ['extension/core/vm/maps/lruPool.ts', 'names of states'],
+  ['extension/core/vm/wasm', 'what cannot happen'],
+  ['extension/cli/verbs/map/usages.ts', 'arguments'],
+  ['extension/cli/verbs/reporters/junit.ts', 'XML'],
+  ['extension/host/webviewHtml.ts', 'HTML'],
+  ['extension/kernel/ffi/binding.ts', 'C'],
+  ['extension/kernel/ffi/symbols.ts', 'C'],
+  ['extension/kernel/launch/script.ts', 'shell'],
+  ['extension/kernel/server.ts', 'what cannot happen'],
+  ['extension/kernel/wire.ts', 'what cannot happen'],
+  ['extension/session/lab/build.ts', 'arguments of ip'],
+  ['extension/toolchain/bcc.ts', 'C'],
+  ['extension/toolchain/distro.ts', 'commands'],
 ];
 
+/** Calls whose texts are for programs, for the log, or for whoever changes this code. */
+const notReadCalls =
+  /^(?:Error|TypeError|RangeError|RegExp|Set|lazyFunction|bind|html|css|koffi\.\w+|(?:.*\.)?(?:log|onLog)(?:\.\w+)?|.*\.(?:includes|startsWith|endsWith|indexOf|split|allocateRegion|querySelector))$/;
+
+/** Two plain words that follow each other, beside what is put in and what is code. */
 function isSentence(text: string): boolean {
-  return /^\S.*\b[a-z]+ [a-z]+\b(?:.* |.*\.$)/s.test(text);
+  const plain = text.replace(/\{\d+\}|`[^`]*`/g, '{}');
+  const command = /^(?:(?:sudo|ethtool|ip|docker|kubectl|xdp|link|netns) [^,]+$|#|%|<\?)/.test(plain.trim());
+  const c = /^(?:static const |__type\(|(?:(?:un)?signed|char|short|int|long|const|\*| )+$)/.test(plain);
+  return !command && !c && /(?:^|[^\w/.-])[A-Za-z][\w’']*,? [a-z][a-z’']+(?![\w/=])/.test(plain);
 }
 
 interface Node {
@@ -80,8 +93,9 @@ export function messagesOf(file: string, source: string): Message[] {
     for (const text of textsOf(node)) if (/[A-Za-z]{2}/.test(text.replace(/\{\w+\}/g, ''))) found.add(text);
   };
   const table = file.startsWith('webview') && file.endsWith('/strings.ts');
-  const prose = proseFolders.some((folder) => file.startsWith(folder)) && !file.endsWith('/codes.ts');
-  walk(parseAst(source, { lang: 'ts' }) as unknown as Node, (node) => {
+  const prose = file.startsWith('extension/') && !notRead.some(([place]) => file.startsWith(place));
+  const program = parseAst(source, { lang: 'ts' }) as unknown as Node;
+  walk(program, (node) => {
     if (node.type === 'CallExpression' && isTranslation(node['callee'] as Node)) add((node['arguments'] as Node[])[0]);
     if (node.type === 'NewExpression' && (node['callee'] as Node)['name'] === 'XdpError') {
       const [, message, options] = node['arguments'] as Node[];
@@ -93,13 +107,62 @@ export function messagesOf(file: string, source: string): Message[] {
     if (file.startsWith('extension/cli/verbs/') && isNamed(node, 'summary')) add(node['value']);
     // Notes are translated where they are printed; so is what a check is called and what it found, however short.
     if (file.startsWith('extension/cli/') && isMethod(node, 'note')) add((node['arguments'] as Node[])[0]);
-    if (file.startsWith('extension/session/doctor/') && (isNamed(node, 'title') || isNamed(node, 'detail')))
+    if (file.startsWith('extension/session/doctor/') && ['title', 'detail', 'use'].some((name) => isNamed(node, name)))
       add(node['value']);
-    if (prose && (node.type === 'Literal' || node.type === 'TemplateLiteral')) {
-      for (const text of textsOf(node)) if (isSentence(text)) found.add(text);
-    }
   });
+  if (prose) prosesOf(program, (text) => found.add(text));
   return [...found].map((text) => ({ text, file }));
+}
+
+/** Texts that are sentences wherever they stand: what is joined counts as one, what is put in by itself. */
+function prosesOf(node: unknown, add: (text: string) => void): void {
+  if (Array.isArray(node)) {
+    for (const each of node) prosesOf(each, add);
+    return;
+  }
+  if (typeof node !== 'object' || node === null) return;
+  const each = node as Node;
+  if (each.type === 'ImportDeclaration' || each.type?.startsWith('TSLiteral') || isNamed(each, 'usage')) return;
+  if (each.type === 'BinaryExpression' && each['operator'] !== '+') return prosesOf([holesOf(each)], add);
+  const callee = calleeOf(each);
+  if (callee !== undefined && notReadCalls.test(callee)) return;
+  const texts = textsOf(each);
+  for (const text of texts) if (isSentence(text)) add(text);
+  prosesOf(texts.length > 0 ? holesOf(each) : Object.values(each), add);
+}
+
+/** What is put into the texts of an expression, and conditions: with texts of their own. */
+function holesOf(node: Node): unknown[] {
+  switch (node.type) {
+    case 'TemplateLiteral':
+      return node['expressions'] as unknown[];
+    case 'ConditionalExpression':
+      return [node['test'], ...['consequent', 'alternate'].map((side) => inner(node[side]))].flat();
+    case 'LogicalExpression':
+    case 'BinaryExpression':
+      return ['left', 'right'].flatMap((side) => inner(node[side]));
+    case 'TSAsExpression':
+    case 'ParenthesizedExpression':
+      return inner(node['expression']);
+    default:
+      return [];
+  }
+}
+
+/** An operand whose own text has been looked at already: only what is put into it; any other, whole. */
+function inner(operand: unknown): unknown[] {
+  return textsOf(operand).length > 0 ? holesOf(operand as Node) : [operand];
+}
+
+function calleeOf(node: Node): string | undefined {
+  const callee = (node['callee'] ?? node['tag']) as Node | undefined;
+  return callee === undefined ? undefined : nameOf(callee);
+}
+
+/** `this.#log.info` as `this.log.info`. */
+function nameOf(node: Node): string {
+  if (node.type === 'MemberExpression') return `${nameOf(node['object'] as Node)}.${nameOf(node['property'] as Node)}`;
+  return typeof node['name'] === 'string' ? node['name'] : node.type;
 }
 
 function isTranslation(callee: Node): boolean {

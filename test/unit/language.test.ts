@@ -93,10 +93,19 @@ describe('a finished text', () => {
     expect(translated('Name a map: None of Open is loaded.')).toBe('请指定 map：Open 都未加载。');
   });
 
+  test('that was joined from others is translated part by part', () => {
+    speak({ 'no room': '没有空间', 'Try again.': '请重试。', '{0} packets so far': '目前为止 {0} 个数据包' });
+    expect(translated('xdp_fwd on veth0: no room: 12 packets so far')).toBe(
+      'xdp_fwd on veth0：没有空间：目前为止 12 个数据包',
+    );
+    expect(translated('Nobody knows. Try again.')).toBe('Nobody knows. 请重试。');
+    expect(translated('a.c:3: this. That')).toBe('a.c:3: this. That');
+  });
+
   test('however long takes no time', () => {
     speak({ 'a {0} b {1} c {2} dddd {3}': '{0}{1}{2}{3}' });
-    const hostile = `a ${'b c '.repeat(900)}`;
-    expect(translated(hostile)).toBe(hostile);
+    for (const hostile of [`a ${'b c '.repeat(900)}`, 'a: '.repeat(1300), 'a: a. A'.repeat(500)])
+      expect(translated(hostile)).toBe(hostile);
   });
 });
 
@@ -105,7 +114,10 @@ test('texts are found in the source wherever they stand', () => {
     vscode.l10n.t('one {0}', x); t('two');
     throw new XdpError('usage', \`three \${a} and \${b}\`, { fix: wide ? 'four' : \`five \${c}\` });
     output.note(\`six \${a} \` + \`and \${b}\`);
-    other('not this');`;
+    reasons.push('seven is a sentence' + (more ? \`, and so is \${b ? 'this one' : ''}\` : ''));
+    services.log.info('this is for the log'); throw new Error('this cannot happen');
+    if (text === 'this is compared') run('sudo apt install it');
+    other('not this one');`;
   expect(messagesOf('extension/cli/x.ts', source).map(({ text }) => text)).toEqual([
     'one {0}',
     'two',
@@ -113,6 +125,10 @@ test('texts are found in the source wherever they stand', () => {
     'four',
     'five {0}',
     'six {0} and {1}',
+    'seven is a sentence, and so is {0}',
+    'seven is a sentence',
+    'this one',
+    'not this one',
   ]);
   expect(
     messagesOf('webview/x/strings.ts', "export const strings = { a: 'seven', b: { c: 'eight' } };").map(

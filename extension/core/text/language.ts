@@ -40,8 +40,9 @@ export function translated(text: string): string {
 }
 
 const longestText = 4000;
-/** What is put into a text may be a sentence of its own, and so on, but not for ever. */
+/** What is put into a text may be a sentence of its own, and so on, but not for ever; nor is a text of endless parts. */
 const nesting = 2;
+const mostParts = 6;
 
 function inOtherWords(text: string, depth: number): string {
   const whole = wordFor(text);
@@ -53,7 +54,8 @@ function inOtherWords(text: string, depth: number): string {
     const values = valuesIn(text, template.pieces);
     if (values !== undefined) best = { template, values };
   }
-  if (best === undefined) return text;
+  const inPieces = best === undefined || swallows(best) ? inParts(text, depth) : text;
+  if (best === undefined || inPieces !== text) return inPieces;
   const values: string[] = [];
   for (const [index, hole] of best.template.holes.entries()) {
     const value = best.values[index] ?? '';
@@ -62,6 +64,28 @@ function inOtherWords(text: string, depth: number): string {
   }
   return fillIn(best.template.translation, values);
 }
+
+/** A template that begins with a hole fits every text with its end: what is several parts has its words in the last of them. */
+function swallows({ template, values }: { template: Template; values: readonly string[] }): boolean {
+  return template.pieces[0] === '' && partsEnd.test(values[0] ?? '');
+}
+
+/** What was put together from texts, as `{0}: {1}` and as sentences behind each other are: each by itself. */
+function inParts(text: string, depth: number): string {
+  const pieces = text.split(partsEnd);
+  if (depth === 0 || pieces.length === 1 || pieces.length > 2 * mostParts) return text;
+  let changed = false;
+  const words = pieces.map((piece, index) => {
+    if (index % 2 === 1) return piece === ': ' ? '：' : ' ';
+    const word = inOtherWords(piece, depth - 1);
+    changed ||= word !== piece;
+    return word;
+  });
+  return changed ? words.join('').replaceAll('。 ', '。') : text;
+}
+
+/** Behind a colon, or behind a full stop that a capital letter follows. */
+const partsEnd = /((?<=[\w)\]"'`]): |(?<=[a-z)\]"'`]\.) (?=[A-Z]))/;
 
 function wordFor(message: string): string | undefined {
   return Object.hasOwn(catalogue, message) ? catalogue[message] : undefined;

@@ -28,8 +28,9 @@ export function countExceptions(client: HelperClient, listener: (total: Exceptio
   });
 }
 
-/** `xdp_fwd on veth0: XDP_REDIRECT failed: ENETDOWN, … (to veth9): 12 packets so far`. */
+/** `xdp_fwd on veth0 to veth9: XDP_REDIRECT failed: ENETDOWN, …: 12 packets so far`. */
 export function exceptionLine({ program, iface, toIface, text, total }: ExceptionTotal): string {
-  const where = toIface === undefined ? '' : ` (to ${toIface})`;
-  return `${program} on ${iface}: ${text}${where}: ${total} ${total === 1 ? 'packet' : 'packets'} so far`;
+  const where = toIface === undefined ? `${program} on ${iface}` : `${program} on ${iface} to ${toIface}`;
+  const packets = total === 1 ? '1 packet so far' : `${total} packets so far`;
+  return `${where}: ${text}: ${packets}`;
 }

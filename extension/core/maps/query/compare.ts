@@ -173,7 +173,9 @@ function bytesLiteral({ form, size }: BytesOperand, term: Literal): { bytes: Uin
       throw filterError(
         `${text} is no ${form === 'ipv4' ? 'IPv4' : 'IPv6'} address.${hint}`,
         term,
-        form === 'ipv4' ? 'Write 10.0.0.1 or 10.0.0.0/8.' : 'Write fd00::1 or fd00::/8.',
+        form === 'ipv4'
+          ? 'Write an address such as 10.0.0.1, or a prefix such as 10.0.0.0/8.'
+          : 'Write an address such as fd00::1, or a prefix such as fd00::/8.',
       );
     }
     case 'mac': {
