@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyText } from '../../extension/core/maps/entries.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject, MapInfo, MapPage } from '../../extension/protocol/kernel.ts';
-import { fixture, fixtureText, helper } from '../support/kernelHelper.ts';
+import { eventually, fixture, fixtureText, helper, vethLab } from '../support/kernelHelper.ts';
 
 let client: HelperClient;
 beforeAll(async () => {
@@ -177,27 +177,74 @@ test('a helper that is killed fails what is asked of it, and the next one starts
   }
 });
 
-test('who does not look costs nothing: an open table makes no bpf() call until it is asked', async () => {
-  const loaded = await client.call('object/load', { elf: tinyObject('faultsE', '__u32 a;', 8), name: 'e.o' });
-  const table = await tableOf(client, mapOf(loaded, 'state'));
-  await client.call('table/arrange', { table });
-  const strace = spawn('strace', ['-f', '-e', 'trace=bpf', '-p', String(client.hello.pid)], {
+/** System calls of a helper while something is done, by strace. */
+async function traced(of: HelperClient, calls: string, work: (said: () => string) => Promise<void>): Promise<void> {
+  const strace = spawn('strace', ['-f', '-e', `trace=${calls}`, '-p', String(of.hello.pid)], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let text = '';
   strace.stderr.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  const calls = (): number => text.match(/\bbpf\(/g)?.length ?? 0;
   try {
     while (!text.includes('attached')) await once(strace.stderr, 'data');
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    expect(calls()).toBe(0);
-    await client.call('table/arrange', { table });
-    while (calls() === 0) await once(strace.stderr, 'data');
+    await work(() => text);
   } finally {
     strace.kill('SIGINT');
     await once(strace, 'exit');
+  }
+}
+
+test('who does not look costs nothing: an open table makes no bpf() call until it is asked', async () => {
+  const loaded = await client.call('object/load', { elf: tinyObject('faultsE', '__u32 a;', 8), name: 'e.o' });
+  const table = await tableOf(client, mapOf(loaded, 'state'));
+  await client.call('table/arrange', { table });
+  try {
+    await traced(client, 'bpf', async (said) => {
+      const calls = (): number => said().match(/\bbpf\(/g)?.length ?? 0;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect(calls()).toBe(0);
+      await client.call('table/arrange', { table });
+      await eventually('calls', () => calls() > 0);
+    });
+  } finally {
     await client.call('object/close', { object: loaded.object });
+  }
+});
+
+test('maps are read without going through the pins each time, and what is kept meanwhile has its full name', async () => {
+  const lab = vethLab();
+  const system = await helper({ profile: 'system' });
+  const keeper = await helper({ netns: lab.ns });
+  try {
+    const tiny = await client.call('object/load', { elf: tinyObject('faultsF', '__u32 a;', 8), name: 'f.o' });
+    const { id } = mapOf(tiny, 'state');
+    await traced(system, 'bpf,getdents64', async (said) => {
+      // Others keep attachments meanwhile: then the pins are looked at again.
+      for (let attempt = 0, listed = true; listed; attempt++) {
+        expect(attempt, 'every twenty readings listed the pins').toBeLessThan(20);
+        const before = said().length;
+        for (let reading = 0; reading < 20; reading++) await system.call('map/read', { map: { id }, limit: 1 });
+        const calls = (): string => said().slice(before);
+        await eventually('what strace saw', () => (calls().match(/BPF_MAP_GET_FD_BY_ID/g)?.length ?? 0) >= 20);
+        listed = calls().includes('getdents64(');
+      }
+    });
+    const { object, maps } = await keeper.call('object/load', { elf: fixture('kernelCounter'), name: 'counter.o' });
+    const name = 'xdp_stats_map_long_name';
+    const kept = maps.find((map) => map.name === name)?.id ?? 0;
+    const nameOf = async (): Promise<string> => (await system.call('map/info', { map: { id: kept } })).name;
+    expect(await nameOf()).toBe(name.slice(0, 15));
+    const { ifindex } = lab;
+    const how = { program: 'xdp_counter', mode: 'native', via: 'link', keep: true } as const;
+    await keeper.call('xdp/attach', { object, ifindex, ...how });
+    expect(await nameOf()).toBe(name);
+    await keeper.call('xdp/detachInterface', { ifindex, force: false });
+    expect(await nameOf()).toBe(name.slice(0, 15));
+    await client.call('object/close', { object: tiny.object });
+  } finally {
+    await keeper.dispose();
+    await system.dispose();
+    lab.remove();
   }
 });

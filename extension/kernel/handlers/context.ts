@@ -6,6 +6,7 @@ import type { System } from '../system/system.ts';
 import type { AttachmentStore } from './attach/attachments.ts';
 import type { Guards } from './attach/guards.ts';
 import type { ObjectStore } from './object/objects.ts';
+import type { KeptMaps } from './maps/keptMaps.ts';
 import type { TakenMaps } from './maps/takenMaps.ts';
 import type { PinDirectory } from './attach/pins.ts';
 import type { PrintCapture } from './trace/prints.ts';
@@ -22,5 +23,7 @@ export interface Context {
   readonly attachments: AttachmentStore;
   readonly guards: Guards;
   readonly takenMaps: TakenMaps;
+  /** undefined: no place for pins. */
+  readonly keptMaps: KeptMaps | undefined;
   emit<E extends keyof KernelEvents>(event: E, data: KernelEvents[E]): void;
 }

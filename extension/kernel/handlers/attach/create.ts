@@ -17,6 +17,7 @@ import { eventHandlers } from '../maps/events.ts';
 import { mapHandlers } from '../maps/maps.ts';
 import { nameHandlers } from '../maps/names.ts';
 import { tableHandlers } from '../maps/tables.ts';
+import { KeptMaps } from '../maps/keptMaps.ts';
 import { TakenMaps } from '../maps/takenMaps.ts';
 import { settleKept } from './keeping.ts';
 import { ObjectStore } from '../object/objects.ts';
@@ -55,6 +56,7 @@ export function createHandlers(ports: Ports): KernelService {
     attachments: new AttachmentStore(ports.libbpf),
     guards: new Guards(),
     takenMaps: new TakenMaps(ports.libbpf),
+    keptMaps: 'problem' in ports.pins ? undefined : new KeptMaps(ports.libbpf, ports.pins),
   };
   settleKept(context);
   const watch = watchInterfaces(context);

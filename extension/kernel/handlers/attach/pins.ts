@@ -217,6 +217,11 @@ export class PinDirectory {
     );
   }
 
+  /** When an attachment was last kept or let go, in milliseconds since 1970: each is one entry of the directory. */
+  changedMs(): number {
+    return statSync('.', { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+  }
+
   /** Pins a map for another helper of this user, which takes it and removes the pin: its absolute path, or -errno. */
   lend(fd: number, mapId: number): string | number {
     const name = `${lentPrefix}${process.pid}-${mapId}`;

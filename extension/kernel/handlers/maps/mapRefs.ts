@@ -23,28 +23,12 @@ export function openMap(context: Context, ref: MapRef): OpenMap {
   const taken = 'id' in ref ? context.takenMaps.fdOf(ref.id) : undefined;
   if (taken !== undefined) return described(context, taken, () => {}, 'a taken map', undefined);
   const what = 'id' in ref ? `map ${ref.id}` : `the pin ${ref.pin}`;
-  if ('id' in ref) {
-    const kept = openKept(context, ref.id);
-    if (kept !== undefined) return kept;
-  }
+  // An attachment that an earlier helper kept: its pin needs no CAP_SYS_ADMIN, and tells the full name.
+  const kept = 'id' in ref ? context.keptMaps?.open(ref.id) : undefined;
+  if (kept !== undefined) return { ...kept, own: true, close: () => context.libbpf.close(kept.fd) };
   const fd = 'id' in ref ? context.libbpf.openById('map', ref.id) : openPinned(context, ref.pin);
   if (fd < 0) throw letGo(context, ref) ?? cannotOpen(context, ref, fd);
   return described(context, fd, () => context.libbpf.close(fd), what, undefined);
-}
-
-/** A map of an attachment that an earlier helper kept: its pin needs no CAP_SYS_ADMIN, and tells the full name. */
-function openKept(context: Context, id: number): OpenMap | undefined {
-  const { libbpf, pins } = context;
-  if ('problem' in pins) return undefined;
-  for (const pinned of pins.maps()) {
-    const fd = libbpf.openPin(pins.reach(pinned.path));
-    if (fd < 0) continue;
-    const info = libbpf.mapInfo(fd);
-    if (typeof info !== 'number' && info.id === id)
-      return { fd, info, name: pinned.name, own: true, close: () => libbpf.close(fd) };
-    libbpf.close(fd);
-  }
-  return undefined;
 }
 
 function described(context: Context, fd: number, close: () => void, what: string, name: string | undefined): OpenMap {
