@@ -309,6 +309,16 @@ test('a metrics file is kept up to date and never half written', async () => {
   expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
 });
 
+test('metrics in the format and with the labels that are asked for', () => {
+  const id = String(mapOf('tiny').id);
+  const text = cli.text(['map', 'export', id, '--format', 'prometheus', '--label', 'iface=eth0']);
+  expect(text).toContain('xdp_bpf_map_max_entries{map="tiny",iface="eth0"} 2\n');
+  expect(text).not.toContain('# EOF');
+  const refused = { status: 2, json: { error: { code: 'usage' } } };
+  expect(xdp('export', 'tiny', '-o', path.join(folder, 'x'), '--label', 'iface=eth0')).toMatchObject(refused);
+  expect(xdp('export', 'tiny', '--format', 'prometheus', '--label', 'cpu=1')).toMatchObject(refused);
+});
+
 test('events of another process come only by force, decoded as the struct that is named', async () => {
   expect(xdp('events', 'ring')).toMatchObject({ status: 2, json: { error: { code: 'map-foreign' } } });
   expect(xdp('events', 'ring', '--force', '--type', 'nothing')).toMatchObject({

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatC } from '../../extension/core/btf/formatC.ts';
 import { readBtf } from '../../extension/core/btf/readBtf.ts';
 import { XdpError } from '../../extension/core/errors.ts';
-import { fromCsv, toCsv } from '../../extension/core/maps/csv.ts';
+import { csvPieces, fromCsv } from '../../extension/core/maps/csv.ts';
 import { decodeEntries, encodeEntryValue, encodeKey } from '../../extension/core/maps/entries.ts';
 import { eventTypes } from '../../extension/core/maps/events.ts';
-import { toOpenMetrics } from '../../extension/core/maps/openMetrics.ts';
+import { metricsPieces } from '../../extension/core/maps/metrics.ts';
 import { Arrangement } from '../../extension/core/maps/query/arrangement.ts';
 import { fieldNames } from '../../extension/core/maps/query/fields.ts';
 import { numericLeaves, ratesBetween } from '../../extension/core/maps/rates.ts';
@@ -81,8 +81,9 @@ function useAll(btfBytes: Uint8Array, random: () => number): void {
       encodeEntryValue(schema, entry.values ?? entry.value ?? null);
     }
     ratesBetween(schema, numericLeaves(schema.value), page, page, 10);
-    fromCsv(schema, toCsv(schema, entries.slice(0, 1)));
-    toOpenMetrics(schema, entries);
+    fromCsv(schema, [...csvPieces(schema, () => [entries.slice(0, 1)])].join(''));
+    for (const format of ['openmetrics', 'prometheus'] as const)
+      [...metricsPieces(schema, () => [entries], { format })].join('');
     const names = fieldNames(schema);
     const name = names[pick(names.length)] ?? 'key';
     for (const text of [name, `sum(${name})`, `rate(${name})`]) {

@@ -8,13 +8,9 @@ import type { Value } from './value.ts';
 
 /**
  * One row per key, or per (key, CPU) where each CPU has a value of its own; a column per field, nested ones joined by dots.
- * RFC 4180: CRLF, quotes doubled. fromCsv reads it back.
+ * RFC 4180: CRLF, quotes doubled. fromCsv reads it back. In pieces, for maps that do not fit in one text: `chunks` is asked for
+ * once for the columns and once for the rows.
  */
-export function toCsv(schema: MapSchema, entries: readonly MapEntry[]): string {
-  return [...csvPieces(schema, () => [entries])].join('');
-}
-
-/** The same in pieces, for maps that do not fit in one text. `chunks` is asked for once for the columns and once for the rows. */
 export function* csvPieces(schema: MapSchema, chunks: () => Iterable<readonly MapEntry[]>): Generator<string> {
   const found = new Set<string>();
   for (const entries of chunks()) addCsvColumns(schema, entries, found);
@@ -69,7 +65,7 @@ export interface ImportedEntry {
   line: number;
 }
 
-/** Rows of toCsv, in any order. Errors: `value-invalid` with the line. */
+/** Rows of csvPieces, in any order. Errors: `value-invalid` with the line. */
 export function fromCsv(schema: MapSchema, text: string): ImportedEntry[] {
   const [header, ...rows] = parseCsv(text);
   if (header === undefined) return [];

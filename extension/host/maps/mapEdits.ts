@@ -1,7 +1,5 @@
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
-import { fromCsv } from '../../core/maps/csv.ts';
-import { readSnapshot } from '../../core/maps/snapshot.ts';
 import type { FromMapsView, ToMapsView } from '../../protocol/webview.ts';
 import {
   clearMap,
@@ -12,6 +10,7 @@ import {
   undo,
   undoableEntries,
 } from '../../session/maps/edit.ts';
+import { importedEntries } from '../../session/maps/importedEntries.ts';
 import type { MapAnswers } from './mapAnswers.ts';
 
 export type Edit = Extract<FromMapsView, { kind: 'set' | 'delete' | 'clear' | 'import' | 'undo' }>;
@@ -50,7 +49,7 @@ export class MapEdits {
         return this.#keep([], await clearMap(client, map));
       }
       case 'import': {
-        const entries = await importedEntries(this.#answers);
+        const entries = await chosenEntries(this.#answers);
         if (entries === undefined) return undefined;
         return this.#keep([], await setEntries(client, map, entries));
       }
@@ -124,26 +123,23 @@ async function isMeant(name: string, canUndo: boolean): Promise<boolean> {
   return chosen === yes;
 }
 
-/** From a CSV file of ours, or a JSON one: a snapshot, or what `xdp map --json` prints. */
-async function importedEntries({ map }: MapAnswers): Promise<EntryEdit[] | undefined> {
+/** More is for `xdp map import`, which is a process of its own. */
+const maxFileBytes = 256 << 20;
+
+/** From a file that the user names. */
+async function chosenEntries({ map }: MapAnswers): Promise<EntryEdit[] | undefined> {
   const [file] =
     (await vscode.window.showOpenDialog({
       title: vscode.l10n.t('Import Entries into {0}', map.info.name),
       filters: { [vscode.l10n.t('Map entries')]: ['csv', 'json'] },
     })) ?? [];
   if (file === undefined) return undefined;
-  const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(file));
-  if (!file.path.toLowerCase().endsWith('.json')) return fromCsv(map.schema, text);
-  return readSnapshot(parsed(text, file.fsPath), file.fsPath).entries.map(({ key, value, values }) => ({
-    key,
-    value: values ?? value ?? null,
-  }));
-}
-
-function parsed(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new XdpError('value-invalid', `${what} is no JSON.`, { cause });
+  const { size } = await vscode.workspace.fs.stat(file);
+  if (size > maxFileBytes) {
+    throw new XdpError('value-invalid', `${file.fsPath} has ${size} bytes: too many to be imported here.`, {
+      fix: 'Import it with `xdp map import`.',
+    });
   }
+  const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(file));
+  return importedEntries(map.schema, { text, file: file.fsPath });
 }

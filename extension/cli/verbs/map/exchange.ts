@@ -4,13 +4,13 @@ import path from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XdpError } from '../../../core/errors.ts';
-import { csvPieces, fromCsv } from '../../../core/maps/csv.ts';
+import { csvPieces } from '../../../core/maps/csv.ts';
 import { encodeEntryValue, encodeKey } from '../../../core/maps/entries.ts';
-import { openMetricsPieces } from '../../../core/maps/openMetrics.ts';
-import { readSnapshot } from '../../../core/maps/snapshot.ts';
+import { type MetricsLabel, metricsPieces, readLabel } from '../../../core/maps/metrics.ts';
 import { t, translated } from '../../../core/text/language.ts';
 import { fileError, requireRegularFile } from '../../../session/bpfObject.ts';
 import { clearMap, type EntryEdit, setEntries } from '../../../session/maps/edit.ts';
+import { importedEntries } from '../../../session/maps/importedEntries.ts';
 import { readMap } from '../../../session/maps/maps.ts';
 import { type Context, type ExitCode, oneOf, parse } from '../../command.ts';
 import { intervalOf, withMap, type OpenedMap } from './access.ts';
@@ -22,12 +22,20 @@ const exportOptions = {
   format: { type: 'string', default: 'json' },
   output: { type: 'string', short: 'o' },
   watch: { type: 'string' },
+  label: { type: 'string', multiple: true },
 } as const;
+
+const formats = ['json', 'csv', 'openmetrics', 'prometheus'] as const;
+type ExportFormat = (typeof formats)[number];
 
 export async function exportMap(args: readonly string[], context: Context): Promise<ExitCode> {
   const { values, positionals } = parse(usages.export, args, exportOptions, { min: 1, max: 1 });
-  const format = oneOf('--format', values.format, ['json', 'csv', 'openmetrics'] as const);
+  const format = oneOf('--format', values.format, formats);
   const { output: file } = values;
+  const labels = values.label?.map(readLabel) ?? [];
+  if (labels.length > 0 && format !== 'openmetrics' && format !== 'prometheus') {
+    throw new XdpError('usage', `An export as ${format} has no labels.`, { fix: 'Leave --label out.' });
+  }
   const intervalMs = intervalOf(values.watch);
   if (context.output.json && format !== 'json' && file === undefined) {
     throw new XdpError('usage', `--json and --format ${format} contradict each other.`, {
@@ -39,7 +47,7 @@ export async function exportMap(args: readonly string[], context: Context): Prom
   }
   await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
     for (;;) {
-      const pieces = await piecesOf(opened, format);
+      const pieces = await piecesOf(opened, format, labels);
       if (file === undefined) {
         await context.output.pieces(pieces);
         return;
@@ -55,7 +63,11 @@ export async function exportMap(args: readonly string[], context: Context): Prom
   return 0;
 }
 
-async function piecesOf(opened: OpenedMap, format: 'json' | 'csv' | 'openmetrics'): Promise<Iterable<string>> {
+async function piecesOf(
+  opened: OpenedMap,
+  format: ExportFormat,
+  labels: readonly MetricsLabel[],
+): Promise<Iterable<string>> {
   const { schema, ref } = opened.map;
   const page = await readMap(opened.client, ref, { maxEntries: Number.POSITIVE_INFINITY });
   switch (format) {
@@ -64,7 +76,8 @@ async function piecesOf(opened: OpenedMap, format: 'json' | 'csv' | 'openmetrics
     case 'csv':
       return csvPieces(schema, () => chunksOf(schema, page));
     case 'openmetrics':
-      return openMetricsPieces(schema, () => chunksOf(schema, page));
+    case 'prometheus':
+      return metricsPieces(schema, () => chunksOf(schema, page), { format, labels });
   }
 }
 
@@ -87,11 +100,11 @@ export async function importMap(args: readonly string[], context: Context): Prom
   const { values, positionals } = parse(usages.import, args, importOptions, { min: 2, max: 2 });
   const [name = '', file = ''] = positionals;
   const text = await readText(file);
-  const guessed = /\.csv$/i.test(file) || (file === '-' && !/^\s*[[{]/.test(text)) ? 'csv' : 'json';
-  const format = oneOf('--format', values.format ?? guessed, ['json', 'csv'] as const);
+  const format =
+    values.format === undefined ? {} : { format: oneOf('--format', values.format, ['json', 'csv'] as const) };
   return await withMap<ExitCode>(context, name, values.netns, async (opened) => {
     const { client, map } = opened;
-    const edits = format === 'csv' ? fromCsv(map.schema, text) : fromJson(text, file);
+    const edits = importedEntries(map.schema, { text, file, ...format });
     if (values.clear === true) {
       // What does not fit is found before anything is gone.
       for (const { key, value } of edits) {
@@ -133,24 +146,5 @@ export async function readText(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (cause) {
     throw fileError(file, cause);
-  }
-}
-
-/** What `xdp map NAME --json` prints, or its `entries` alone. */
-function fromJson(text: string, file: string): EntryEdit[] {
-  const json = parseJson(text, file);
-  const document: unknown = Array.isArray(json) ? { name: '', type: '', entries: json } : json;
-  return readSnapshot(document, file).entries.map(({ key, value, values }) => ({
-    key,
-    value: values ?? value ?? null,
-  }));
-}
-
-export function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new XdpError('value-invalid', `${file} is no JSON: ${why}.`, { cause });
   }
 }

@@ -10,12 +10,13 @@ import {
   takeSnapshot,
 } from '../../../core/maps/snapshot.ts';
 import { t, translated } from '../../../core/text/language.ts';
+import { parseJson } from '../../../session/maps/importedEntries.ts';
 import { readMap } from '../../../session/maps/maps.ts';
 import { type Context, type ExitCode, parse } from '../../command.ts';
 import { table } from '../../output.ts';
 import { withMap, type OpenedMap } from './access.ts';
 import { text } from './describe.ts';
-import { parseJson, readText, replaceFile } from './exchange.ts';
+import { readText, replaceFile } from './exchange.ts';
 import { netnsOption, usages } from './usages.ts';
 
 async function take({ client, map }: OpenedMap): Promise<MapSnapshot> {

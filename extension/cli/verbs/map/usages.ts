@@ -5,7 +5,7 @@ export const usages = {
   set: `map set ${map} KEY VALUE [--cpu N]… [--new | --existing]`,
   delete: `map delete ${map} KEY`,
   clear: `map clear ${map}`,
-  export: `map export ${map} [--format json|csv|openmetrics] [-o FILE [--watch MS]]`,
+  export: `map export ${map} [--format json|csv|openmetrics|prometheus] [--label NAME=VALUE]… [-o FILE [--watch MS]]`,
   import: `map import ${map} FILE [--format json|csv] [--clear]`,
   snapshot: `map snapshot ${map} [-o FILE]`,
   compare: `map compare BEFORE.json (AFTER.json|${map.slice(1, -1)}) [--test]`,
