@@ -3,33 +3,13 @@
  * `npm run build`: what each process and each webview loads, into `dist/`. Touches nothing but this folder.
  * With `--watch`: rebuilds on every change, not minified.
  */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { componentsOf, writeNotices } from './notices.mjs';
 import { dist, root } from './paths.mjs';
+import { constants, processEntries, processModules } from './moduleGraph.mjs';
 import { runMain, say, UserError } from './terminal.mjs';
-
-/**
- * What runs in Node with its user's rights: every process loads what it needs when it needs it, from chunks that all of them
- * share (`dist/chunks`).
- */
-const nodeEntries = {
-  extension: 'extension/host/extension.ts',
-  cli: 'extension/cli/main.ts',
-  debug: 'extension/debug/main.ts',
-  language: 'extension/language/main.ts',
-  'lab-traffic': 'extension/kernel/labTraffic.ts',
-};
 
 /** What runs with privilege: one file that holds all of it, since `xdp admin install` copies it to where only root writes. */
 const helperEntry = 'extension/kernel/main.ts';
@@ -56,9 +36,9 @@ const copies = [
 /** @param {{ watch?: boolean }} [options] */
 export async function build({ watch = false } = {}) {
   const startedMs = performance.now();
-  const configurations = [nodeModules(), privilegedBundle(), webBundle(), webviewModules()];
+  const configurations = [privilegedBundle(), webBundle(), webviewModules()];
   if (!existsSync(path.join(root, 'node_modules/esbuild'))) throw new UserError('Run `npm ci` first.');
-  const esbuild = await import('esbuild');
+  const [esbuild, rolldown] = await Promise.all([import('esbuild'), import('rolldown')]);
   mkdirSync(path.join(dist, 'webview'), { recursive: true });
   for (const { from, to } of copies) copyFileSync(path.join(root, from), path.join(dist, to));
   writeFileSync(path.join(dist, command.out), command.text, { mode: 0o755 });
@@ -66,21 +46,32 @@ export async function build({ watch = false } = {}) {
   const contexts = await Promise.all(
     configurations.map((configuration) => esbuild.context({ ...configuration, minify: !watch })),
   );
-  // All of them, so that every mistake is seen at once; esbuild has printed each with its place.
-  const results = await Promise.allSettled(contexts.map((context) => context.rebuild()));
   if (watch) {
     await Promise.all(contexts.map((context) => context.watch()));
+    const watcher = rolldown.watch(processModules({ minify: false }));
+    watcher.on('event', (event) => {
+      if (event.code === 'ERROR') say(event.error.message);
+      if (event.code === 'BUNDLE_END' || event.code === 'ERROR') void event.result.close();
+    });
     say('Watching; Ctrl-C ends it.');
     return;
   }
+  // All of them, so that every mistake is seen at once; esbuild has printed each with its place.
+  const results = await Promise.allSettled(contexts.map((context) => context.rebuild()));
+  const processes = await rolldown.build(processModules()).catch((/** @type {Error} */ error) => say(error.message));
   await Promise.all(contexts.map((context) => context.dispose()));
-  const failed = results.filter((result) => result.status === 'rejected').length;
-  if (failed > 0) throw new UserError(`${failed} of ${results.length} bundles could not be built: see above.`);
   const metafiles = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value.metafile ?? []) : []));
-  const notices = writeNotices(componentsOf(metafiles.flatMap(({ inputs }) => Object.keys(inputs))));
+  if (metafiles.length < results.length || processes === undefined) {
+    throw new UserError('Not everything could be built: see above.');
+  }
+  const inputs = [
+    ...metafiles.flatMap(({ inputs }) => Object.keys(inputs)),
+    ...processes.output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
+  ];
+  const notices = writeNotices(componentsOf(inputs.map((file) => path.relative(root, file))));
   removeLeftovers([
-    ...metafiles.flatMap(({ outputs }) => Object.keys(outputs)),
-    ...notices.map((file) => path.relative(root, path.join(dist, file))),
+    ...metafiles.flatMap(({ outputs }) => Object.keys(outputs).map((file) => path.join(root, file))),
+    ...[...processes.output.map(({ fileName }) => fileName), ...notices].map((file) => path.join(dist, file)),
   ]);
   report(Math.round(performance.now() - startedMs));
 }
@@ -97,38 +88,18 @@ const common = {
   logLevel: 'warning',
 };
 
-/** @type {import('esbuild').BuildOptions} */
-const node = {
-  ...common,
-  platform: 'node',
-  target: 'node20',
-  external: ['vscode', 'koffi'],
-  define: {
-    __XDP_VERSION__: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
-  },
-};
-
-/**
- * Split, since Node and VS Code compile a whole file before they run a line of it: one file would make everybody who opens a C
- * file wait for the packet tests' machine, and the CLI's user for the verbs that were not asked for.
- * @returns {import('esbuild').BuildOptions}
- */
-export function nodeModules() {
-  return {
-    ...node,
-    ...split(nodeEntries),
-    outdir: dist,
-    outExtension: { '.js': '.mjs' },
-    // For the libraries that are CommonJS, and for the entries, which find their neighbours in `dist` by it.
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url), __dirname = require('node:path').dirname(require('node:url').fileURLToPath(import.meta.url));",
-    },
-  };
-}
-
 /** @returns {import('esbuild').BuildOptions} */
 export function privilegedBundle() {
-  return { ...node, entryPoints: { helper: helperEntry }, outdir: dist, format: 'cjs' };
+  return {
+    ...common,
+    entryPoints: { helper: helperEntry },
+    outdir: dist,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['koffi'],
+    define: constants,
+  };
 }
 
 /** @returns {import('esbuild').BuildOptions} */
@@ -171,7 +142,11 @@ function standIns(build) {
 export function webviewModules() {
   return {
     ...common,
-    ...split(webviewEntries),
+    entryPoints: webviewEntries,
+    entryNames: '[name]',
+    chunkNames: 'chunks/[name]-[hash]',
+    splitting: true,
+    format: 'esm',
     outdir: path.join(dist, 'webview'),
     platform: 'browser',
     target: 'es2022',
@@ -180,20 +155,12 @@ export function webviewModules() {
 }
 
 /**
- * @param {Record<string, string>} entryPoints
- * @returns {import('esbuild').BuildOptions}
- */
-function split(entryPoints) {
-  return { entryPoints, entryNames: '[name]', chunkNames: 'chunks/[name]-[hash]', format: 'esm', splitting: true };
-}
-
-/**
  * Removes what earlier builds made and this one does not.
- * @param {readonly string[]} bundles
+ * @param {readonly string[]} bundles their paths
  */
 function removeLeftovers(bundles) {
   const made = new Set([
-    ...bundles.map((file) => path.join(root, file)),
+    ...bundles,
     ...[command.out, ...copies.map(({ to }) => to)].map((file) => path.join(dist, file)),
   ]);
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
@@ -205,7 +172,7 @@ function removeLeftovers(bundles) {
 /** @param {number} tookMs */
 function report(tookMs) {
   const outputs = [
-    ...Object.keys(nodeEntries).map((name) => `${name}.mjs`),
+    ...Object.keys(processEntries).map((name) => `${name}.mjs`),
     'helper.js',
     'web/extension.js',
     ...Object.keys(webviewEntries).map((name) => `webview/${name}.js`),

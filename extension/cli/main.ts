@@ -1,6 +1,7 @@
 import { t, translated } from '../core/text/language.ts';
 import { speakByLocale } from './language.ts';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { XdpError } from '../core/errors.ts';
 import { KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/attach/registry.ts';
@@ -8,6 +9,9 @@ import { askOnTerminal } from './askOnTerminal.ts';
 import type { Context, ExitCode, Verb } from './command.ts';
 import { Ending } from './ending.ts';
 import { exitCodeOf, Output } from './output.ts';
+
+/** Where this runs: beside the other bundles. */
+const dist = path.dirname(fileURLToPath(import.meta.url));
 
 /** Loaded when it is asked for: nobody waits for a verb that he did not type. */
 const verbs: Record<string, () => Promise<Verb>> = {
@@ -52,7 +56,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = argv.filter((argument) => argument !== '--json');
   const output = new Output(argv.includes('--json'));
   // A document is the same in every language, and so is what stands beside it.
-  if (!output.json) speakByLocale(__dirname, process.env);
+  if (!output.json) speakByLocale(dist, process.env);
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     const loaded = await Promise.all(Object.entries(verbs).map(async ([verb, load]) => [verb, await load()] as const));
     output.result({ verbs: loaded.map(([verb, { usage }]) => ({ verb, usage })) }, () => help(loaded));
@@ -76,7 +80,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return 0;
     }
     kernel = new KernelAccess({
-      helperPath: path.join(__dirname, 'helper.js'),
+      helperPath: path.join(dist, 'helper.js'),
       execPath: process.execPath,
       elevation: elevation(process.env['XDP_ELEVATION']),
       ...(process.stderr.isTTY ? { askPassword: askOnTerminal } : {}),
@@ -84,11 +88,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     });
     const context: Context = {
       output,
-      dist: __dirname,
+      dist,
       kernel,
       registry: new AttachmentRegistry('cli'),
       build: {
-        bundledInclude: path.join(__dirname, '..', 'bpf', 'include'),
+        bundledInclude: path.join(dist, '..', 'bpf', 'include'),
         workspaceRoots: [process.cwd()],
         signal: ending.signal,
       },

@@ -1,35 +1,22 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { eventually, ipXdp, type VethLab, vethLab } from '../support/kernelHelper.ts';
 
 /** The CLI contract of docs/cli.md, on the bundled program, in namespaces of the test's own. */
 const root = path.resolve(import.meta.dirname, '../..');
-const bundle = path.join(root, '.cache', `cli-test-${process.pid}`);
 const counter = path.join(root, 'bpf/examples/counter/xdp_counter.bpf.c');
+let cli: CliBundle;
 let lab: VethLab;
 
 beforeAll(async () => {
-  mkdirSync(path.join(bundle, 'bpf'), { recursive: true });
-  symlinkSync(path.join(root, 'bpf/include'), path.join(bundle, 'bpf/include'));
-  await build({
-    entryPoints: { cli: path.join(root, 'extension/cli/main.ts'), helper: path.join(root, 'extension/kernel/main.ts') },
-    outdir: path.join(bundle, 'dist'),
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    external: ['koffi'],
-    define: { __XDP_VERSION__: '"0.0.0"' },
-    logLevel: 'error',
-  });
+  cli = await bundleCli('cli-test');
   lab = vethLab();
 });
 afterAll(() => {
   lab?.remove();
-  rmSync(bundle, { recursive: true, force: true });
+  cli?.remove();
 });
 
 interface Answer {
@@ -40,16 +27,14 @@ interface Answer {
 
 /** Runs a verb with --json: whatever happens, stdout is exactly one document. */
 function xdp(...args: string[]): Answer {
-  const cli = path.join(bundle, 'dist/cli.js');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args, '--json'], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli.file, ...args, '--json'], { encoding: 'utf8' });
   expect(stdout.endsWith('\n') && stdout.trimEnd().split('\n').length, `${args.join(' ')}: ${stdout}${stderr}`).toBe(1);
   return { status, json: JSON.parse(stdout) as Record<string, unknown>, stderr };
 }
 
 /** A foreground `xdp attach`; resolves once its line is there. */
 async function attach(...args: string[]): Promise<{ child: ChildProcess; json: Record<string, unknown> }> {
-  const cli = path.join(bundle, 'dist/cli.js');
-  const all = [cli, 'attach', counter, '--iface', lab.near, '--netns', lab.ns, '--json', ...args];
+  const all = [cli.file, 'attach', counter, '--iface', lab.near, '--netns', lab.ns, '--json', ...args];
   const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -1,33 +1,24 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Check, Diagnosis } from '../../extension/session/doctor/doctor.ts';
+import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { bpftool } from '../support/kernelHelper.ts';
 import { type TestUser, testUser } from '../support/kernelUser.ts';
 
-const root = resolve(import.meta.dirname, '../..');
-/** As in the product: the command line and the helper in one folder, bpf/ beside it. */
-const dist = join(root, '.cache/test-doctor');
+let cli: CliBundle;
 let user: TestUser;
 
 beforeAll(async () => {
   user = testUser();
-  const shared: BuildOptions = {
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['koffi'],
-    logLevel: 'error',
-  };
-  const define = { __XDP_VERSION__: '"0"' };
-  await build({ ...shared, define, entryPoints: [join(root, 'extension/cli/main.ts')], outfile: join(dist, 'cli.js') });
-  await build({ ...shared, entryPoints: [join(root, 'extension/kernel/main.ts')], outfile: join(dist, 'helper.js') });
+  cli = await bundleCli('doctor-test');
 });
 afterEach(() => user.sudoers(undefined));
-afterAll(() => user.remove());
+afterAll(() => {
+  user.remove();
+  cli.remove();
+});
 
 interface Examined extends Diagnosis {
   code: number | null;
@@ -36,7 +27,7 @@ interface Examined extends Diagnosis {
 
 /** `xdp doctor --json` behind a prefix (setpriv …), with nothing to type a password into. */
 function doctor(prefix: readonly string[] = [], env: Record<string, string> = {}): Examined {
-  const [name, ...args] = [...prefix, process.execPath, join(dist, 'cli.js'), 'doctor', '--json'];
+  const [name, ...args] = [...prefix, process.execPath, cli.file, 'doctor', '--json'];
   const { status, stdout, stderr } = spawnSync(name ?? '', args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],

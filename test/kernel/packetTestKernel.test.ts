@@ -1,43 +1,30 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestResult } from '../../extension/core/packetTest/result.ts';
 import { writePcapng } from '../../extension/core/packet/pcapWrite.ts';
 import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts';
 import { kernelTestEngine } from '../../extension/session/packetTest/kernel.ts';
 import type { HelperClient } from '../../extension/session/kernelAccess.ts';
+import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { buildHelper, helper, openFiles, vethLab } from '../support/kernelHelper.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'xdp-packet-test-'));
-// In the checkout, so that koffi is found; the CLI looks for bpf/include beside its own folder.
-const bundle = path.join(root, '.cache', `packet-test-${process.pid}`);
+let bundle: CliBundle;
 let client: HelperClient;
 
 beforeAll(async () => {
   client = await helper();
-  mkdirSync(path.join(bundle, 'bpf'), { recursive: true });
-  symlinkSync(path.join(root, 'bpf/include'), path.join(bundle, 'bpf/include'));
-  await build({
-    entryPoints: { cli: path.join(root, 'extension/cli/main.ts'), helper: path.join(root, 'extension/kernel/main.ts') },
-    outdir: path.join(bundle, 'dist'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    external: ['koffi'],
-    define: { __XDP_VERSION__: '"0"' },
-    logLevel: 'error',
-  });
+  bundle = await bundleCli('packet-test');
   await buildHelper();
 });
 afterAll(async () => {
   await client.dispose();
   rmSync(folder, { recursive: true, force: true });
-  rmSync(bundle, { recursive: true, force: true });
+  bundle.remove();
 });
 
 const source = `
@@ -308,7 +295,7 @@ test('nothing stays open in the helper', async () => {
 });
 
 function cli(args: string[], cwd = root): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [path.join(bundle, 'dist/cli.js'), 'test', ...args], { cwd, encoding: 'utf8' });
+  return spawnSync(process.execPath, [bundle.file, 'test', ...args], { cwd, encoding: 'utf8' });
 }
 
 test('the examples pass on both engines, in one JSON document', () => {

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { command, nodeModules, privilegedBundle } from '../../extension/build/bundle.mjs';
+import { build as buildModules } from 'rolldown';
+import { command, privilegedBundle } from '../../extension/build/bundle.mjs';
+import { processModules } from '../../extension/build/moduleGraph.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -33,9 +35,8 @@ export async function bundleCli(name: string): Promise<CliBundle> {
   mkdirSync(path.join(folder, 'extension/host'), { recursive: true });
   symlinkSync(path.join(root, 'extension/host/l10n'), path.join(folder, 'extension/host/l10n'));
   const dist = path.join(folder, 'dist');
-  for (const configuration of [nodeModules(), privilegedBundle()]) {
-    await build({ ...configuration, outdir: dist, sourcemap: false, logLevel: 'error' });
-  }
+  await build({ ...privilegedBundle(), outdir: dist, sourcemap: false, logLevel: 'error' });
+  await buildModules(processModules({ outdir: dist, minify: false, sourcemap: false }));
   const file = path.join(dist, command.out);
   writeFileSync(file, command.text);
   return {

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as v from 'valibot';
 import { askKernel, type KernelAnswer, kernelAnswer, KernelQuestion } from '../../extension/protocol/debug.ts';
+import { bundleCli } from '../support/cliBundle.ts';
 import { DapClient } from '../support/dapClient.ts';
 import { project, repository } from '../support/toolchain.ts';
 
@@ -188,7 +189,7 @@ char _license[] SEC("license") = "GPL";`,
   expect(Number(await client.evaluate('i'))).toBeGreaterThan(0);
 });
 
-test('the built adapter speaks over its standard input and output', () => {
+test('the built adapter speaks over its standard input and output', async () => {
   const body = JSON.stringify({
     seq: 1,
     type: 'request',
@@ -196,22 +197,11 @@ test('the built adapter speaks over its standard input and output', () => {
     arguments: { adapterID: 'xdp', pathFormat: 'path' },
   });
   const input = `Content-Length: ${body.length}\r\n\r\n${body}`;
-  execFileSync(
-    'npx',
-    [
-      'esbuild',
-      'extension/debug/main.ts',
-      '--bundle',
-      '--platform=node',
-      '--format=cjs',
-      '--outfile=.cache/test/debug.js',
-      '--log-level=error',
-    ],
-    { cwd: repository },
-  );
-  const output = execFileSync(process.execPath, [join(repository, '.cache/test/debug.js')], {
+  const bundles = await bundleCli('debug-launch-test');
+  const output = execFileSync(process.execPath, [join(dirname(bundles.file), 'debug.mjs')], {
     input,
     encoding: 'utf8',
   });
+  bundles.remove();
   expect(output).toContain('"supportsStepBack":true');
 });

@@ -1,7 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { describeError, toErrorData, XdpError } from '../../core/errors.ts';
-import { editTests } from '../../core/packetTest/edit.ts';
 import type { MapSetup } from '../../core/packetTest/model.ts';
 import type { RecordedRun } from '../../core/packetTest/record.ts';
 import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
@@ -235,6 +234,7 @@ export class PacketRuns {
     if (exists) {
       const document = await vscode.workspace.openTextDocument(file);
       const text = document.getText();
+      const { editTests } = await import('../../core/packetTest/edit.ts');
       for (const { offset, length, text: by } of editTests(text, { kind: 'append', value: test })) {
         edit.replace(file, new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)), by);
       }
