@@ -57,6 +57,8 @@ export const MapWrite = v.object({
    * in the microsecond between: the kernel writes all CPUs of an entry at once.
    */
   slots: v.optional(v.array(u32)),
+  /** As long as `values`: the bits that are meant. The others keep what they have when it is written, as those of other CPUs do. */
+  mask: v.optional(bytes),
   /** Only keys that are not there yet, or only those that are. */
   expect: v.optional(v.picklist(['new', 'existing'])),
 });

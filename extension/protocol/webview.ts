@@ -194,6 +194,8 @@ export const fromMapsView = v.variant('kind', [
     ...answer,
     key: bytes,
     value: bytes,
+    /** Which bits of the value are meant: a program counts in the fields beside one that is edited. */
+    mask: v.optional(bytes),
     cpus: v.optional(v.array(u32)),
     expect: v.optional(v.picklist(['new', 'existing'])),
   }),

@@ -38,9 +38,12 @@ export class MapEdits {
     const { client, map } = this.#answers;
     switch (edit.kind) {
       case 'set': {
-        const { key, value, cpus, expect } = edit;
+        const { key, value, mask, cpus, expect } = edit;
         const options = { ...(cpus === undefined ? {} : { cpus }), ...(expect === undefined ? {} : { expect }) };
-        return this.#keep([key], await setEntries(client, map, [{ key, value }], options));
+        return this.#keep(
+          [key],
+          await setEntries(client, map, [{ key, value, ...(mask === undefined ? {} : { mask }) }], options),
+        );
       }
       case 'delete':
         return this.#keep([edit.key], await deleteEntries(client, map, [edit.key]));

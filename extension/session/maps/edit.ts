@@ -21,6 +21,8 @@ export interface Edited {
 export interface EntryEdit {
   key: Value | Uint8Array;
   value: Value | Uint8Array;
+  /** Of a value in bytes: the bits that are meant. */
+  mask?: Uint8Array;
 }
 
 export interface EditOptions {
@@ -43,15 +45,27 @@ export async function setEntries(
   const partial =
     schema.keySize > 0 && edits.some(({ value }) => typeof value === 'object' && !(value instanceof Uint8Array));
   const before = partial ? await valuesNow(client, map, keys) : [];
-  const entries = edits.map(({ value }, index) => ({
+  const entries = edits.map(({ value, mask }, index) => ({
     key: keys[index] ?? new Uint8Array(0),
     value: encodeEntryValue(schema, value, before[index]),
+    mask: mask ?? (partial ? meantBits(schema, value) : undefined),
   }));
   const slots = options.cpus?.map((cpu) => schema.possibleCpus.indexOf(cpu));
   return await writeAll(client, map, 'set', entries, {
     ...(options.expect === undefined ? {} : { expect: options.expect }),
     ...(slots === undefined ? {} : { slots }),
   });
+}
+
+/**
+ * Which bits of an entry a value says anything about: those that come out the same whatever was there before. So the helper
+ * can put them over what is there when it writes, and nothing is set back that a program counts in the fields beside them.
+ */
+function meantBits(schema: MapSchema, value: Value | Uint8Array): Uint8Array {
+  const size = entryValueBytes(schema);
+  const overZeros = encodeEntryValue(schema, value, new Uint8Array(size));
+  const overOnes = encodeEntryValue(schema, value, new Uint8Array(size).fill(0xff));
+  return overZeros.map((byte, at) => ~(byte ^ (overOnes[at] ?? 0)));
 }
 
 /** What is there, undefined where nothing is; nothing at all of a map that cannot be read. */
@@ -141,7 +155,7 @@ export function undoableEntries(schema: MapSchema): number {
   return Math.floor(maxUndoBytes / (schema.keySize + 2 * entryValueBytes(schema)));
 }
 
-type Entry = { key: Uint8Array; value: Uint8Array | undefined };
+type Entry = { key: Uint8Array; value: Uint8Array | undefined; mask?: Uint8Array | undefined };
 
 async function writeAll(
   client: HelperClient,
@@ -156,12 +170,15 @@ async function writeAll(
   let undoBytes = 0;
   for (let from = 0; from < entries.length; from += perBatch) {
     const batch = entries.slice(from, from + perBatch);
+    const masked = batch.some(({ mask }) => mask !== undefined);
+    const all = new Uint8Array(masked ? valueSize : 0).fill(0xff);
     const written = await client.call('map/write', {
       map: map.ref,
       kind,
       count: batch.length,
       keys: joined(batch.map(({ key }) => key)),
       ...(kind === 'set' ? { values: joined(batch.map(({ value }) => value ?? new Uint8Array(valueSize))) } : {}),
+      ...(masked ? { mask: joined(batch.map(({ mask }) => mask ?? all)) } : {}),
       ...more,
     });
     const failed = new Set(written.failures.map(({ index }) => index));

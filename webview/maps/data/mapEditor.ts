@@ -10,6 +10,8 @@ type Edited = Extract<ToMapsView, { kind: 'edited' | 'refused' }>;
 export interface SetRequest {
   key: Uint8Array;
   value: Uint8Array;
+  /** The bits of it that are meant: all without. */
+  mask?: Uint8Array;
   cpus?: number[];
   expect?: 'new' | 'existing';
 }

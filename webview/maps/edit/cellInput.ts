@@ -1,19 +1,12 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { baseStyles, inputStyles } from '../../common/theme.ts';
-import type { Leaf } from '../data/leaves.ts';
 import type { SetRequest } from '../data/mapEditor.ts';
-import type { MapModel } from '../data/mapModel.ts';
-import type { Row } from '../data/rowCache.ts';
 import { strings } from '../strings.ts';
-import { editableText, writeLeaf } from './encode.ts';
+import { type CellPlace, cellRequest, editableText } from './encode.ts';
 
 /** What is changed in its place: one field, of one CPU where each has its own. `box`: the cell in the page. */
-export interface CellEdit {
-  model: MapModel;
-  row: Row;
-  field: Leaf;
-  slot: number;
+export interface CellEdit extends CellPlace {
   box: DOMRect;
 }
 
@@ -84,20 +77,12 @@ export class CellInput extends LitElement {
 
   private save(text: string): void {
     const { edit } = this;
-    const now = edit?.row.reading?.now;
-    if (edit === undefined || now === undefined) return;
-    const { model, row, field, slot } = edit;
-    const value = now.bytes.slice(now.base, now.base + model.stride);
+    if (edit === undefined) return;
     try {
-      writeLeaf(field, value, slot * model.slot, text);
+      this.dispatchEvent(new CustomEvent<SetRequest>('save', { detail: cellRequest(edit, text) }));
     } catch (error) {
       this.wrong = error instanceof Error ? error.message : String(error);
-      return;
     }
-    const key = row.key.bytes.slice(row.key.base, row.key.base + model.schema.keySize);
-    const cpu = model.perCpu ? model.schema.possibleCpus[slot] : undefined;
-    const detail: SetRequest = { key, value, ...(cpu === undefined ? {} : { cpus: [cpu] }) };
-    this.dispatchEvent(new CustomEvent('save', { detail }));
   }
 
   private readonly cancel = (): void => {

@@ -4,7 +4,9 @@ import { encodePrefix, type PrefixKey } from '../../../extension/core/maps/prefi
 import { parseValueText, type Value } from '../../../extension/core/maps/value.ts';
 import { XdpError } from '../../../extension/core/errors.ts';
 import type { Leaf } from '../data/leaves.ts';
+import type { SetRequest } from '../data/mapEditor.ts';
 import type { MapModel } from '../data/mapModel.ts';
+import type { Row } from '../data/rowCache.ts';
 
 /** What an input for this field starts with: what writeLeaf takes back. */
 export function editableText(leaf: Leaf, memory: Memory, base: number): string {
@@ -17,6 +19,42 @@ export function writeLeaf(leaf: Leaf, bytes: Uint8Array, base: number, text: str
   const place = { offset: base + leaf.offset, end: base + leaf.end, path: leaf.path === '' ? 'the value' : leaf.path };
   const target = { bytes, view: viewOf(bytes) };
   encodeAt(leaf.layout, { target, source: undefined, complete: false }, place, valueOf(leaf, text));
+}
+
+/**
+ * A value with what `write` writes into it, and which of its bits those are: they come out the same whatever was there before. The
+ * others stay as they are in the kernel by then, where a program may have counted on meanwhile.
+ */
+export function typedValue(size: number, write: (bytes: Uint8Array) => void): { value: Uint8Array; mask: Uint8Array } {
+  const value = new Uint8Array(size);
+  const overOnes = new Uint8Array(size).fill(0xff);
+  write(value);
+  write(overOnes);
+  return { value, mask: value.map((byte, at) => ~(byte ^ (overOnes[at] ?? 0))) };
+}
+
+/** One field of a row, of one CPU where each has its own. */
+export interface CellPlace {
+  model: MapModel;
+  row: Row;
+  field: Leaf;
+  slot: number;
+}
+
+/** Sets one field and nothing beside it. Throws as writeLeaf(). */
+export function cellRequest({ model, row, field, slot }: CellPlace, text: string): SetRequest {
+  const typed = typedValue(model.stride, (bytes) => writeLeaf(field, bytes, slot * model.slot, text));
+  const cpu = model.perCpu ? model.schema.possibleCpus[slot] : undefined;
+  return { key: keyOf(model, row), ...typed, ...(cpu === undefined ? {} : { cpus: [cpu] }), ...expectedOf(model) };
+}
+
+export function keyOf({ schema }: MapModel, { key }: Row): Uint8Array {
+  return key.bytes.slice(key.base, key.base + schema.keySize);
+}
+
+/** An edit of a row is for the entry that is there: one that was deleted meanwhile does not come back with zeros in its other fields. */
+export function expectedOf({ schema }: MapModel): Pick<SetRequest, 'expect'> {
+  return /hash$|^lpm_trie$/.test(schema.type) ? { expect: 'existing' } : {};
 }
 
 function valueOf({ layout }: Leaf, text: string): Value {

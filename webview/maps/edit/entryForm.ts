@@ -9,7 +9,7 @@ import type { SetRequest } from '../data/mapEditor.ts';
 import type { MapModel } from '../data/mapModel.ts';
 import type { Row } from '../data/rowCache.ts';
 import { strings } from '../strings.ts';
-import { choicesOf, editableText, keyFrom, placeholderOf, writeLeaf } from './encode.ts';
+import { choicesOf, editableText, expectedOf, keyFrom, keyOf, placeholderOf, typedValue, writeLeaf } from './encode.ts';
 import { entryFormStyles } from './entryFormStyles.ts';
 
 /** Where an input is: a field of the key or of the value, by its number. */
@@ -128,6 +128,8 @@ export class EntryForm extends LitElement {
     event.preventDefault();
     const { model } = this;
     if (model === undefined) return;
+    // Nothing was typed: nothing is to be set.
+    if (this.row !== undefined && this.typed.size === 0) return this.cancel();
     this.wrong = undefined;
     try {
       const detail = this.requestOf(model);
@@ -150,22 +152,24 @@ export class EntryForm extends LitElement {
             model.keyFields.map((_, at) => this.typed.get(`key ${at}`) ?? ''),
             prefixKeyOf(model.schema),
           )
-        : row.key.bytes.slice(row.key.base, row.key.base + model.schema.keySize);
-    const now = row?.reading?.now;
-    const value = now === undefined ? new Uint8Array(model.stride) : now.bytes.slice(now.base, now.base + model.stride);
+        : keyOf(model, row);
     const slots = slotOf === undefined ? Array.from({ length: model.slots }, (_, slot) => slot) : [slotOf];
-    model.valueFields.forEach((field, at) => {
-      const place: Place = `value ${at}`;
-      const text = this.typed.get(place);
-      this.wrongPlace = place;
-      if (text !== undefined) for (const slot of slots) writeLeaf(field, value, slot * model.slot, text);
-    });
+    const { value, mask } = typedValue(model.stride, (bytes) =>
+      model.valueFields.forEach((field, at) => {
+        const place: Place = `value ${at}`;
+        const text = this.typed.get(place);
+        this.wrongPlace = place;
+        if (text !== undefined) for (const slot of slots) writeLeaf(field, bytes, slot * model.slot, text);
+      }),
+    );
     const cpu = slotOf === undefined ? undefined : model.schema.possibleCpus[slotOf];
     const isArray = model.schema.type.endsWith('array');
     return {
       key,
       value,
       ...(cpu === undefined ? {} : { cpus: [cpu] }),
+      // Of a new entry the whole value is meant.
+      ...(row === undefined ? {} : { mask, ...expectedOf(model) }),
       ...(row === undefined && !isArray && model.schema.keySize > 0 ? { expect: 'new' } : {}),
     };
   }

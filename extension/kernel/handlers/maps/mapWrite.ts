@@ -43,7 +43,10 @@ export function write(context: Context, map: OpenMap, request: Request): MapWrit
   const { keySize } = map.info;
   const valueSize = bytesOfValue(context, map);
   requireSize(map, 'key', request.keys.length, count * keySize);
-  if (kind === 'set') requireSize(map, 'value', request.values?.length ?? 0, count * valueSize);
+  if (kind === 'set') {
+    requireSize(map, 'value', request.values?.length ?? 0, count * valueSize);
+    if (request.mask !== undefined) requireSize(map, 'value', request.mask.length, count * valueSize);
+  }
   const reply = {
     tried: 0,
     had: new Uint8Array(count),
@@ -63,7 +66,10 @@ export function write(context: Context, map: OpenMap, request: Request): MapWrit
     try {
       const before = reply.had[index] === 1 ? valueOf(reply.previous) : undefined;
       if (kind === 'delete') remove(context, map, key);
-      else setOne(context, map, request, { key, value: valueOf(request.values ?? new Uint8Array(0)), before });
+      else {
+        const mask = request.mask === undefined ? undefined : valueOf(request.mask);
+        setOne(context, map, request, { key, value: valueOf(request.values ?? new Uint8Array(0)), mask, before });
+      }
     } catch (error) {
       if (!(error instanceof XdpError)) throw error;
       reply.failures.push({ index, error: toErrorData(error) as MapWritten['failures'][number]['error'] });
@@ -76,13 +82,23 @@ export function write(context: Context, map: OpenMap, request: Request): MapWrit
 interface Entry {
   key: Uint8Array;
   value: Uint8Array;
+  mask: Uint8Array | undefined;
   before: Uint8Array | undefined;
 }
 
-function setOne(context: Context, map: OpenMap, request: Request, { key, value, before }: Entry): void {
+function setOne(context: Context, map: OpenMap, request: Request, { key, value, mask, before }: Entry): void {
   const flags = request.expect === undefined ? writeFlags.any : writeFlags[request.expect];
-  const whole = request.slots === undefined ? value : mergeSlots(map, value, before, request.slots);
+  const meant = mask === undefined ? value : mergeBits(value, before, mask);
+  const whole = request.slots === undefined ? meant : mergeSlots(map, meant, before, request.slots);
   update(context, map, { key, value: whole, flags });
+}
+
+/** The bits that are meant over those that are there, or over zeros. */
+function mergeBits(value: Uint8Array, before: Uint8Array | undefined, mask: Uint8Array): Uint8Array {
+  return value.map((byte, at) => {
+    const bits = mask[at] ?? 0;
+    return (byte & bits) | ((before?.[at] ?? 0) & ~bits);
+  });
 }
 
 /** The slots that are given over those that are there, or over zeros. */
