@@ -1,12 +1,19 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import { buildHelper, eventually } from './kernelHelper.ts';
 
+/** What V8 still reaches after a full collection, in KiB. */
+export interface HeapKinds {
+  /** Objects, strings, arrays, functions: what our code holds. */
+  data: number;
+  /** Compiled code, feedback, shapes of objects: what V8 holds of its own, which grows for as long as it compiles. */
+  engine: number;
+}
+
 /** What a helper has of memory, in KiB. */
-export interface HelperMemory {
-  /** Objects that V8 still reaches, after a full collection. */
-  reachable: number;
+export interface HelperMemory extends HeapKinds {
   /** What malloc has handed out and not got back: libbpf, logs, koffi, V8's own. */
   allocated: number;
   /** With what V8 and malloc keep for later. */
@@ -20,7 +27,8 @@ export interface HelperMemory {
 const instrumented = `
 const { isMainThread } = require('node:worker_threads');
 if (isMainThread) {
-  require('node:v8').setFlagsFromString('--expose-gc');
+  const { setFlagsFromString, writeHeapSnapshot } = require('node:v8');
+  setFlagsFromString('--expose-gc');
   const collect = require('node:vm').runInNewContext('gc');
   const { renameSync, writeFileSync } = require('node:fs');
   let mallinfo2;
@@ -33,33 +41,61 @@ if (isMainThread) {
     collect();
     const { mapped, used } = mallinfo2();
     const file = __filename + '.' + process.pid;
-    writeFileSync(file + '~', JSON.stringify({ reachable: process.memoryUsage().heapUsed, allocated: used + mapped }));
+    writeHeapSnapshot(file + '.heapsnapshot');
+    writeFileSync(file + '~', String(used + mapped));
     renameSync(file + '~', file);
   });
 }
 require('./helper.js');
 `;
 
-/** Where the instrumented helper is. */
-export async function buildMeasuredHelper(): Promise<string> {
-  const file = path.join(path.dirname(await buildHelper()), 'measuredHelper.cjs');
-  writeFileSync(file, instrumented);
-  return file;
+export interface MeasuredHelper {
+  helperPath: string;
+  /** Node without malloc's caches for each thread, whose free blocks mallinfo2() counts as used: hundreds of KiB, slowly filled. */
+  execPath: string;
 }
 
-export async function helperMemory({ hello: { pid } }: HelperClient, helperPath: string): Promise<HelperMemory> {
+export async function buildMeasuredHelper(): Promise<MeasuredHelper> {
+  const folder = path.dirname(await buildHelper());
+  const [helperPath, execPath] = [path.join(folder, 'measuredHelper.cjs'), path.join(folder, 'measuredNode.sh')];
+  writeFileSync(helperPath, instrumented);
+  writeFileSync(execPath, `#!/bin/sh\nGLIBC_TUNABLES=glibc.malloc.tcache_count=0 exec '${process.execPath}' "$@"\n`);
+  chmodSync(execPath, 0o755);
+  return { helperPath, execPath };
+}
+
+export async function helperMemory(
+  { hello: { pid } }: HelperClient,
+  { helperPath }: MeasuredHelper,
+): Promise<HelperMemory> {
   const answer = `${helperPath}.${pid}`;
   rmSync(answer, { force: true });
   process.kill(pid, 'SIGUSR2');
-  const text = await eventually('its figures', () => {
+  const figures = (): number | undefined => {
     try {
-      return readFileSync(answer, 'utf8');
+      return Number(readFileSync(answer, 'utf8'));
     } catch {
       return undefined;
     }
-  });
+  };
+  const allocated = await eventually('its figures', figures, 60);
   rmSync(answer);
-  const { reachable, allocated } = JSON.parse(text) as { reachable: number; allocated: number };
   const resident = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-  return { reachable: Math.round(reachable / 1024), allocated: Math.round(allocated / 1024), resident };
+  return { ...heapKinds(`${answer}.heapsnapshot`), allocated: kib(allocated), resident };
+}
+
+/** Of a heap snapshot, which is removed. */
+export function heapKinds(snapshot: string): HeapKinds {
+  const script = path.join(import.meta.dirname, 'heapKinds.mjs');
+  try {
+    const found = execFileSync(process.execPath, [script, snapshot], { encoding: 'utf8' });
+    const { data, engine } = JSON.parse(found) as { data: number; engine: number };
+    return { data: kib(data), engine: kib(engine) };
+  } finally {
+    rmSync(snapshot);
+  }
+}
+
+export function kib(bytes: number): number {
+  return Math.round(bytes / 1024);
 }

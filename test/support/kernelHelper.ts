@@ -174,12 +174,12 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Polls until `condition` gives something; fails with `what` after 5 s. */
-export async function eventually<T>(what: string, condition: () => T | undefined | false): Promise<T> {
-  for (let attempt = 0; attempt < 250; attempt++) {
+/** Polls until `condition` gives something; fails with `what` when it has not after so many seconds. */
+export async function eventually<T>(what: string, condition: () => T | undefined | false, seconds = 5): Promise<T> {
+  for (let attempt = 0; attempt < 50 * seconds; attempt++) {
     const value = condition();
     if (value !== undefined && value !== false) return value;
     await new Promise((resolvePromise) => setTimeout(resolvePromise, 20));
   }
-  throw new Error(`${what} did not happen within 5 s`);
+  throw new Error(`${what} did not happen within ${seconds} s`);
 }

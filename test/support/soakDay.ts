@@ -20,6 +20,7 @@ import { type OpenMap, readMap } from '../../extension/session/maps/maps.ts';
 import { kernelTestEngine } from '../../extension/session/packetTest/kernel.ts';
 import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts';
 import { verifyObject } from '../../extension/session/verify.ts';
+import type { MeasuredHelper } from './helperMemory.ts';
 import type { VethLab } from './kernelHelper.ts';
 import { names, type Save, sourceText, testsText } from './soakDayProgram.ts';
 import { cpuMs } from './soakFlat.ts';
@@ -94,11 +95,11 @@ export class SoakDay {
     });
   }
 
-  static async start(lab: VethLab, options: { helperPath: string; random: () => number }): Promise<SoakDay> {
-    const { helperPath, random } = options;
+  static async start(lab: VethLab, options: { helper: MeasuredHelper; random: () => number }): Promise<SoakDay> {
+    const { helper, random } = options;
     // In the project: the traffic source finds koffi there.
     const folder = mkdtempSync(path.join(repository, '.cache', 'soak-day-'));
-    const kernel = new KernelAccess({ helperPath, execPath: process.execPath, elevation: 'none' });
+    const kernel = new KernelAccess({ ...helper, elevation: 'none' });
     try {
       const client = await kernel.own(lab.ns);
       const traffic = await startTraffic(lab, folder);

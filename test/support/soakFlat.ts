@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
+import path from 'node:path';
+import { setFlagsFromString, writeHeapSnapshot } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { type HeapKinds, heapKinds, kib } from './helperMemory.ts';
+import { repository } from './toolchain.ts';
 
 /** Value below which this share of them lies. */
 export function quantile(values: readonly number[], share: number): number {
@@ -26,14 +29,16 @@ export function cpuMs(pid: number): number {
 }
 
 let collect: (() => void) | undefined;
-/** KiB that V8 still reaches in this process after a full collection, with what lies outside of its heap. */
-export function ownMemory(): number {
+/** KiB that V8 still reaches in this process after a full collection; `data` with what lies outside of its heap. */
+export function ownMemory(): HeapKinds {
   if (collect === undefined) {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;
   }
   collect();
   collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return Math.round((heapUsed + external) / 1024);
+  const { external } = process.memoryUsage();
+  const snapshot = path.join(repository, '.cache', `soak-${process.pid}.heapsnapshot`);
+  const { data, engine } = heapKinds(writeHeapSnapshot(snapshot));
+  return { data: data + kib(external), engine };
 }

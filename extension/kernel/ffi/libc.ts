@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { lazyFunction, type Library, openLibrary } from './library.ts';
+import { copyOut } from './memory.ts';
 
 const libc = (): Library => openLibrary(null);
 
@@ -105,8 +106,7 @@ export function ethtoolDriver(iface: string): string | undefined {
     request.write(iface, 0, 15, 'utf8');
     request.writeBigUInt64LE(koffi.address(info), 16);
     if (ioctl(fd, SIOCETHTOOL, request) < 0) return undefined;
-    const bytes = koffi.decode(info, 'uint8_t', 196) as Uint8Array;
-    const name = Buffer.from(bytes.slice(4, 36));
+    const name = Buffer.from(copyOut(info + 4n, 32)); // driver, behind cmd
     return name.toString('utf8', 0, name.indexOf(0));
   } finally {
     koffi.free(info);
