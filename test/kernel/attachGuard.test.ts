@@ -7,7 +7,7 @@ import {
   fixture,
   helper,
   ipXdp,
-  openFiles,
+  openFilesAtRest,
   type VethLab,
   vethLab,
 } from '../support/kernelHelper.ts';
@@ -87,7 +87,7 @@ test.for(['expires', 'asked', 'the pipe closes'] as const)(
   'a replacement that is not confirmed (%s) gives the program before back',
   async (how) => {
     const { attachment } = await attach({ keep: true });
-    const files = openFiles(client.hello.pid);
+    const files = await openFilesAtRest(client.hello.pid);
     await replace(attachment, how === 'expires' ? 1 : 600);
     expect(ipXdp(lab)?.id).toBe(idOf('xdp_dropper'));
     if (how === 'asked') await client.call('xdp/revert', { attachment });
@@ -96,7 +96,7 @@ test.for(['expires', 'asked', 'the pipe closes'] as const)(
     } else {
       await eventually('reverting', () => guard.some(({ state }) => state === 'reverted'));
       expect(guard.at(-1)).toMatchObject({ program: 'xdp_dropper', restored: 'xdp_counter' });
-      expect(openFiles(client.hello.pid)).toEqual(files);
+      expect(await openFilesAtRest(client.hello.pid)).toEqual(files);
     }
     expect(ipXdp(lab)?.id).toBe(idOf('xdp_counter'));
     if (how === 'the pipe closes') client = await helper({ netns: lab.ns });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
-import { fixture, helper, ipXdp, openFiles, type VethLab, vethLab } from '../support/kernelHelper.ts';
+import { fixture, helper, ipXdp, openFilesAtRest, type VethLab, vethLab } from '../support/kernelHelper.ts';
 import { replaceUnderTraffic } from '../support/replaceTraffic.ts';
 
 let lab: VethLab;
@@ -21,11 +21,11 @@ test.for([
   ['native', 'netlink'],
 ] as const)('50 replacements under traffic miss no packet: %s by %s', async ([mode, via]) => {
   await replaceUnderTraffic(client, lab, { replacements: 2, mode, via });
-  const files = openFiles(client.hello.pid);
+  const files = await openFilesAtRest(client.hello.pid);
   const { sent, counted } = await replaceUnderTraffic(client, lab, { replacements: 50, mode, via });
   expect(sent).toBeGreaterThan(100);
   expect(counted).toBe(sent);
-  expect(openFiles(client.hello.pid)).toEqual(files);
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(files);
   expect(ipXdp(lab)).toBeUndefined();
 });
 

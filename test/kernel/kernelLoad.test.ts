@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
-import { bpftool, fixture, fixtureText, helper, openFiles } from '../support/kernelHelper.ts';
+import { bpftool, fixture, fixtureText, helper, openFilesAtRest } from '../support/kernelHelper.ts';
 
 let client: HelperClient;
 beforeAll(async () => {
@@ -191,9 +191,9 @@ test('loading, failing and closing leaks no file', async () => {
     await client.call('object/verify', { elf: bad, name: 'bad.o' });
   };
   await round();
-  const before = openFiles(client.hello.pid);
+  const before = await openFilesAtRest(client.hello.pid);
   for (let index = 0; index < 20; index++) await round();
-  expect(openFiles(client.hello.pid)).toEqual(before);
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
 });
 
 test('a program that tail-calls others loads with them, and really calls them', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject, MapInfo, MapPage } from '../../extension/protocol/kernel.ts';
-import { bpftool, fixture, helper, openFiles } from '../support/kernelHelper.ts';
+import { bpftool, fixture, helper, openFilesAtRest } from '../support/kernelHelper.ts';
 
 let client: HelperClient;
 let loaded: LoadedObject;
@@ -233,12 +233,12 @@ test('a map that does not exist, and one that is not ours', async () => {
     await expect(system.call('map/info', { map: { id: 4_000_000_000 } })).rejects.toMatchObject({
       code: 'map-not-found',
     });
-    const before = openFiles(system.hello.pid);
+    const before = await openFilesAtRest(system.hello.pid);
     for (let round = 0; round < 50; round++) {
       await system.call('map/read', { map: { id: mapOf('array').id }, limit: 100 });
       await system.call('map/list', {});
     }
-    expect(openFiles(system.hello.pid)).toEqual(before);
+    expect(await openFilesAtRest(system.hello.pid)).toEqual(before);
   } finally {
     await system.dispose();
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { KernelEvents, LoadedObject } from '../../extension/protocol/kernel.ts';
-import { eventually, fixture, helper, openFiles } from '../support/kernelHelper.ts';
+import { eventually, fixture, helper, openFilesAtRest } from '../support/kernelHelper.ts';
 
 let client: HelperClient;
 let loaded: LoadedObject;
@@ -31,7 +31,7 @@ const numberOf = ({ data }: { data: Uint8Array }): number =>
   new DataView(data.buffer, data.byteOffset).getUint32(0, true);
 
 test.for(['ring', 'perf'])('events of %s arrive in order, and no more after the stop', async (name) => {
-  const before = openFiles(client.hello.pid);
+  const before = await openFilesAtRest(client.hello.pid);
   const { stream } = await client.call('events/follow', { map: { id: idOf(name) }, force: false });
   for (let each = 0; each < 3; each++) await run(1);
   await eventually('three events', () => recordsOf(stream).length === 3);
@@ -48,7 +48,7 @@ test.for(['ring', 'perf'])('events of %s arrive in order, and no more after the 
   await run(1);
   await client.call('map/list', {});
   expect(recordsOf(stream)).toHaveLength(3);
-  expect(openFiles(client.hello.pid)).toEqual(before);
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
 });
 
 test('a flood is bounded, and counted', async () => {

@@ -16,7 +16,7 @@ import { resolveNames } from '../../extension/session/maps/names.ts';
 import { MapTable } from '../../extension/session/maps/table.ts';
 import { decodeEntries, type MapEntry } from '../../extension/core/maps/entries.ts';
 import { referredBy } from '../../extension/core/maps/references.ts';
-import { buildHelper, fixture, openFiles } from '../support/kernelHelper.ts';
+import { buildHelper, fixture, openFilesAtRest } from '../support/kernelHelper.ts';
 
 let kernel: KernelAccess;
 let client: HelperClient;
@@ -127,16 +127,16 @@ test('maps of another session are found by program and watched without keeping C
     const ids = group?.maps.map(({ id }) => id) ?? [];
     expect(ids.toSorted((a, b) => a - b)).toEqual([...(first?.mapIds ?? [])].sort((a, b) => a - b));
 
-    const before = openFiles(client.hello.pid);
+    const before = await openFilesAtRest(client.hello.pid);
     const borrowed = await borrowMaps(kernel, undefined, ids);
     const rodata = borrowed.find(({ map }) => map.info.name.endsWith('.rodata'));
     expect(await entriesOf(rodata?.map ?? open('tiny'))).toMatchObject([{ value: { limit: 3 } }]);
     for (const { release } of borrowed) await release();
-    expect(openFiles(client.hello.pid)).toEqual(before);
+    expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
     await expect(borrowMaps(kernel, undefined, [ids[0] ?? 0, 4_000_000_000])).rejects.toMatchObject({
       code: 'map-not-found',
     });
-    expect(openFiles(client.hello.pid)).toEqual(before);
+    expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
   } finally {
     await other.dispose();
     rmSync(folder, { recursive: true });

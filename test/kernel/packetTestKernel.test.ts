@@ -9,7 +9,7 @@ import { runPacketTests } from '../../extension/session/packetTest/packetTest.ts
 import { kernelTestEngine } from '../../extension/session/packetTest/kernel.ts';
 import type { HelperClient } from '../../extension/session/kernelAccess.ts';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
-import { buildHelper, helper, openFiles, vethLab } from '../support/kernelHelper.ts';
+import { buildHelper, helper, openFilesAtRest, vethLab } from '../support/kernelHelper.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'xdp-packet-test-'));
@@ -286,12 +286,12 @@ test('packets of a capture file', async () => {
 
 test('nothing stays open in the helper', async () => {
   await run([{ name: 'once', packet, expect: { action: 'XDP_PASS' } }]);
-  const before = openFiles(client.hello.pid);
+  const before = await openFilesAtRest(client.hello.pid);
   for (let round = 0; round < 3; round++) {
     await run([{ name: 'fails', packet, expect: { action: 'XDP_DROP' } }]);
     await run([{ name: 'again', packet, expect: { action: 'XDP_PASS' } }], { text: queueSource });
   }
-  expect(openFiles(client.hello.pid)).toEqual(before);
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
 });
 
 function cli(args: string[], cwd = root): { status: number | null; stdout: string; stderr: string } {

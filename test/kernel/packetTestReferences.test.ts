@@ -9,7 +9,7 @@ import type { HelperClient } from '../../extension/session/kernelAccess.ts';
 import type { TestEngine } from '../../extension/session/packetTest/engine.ts';
 import { kernelTestEngine } from '../../extension/session/packetTest/kernel.ts';
 import { runPacketTests, type PacketTestOptions } from '../../extension/session/packetTest/packetTest.ts';
-import { helper, openFiles } from '../support/kernelHelper.ts';
+import { helper, openFilesAtRest } from '../support/kernelHelper.ts';
 
 /** Packet tests with programs and maps in maps, with events, fragments and times: on the kernel and on the built-in machine. */
 const root = path.resolve(import.meta.dirname, '../..');
@@ -299,7 +299,7 @@ test('a bound on the time is looked at in benchmarks only', async () => {
 
 test('nothing of it stays open in the helper', async () => {
   await run(good);
-  const before = openFiles(client.hello.pid);
+  const before = await openFilesAtRest(client.hello.pid);
   await run(good);
-  expect(openFiles(client.hello.pid)).toEqual(before);
+  expect(await openFilesAtRest(client.hello.pid)).toEqual(before);
 });
