@@ -55,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
     traces,
     verifier,
     stories,
+    tests,
   );
   const onSave = new VerifyOnSave(services, () => idle.check());
   const idle = releaseWhenIdle(

@@ -1,7 +1,7 @@
 /** Every id that package.json and the code share, typed once; test/unit/manifest.test.ts holds the manifest to it. */
 export const commands = {
   getStarted: 'xdp.getStarted',
-  openPractice: 'xdp.openPractice',
+  practice: 'xdp.practice',
   newProject: 'xdp.newProject',
   exportBpfman: 'xdp.exportBpfman',
   compile: 'xdp.compile',

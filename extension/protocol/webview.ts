@@ -385,6 +385,8 @@ export const toPacketPanel = v.variant('kind', [
     /** Programs of this window that are attached and can be run where they are. `progId` names one. */
     attached: v.array(v.object({ progId: u32, program: v.string(), iface: v.string() })),
   }),
+  /** Takes the place of the packet in the form. `attachedProgId`: and it is to run there. */
+  v.object({ kind: v.literal('proposal'), expression: v.string(), attachedProgId: v.optional(u32) }),
   captureMessage,
   ...runAnswers,
   // The live counters of the attached program, in the same panel beside the result.

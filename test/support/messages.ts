@@ -23,7 +23,7 @@ const notRead: readonly (readonly [place: string, why: string])[] = [
   ['extension/core/c/assist/expressions.ts', 'C'],
   ['extension/core/c/assist/helpers.ts', 'what is looked for in a header'],
   ['extension/core/coverage/formats.ts', 'XML'],
-  ['extension/core/maps/openMetrics.ts', 'a file format'],
+  ['extension/core/maps/metrics.ts', 'a file format'],
   ['extension/core/packet/headers', 'read from the table itself, and names of protocols'],
   ['extension/core/verifier/catalogue/codes.ts', 'docs/verifier.md is made from it'],
   ['extension/core/vm/helpers/names.ts', 'names'],

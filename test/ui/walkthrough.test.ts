@@ -1,43 +1,155 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Locator } from 'playwright-core';
+import type { FrameLocator, Locator } from 'playwright-core';
 import { root } from '../../extension/build/paths.mjs';
 import { type App, launchApp } from './driver.ts';
-import { until } from './driverWaits.ts';
+import { exactly, until } from './driverWaits.ts';
+import { helperProcesses } from './helperProcesses.ts';
 
-/** The first steps of somebody who has never seen XDP: each is done by its button, and checked off by what happened. */
+const broken = path.join(root, 'bpf/templates/walkthrough/xdp_missing_check.bpf.c');
+
+const output = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8' });
+const namespaces = (): string => output('ip', 'netns', 'list');
+
+/** The program on the lab's interface, as iproute2 sees it. */
+function attached(): { id: number; name: string } | undefined {
+  const [link] = JSON.parse(output('ip', '-j', '-d', 'link', 'show', 'xdplab0')) as [
+    { xdp?: { prog?: { id: number; name: string } } },
+  ];
+  return link.xdp?.prog;
+}
+
+/** A map of that program, as bpftool reads it: key bytes in hex, and the sum over all CPUs of the value. */
+function entries(name: string): Map<string, number> {
+  const { id } = attached() ?? { id: 0 };
+  const { map_ids: ids = [] } = JSON.parse(output('bpftool', '-j', 'prog', 'show', 'id', String(id))) as {
+    map_ids?: number[];
+  };
+  const infos = ids.map(
+    (each) => JSON.parse(output('bpftool', '-j', 'map', 'show', 'id', String(each))) as { id: number; name: string },
+  );
+  const map = infos.find((info) => info.name === name);
+  assert.ok(map, `${name} among the maps of program ${id}`);
+  const number = (bytes: readonly string[]): number =>
+    bytes.reduceRight((sum, byte) => sum * 256 + Number.parseInt(byte, 16), 0);
+  const dump = JSON.parse(output('bpftool', '-j', 'map', 'dump', 'id', String(map.id))) as {
+    key: string[];
+    value?: string[];
+    values?: { value: string[] }[];
+  }[];
+  return new Map(
+    dump.map(({ key, value, values }) => [
+      key.map((byte) => byte.slice(2)).join(''),
+      value === undefined ? (values ?? []).reduce((sum, each) => sum + number(each.value), 0) : number(value),
+    ]),
+  );
+}
+
+/** What the walkthrough says in one language. */
+interface Words {
+  titles: Record<string, string>;
+  buttons: Record<string, string[]>;
+}
+
+/** From the manifest's texts: the steps by their ids, with the buttons of each: links that have a line of their own. */
+function wordsOf(file: string): Words {
+  const texts = JSON.parse(readFileSync(path.join(root, file), 'utf8')) as Record<string, string>;
+  const steps = Object.keys(texts).flatMap((key) => /^walkthrough\.(\w+)\.title$/.exec(key)?.[1] ?? []);
+  const text = (step: string, part: string): string => texts[`walkthrough.${step}.${part}`] ?? '';
+  return {
+    titles: Object.fromEntries(steps.map((step) => [step, text(step, 'title')])),
+    buttons: Object.fromEntries(
+      steps.map((step) => [
+        step,
+        [...text(step, 'description').matchAll(/^\[([^\]]+)\]/gm)].map(([, name = '']) => name),
+      ]),
+    ),
+  };
+}
+
+/** The Get Started page as a newcomer uses it. */
+class Walkthrough {
+  readonly #app: App;
+  readonly #words: Words;
+
+  constructor(app: App, words: Words) {
+    this.#app = app;
+    this.#words = words;
+  }
+
+  step(id: string): Locator {
+    const title = this.#app.page.locator('.step-title').filter({ hasText: exactly(this.#words.titles[id] ?? '') });
+    return this.#app.page.locator('.getting-started-step').filter({ has: title });
+  }
+
+  /** VS Code folds a step and unfolds the next one at times of its own: unfolding and pressing is tried until it was pressed. */
+  async press(id: string, button = 0): Promise<void> {
+    const name = this.#words.buttons[id]?.[button] ?? '';
+    const target = this.step(id).getByRole('button', { name, exact: true });
+    await until(`the button ${name} of ${id}`, async () => {
+      if (!(await target.isVisible())) await this.#unfold(id);
+      return await target.click({ timeout: 3000 }).then(
+        () => true as const,
+        () => undefined,
+      );
+    });
+  }
+
+  async #unfold(id: string): Promise<void> {
+    await this.step(id)
+      .locator('.step-title')
+      .click({ timeout: 3000 })
+      // Something is in front of it for a moment.
+      .catch(() => undefined);
+  }
+
+  async isDone(id: string): Promise<boolean> {
+    return (await this.step(id).locator('.codicon-getting-started-step-checked.complete').count()) > 0;
+  }
+
+  async done(id: string): Promise<void> {
+    await until(`${id} to be checked off`, async () => ((await this.isDone(id)) ? true : undefined));
+  }
+}
+
+/** Somebody who has never seen XDP: each step is done by its button, and checked off by what happened in the kernel. */
 describe('the walkthrough', () => {
   let app: App;
+  let first: Walkthrough;
   let folder: string;
+  let labIsOurs = false;
 
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'xdp-first-'));
     cpSync(path.join(root, 'bpf/examples/counter'), folder, { recursive: true });
     app = await launchApp({ folder, settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+    first = new Walkthrough(app, wordsOf('package.nls.json'));
+    assert.doesNotMatch(namespaces(), /^xdp-lab/m, 'somebody else’s lab is up');
+    labIsOurs = true;
   });
 
   after(async () => {
     await app?.close();
+    if (labIsOurs && namespaces().includes('xdp-lab'))
+      execFileSync(process.execPath, [path.join(root, 'dist/cli.js'), 'lab', 'down']);
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const step = (title: string): Locator => app.page.locator('.getting-started-step').filter({ hasText: title });
-  const press = async (title: string, button: string): Promise<void> => {
-    if (!(await step(title).locator('.step-description-container button, .monaco-button').first().isVisible()))
-      await step(title).locator('.step-title').click();
-    await step(title).getByRole('button', { name: button }).click();
-  };
-  const done = async (title: string): Promise<void> => {
-    await until(`${title} to be checked off`, async () =>
-      (await step(title).locator('.codicon-getting-started-step-checked.complete').count()) > 0 ? true : undefined,
-    );
-  };
+  /** Where the extension keeps the practice project. */
+  const practice = (name: string): string =>
+    path.join(app.home, 'server/data/User/globalStorage/vscode-xdp.vscode-xdp/first-steps', name);
+  const tab = (name: string): Promise<void> => app.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
 
-  it('opens the practice program, compiles it, and shows why another one is refused', async () => {
+  /** Blocked sources, over all CPUs. */
+  const sumOf = (view: FrameLocator): Locator => view.locator('tr.entry[data-key="0"] td[data-column=sum]').first();
+
+  it('opens the practice program, and compiles it', async () => {
     await app.openView('XDP');
     await app.command('XDP: Get Started');
-    await step('Meet XDP').waitFor();
+    await first.step('learn').waitFor();
     // Which of the page's webviews is the walkthrough's is not said from outside.
     await until('the picture of the modes', async () => {
       const seen = await Promise.all(
@@ -52,14 +164,130 @@ describe('the walkthrough', () => {
       return seen.some((count) => count > 0) ? true : undefined;
     });
     await app.screenshot('walkthrough-1-meet');
-    await press('Meet XDP', 'Open the Practice Firewall');
-    await done('Meet XDP');
-    await press('Compile', 'Compile');
-    await done('Compile');
-    await press('Let the kernel judge', 'Open the Broken Program');
-    await app.page.locator('.editor-instance').getByText('xdp_missing_check(').first().waitFor();
-    await press('Let the kernel judge', 'Verify');
+    await first.press('learn');
+    await tab('xdp_firewall.bpf.c');
+    await first.done('learn');
+    await first.press('compile');
+    await first.done('compile');
+    assert.match(output('file', '-b', practice('xdp_firewall.bpf.o')), /eBPF/);
+  });
+
+  it('shows why another program is refused, and the kernel takes it when it is mended', async () => {
+    await first.press('verify');
+    await tab(path.basename(broken));
+    await first.press('verify', 1);
     await app.page.getByText('packet-bounds').first().waitFor();
     await app.screenshot('walkthrough-2-refused');
+    assert.equal(await first.isDone('verify'), false);
+    await app.page.locator('.editor-instance .view-lines').first().click();
+    const line =
+      readFileSync(broken, 'utf8')
+        .split('\n')
+        .findIndex((text) => text.includes('ip->protocol')) + 1;
+    await app.editor.goToLine(line, 10);
+    const fix = app.page.locator('.action-widget .monaco-list-row').filter({ hasText: 'lies inside the packet' });
+    await until('the quick fix', async () => {
+      await app.page.keyboard.press('Control+.');
+      return await fix
+        .first()
+        .click({ timeout: 3000 })
+        .then(
+          () => true as const,
+          () => undefined,
+        );
+    });
+    await app.page.locator('.editor-instance').getByText('ip + 1').first().waitFor();
+    await first.press('verify', 1);
+    await first.done('verify');
+  });
+
+  it('attaches in the lab, where nothing is dropped yet', async () => {
+    await first.press('lab');
+    await app.notification(/The lab is up: attach to xdplab0/);
+    await first.done('lab');
+    assert.match(namespaces(), /^xdp-lab/m);
+    await app.screenshot('walkthrough-3-lab');
+    await app.clearNotifications();
+    await first.press('attach');
+    await app.statusBarItem('xdp_firewall on xdplab0');
+    await first.done('attach');
+    assert.equal(attached()?.name, 'xdp_firewall');
+    await first.press('watch');
+    await first.done('watch');
+    const view = await app.webview('dropped');
+    await sumOf(view).waitFor();
+    assert.equal(entries('dropped').get('00000000'), 0);
+    await app.screenshot('walkthrough-4-watch');
+  });
+
+  it('blocks an address while the program runs', async () => {
+    await first.press('block');
+    await first.done('block');
+    // 32 bits of 10.77.0.2.
+    assert.deepEqual([...entries('blocklist')], [['200000000a4d0002', 1]]);
+    await until('dropped packets', async () => ((entries('dropped').get('00000000') ?? 0) > 0 ? true : undefined));
+    const view = await app.webview('dropped');
+    await until('them in the view', async () =>
+      Number(await sumOf(view).getAttribute('data-value')) > 0 ? true : undefined,
+    );
+    // The columns of CPUs that counted nothing before are there as well.
+    const cpus = view.locator('tr.entry[data-key="0"] td[data-column=cpu]');
+    await until('them by CPU', async () =>
+      (await cpus.allTextContents()).some((count) => /[1-9]/.test(count)) ? true : undefined,
+    );
+    await app.screenshot('walkthrough-5-dropped');
+  });
+
+  const resultOf = (panel: FrameLocator, verdict: string): Promise<void> =>
+    panel.locator('xdp-run-result').getByText(verdict, { exact: true }).first().waitFor();
+
+  it('runs a packet built by hand where the program is attached', async () => {
+    await first.press('packet');
+    const panel = await app.webview('XDP Packet');
+    await panel.getByRole('button', { name: 'Run', exact: true }).click();
+    await resultOf(panel, 'XDP_DROP');
+    await first.done('packet');
+    await app.screenshot('walkthrough-6-packet');
+  });
+
+  it('stops in the program, on a packet that is dropped', async () => {
+    await first.press('debug');
+    await app.page.locator('.debug-top-stack-frame-column, .debug-top-stack-frame').first().waitFor();
+    await app.page.locator('.debug-variables').getByText('cur', { exact: false }).first().waitFor();
+    await first.done('debug');
+    await app.screenshot('walkthrough-7-debug');
+    await app.page.locator('.debug-toolbar .codicon-debug-stop').click();
+    await app.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  });
+
+  it('keeps a run on fresh maps as a test, which passes with the others', async () => {
+    await first.press('test');
+    const panel = await app.webview('XDP Packet');
+    await panel.locator('select[name=mode]').selectOption('fresh');
+    await panel.getByRole('button', { name: 'Run', exact: true }).click();
+    await resultOf(panel, 'XDP_PASS');
+    await panel.getByRole('button', { name: 'Keep as Test' }).click();
+    await panel.getByText(/Kept as .*xdp_firewall: XDP_PASS.* in xdp_firewall\.xdptest\.json/).waitFor();
+    const { tests } = JSON.parse(readFileSync(practice('xdp_firewall.xdptest.json'), 'utf8')) as {
+      tests: { name: string }[];
+    };
+    assert.equal(tests.at(-1)?.name, 'xdp_firewall: XDP_PASS');
+    assert.equal(await first.isDone('test'), false);
+    await first.press('test', 1);
+    await first.done('test');
+    await app.screenshot('walkthrough-8-tests');
+  });
+
+  it('detaches, and leaves nothing', async () => {
+    await first.press('detach');
+    await first.done('detach');
+    assert.equal(attached(), undefined);
+    await first.press('detach', 1);
+    await until('the end of the lab', async () => (/^xdp-lab/m.test(namespaces()) ? undefined : true));
+    assert.equal(existsSync('/sys/class/net/xdplab0'), false);
+    await app.theme('light');
+    await app.screenshot('walkthrough-9-detached-light');
+    await app.command('View: Close All Editors');
+    await until('no helper', async () => (helperProcesses(app.home, 'own').length === 0 ? true : undefined));
   });
 });

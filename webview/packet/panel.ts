@@ -19,7 +19,7 @@ import './packetEditor.ts';
 import type { LayerView } from './layerForm.ts';
 import type { FieldPlace, FieldPointed, OpenedCapture } from './packetEditor.ts';
 import { panelStyles } from './panelStyles.ts';
-import { RememberedPanel, remembered, restore } from './panelState.ts';
+import { draftFrom, RememberedPanel, remembered, restore } from './panelState.ts';
 import './runBar.ts';
 import type { Programs } from './runBar.ts';
 import './runResult.ts';
@@ -83,6 +83,16 @@ export class PacketPanel extends LitElement {
       case 'programs':
         this.acceptPrograms(message);
         return;
+      case 'proposal': {
+        const draft = draftFrom(message.expression) ?? this.draft;
+        const { attachedProgId } = message;
+        const mode = attachedProgId === undefined ? 'fresh' : `attached ${attachedProgId}`;
+        this.change(() => {
+          this.draft = draft;
+          this.inputs = { ...this.inputs, mode };
+        });
+        return;
+      }
       case 'running':
         return;
       case 'capture':

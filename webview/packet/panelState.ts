@@ -55,7 +55,8 @@ export function remembered({ draft, inputs, folded, view }: PanelStart): Remembe
   };
 }
 
-function draftFrom(expression: string | undefined): Draft | undefined {
+/** Undefined where it is no packet. */
+export function draftFrom(expression: string | undefined): Draft | undefined {
   if (expression === undefined) return undefined;
   try {
     const read = draftOf(expression === '' ? [] : parseScapy(expression));

@@ -24,7 +24,16 @@ import { showVerdicts } from './verify.ts';
 export async function attachCommand(services: Services, target: unknown): Promise<void> {
   const chosen = isNode(target) && target.kind === 'interface' ? target.iface : undefined;
   const file = await targetFile(chosen === undefined ? target : undefined);
-  if (!file) return;
+  if (file) await attachFile(services, file, { chosen });
+}
+
+/** What need not be asked: the interface, by what was seen of it or by its name here, and the mode. */
+interface AttachAnswers {
+  chosen?: SeenInterface | string | undefined;
+  mode?: XdpModeRequest;
+}
+
+export async function attachFile(services: Services, file: vscode.Uri, answers: AttachAnswers): Promise<void> {
   const object = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
     () => buildFile(services, file),
@@ -33,14 +42,11 @@ export async function attachCommand(services: Services, target: unknown): Promis
   if (!program) return;
   const withTc = await pickTc(object);
   if (withTc === undefined) return;
-  const where =
-    chosen === undefined
-      ? await pickInterface(services, object, program.name)
-      : { iface: chosen, preflight: await preflightFor(services, object, program.name, chosen.netns) };
+  const where = await whereTo(services, object, program.name, answers.chosen);
   if (!where) return;
   const { iface, preflight } = where;
   const { netns } = iface;
-  const mode = await pickMode(where);
+  const mode = answers.mode ?? (await pickMode(where));
   if (!mode) return;
   const guardSeconds = await guardSecondsFor(services, iface.name, netns);
   const live = await vscode.window.withProgress(
@@ -125,6 +131,25 @@ async function pickTc(object: BpfObject): Promise<ProgramSpec | 'none' | undefin
 interface Where {
   iface: SeenInterface;
   preflight: Preflight;
+}
+
+async function whereTo(
+  services: Services,
+  object: BpfObject,
+  program: string,
+  chosen: AttachAnswers['chosen'],
+): Promise<Where | undefined> {
+  if (chosen === undefined) return await pickInterface(services, object, program);
+  const preflight = await preflightFor(
+    services,
+    object,
+    program,
+    typeof chosen === 'string' ? undefined : chosen.netns,
+  );
+  if (typeof chosen !== 'string') return { iface: chosen, preflight };
+  const iface = preflight.seen.find(({ name }) => name === chosen);
+  if (iface !== undefined) return { iface, preflight };
+  throw new XdpError('interface-not-found', vscode.l10n.t('There is no interface {0} here.', chosen));
 }
 
 async function pickInterface(services: Services, object: BpfObject, program: string): Promise<Where | undefined> {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { showError } from '../errors.ts';
-import { commands, views } from '../ids.ts';
+import { commands } from '../ids.ts';
 import type { PacketPanel } from '../panels/packetPanel.ts';
 import type { Services } from '../services.ts';
 import type { VerdictStories } from '../story/verdictStories.ts';
@@ -21,6 +21,7 @@ import { passToPeerCommand } from './passToPeer.ts';
 import { adoptCommand, keepCommand, replaceCommand, toggleHotReloadCommand } from './replace.ts';
 import { startLabCommand, stopLabCommand } from './lab.ts';
 import { verifyCommand } from './verify.ts';
+import type { PacketTests } from '../testing/packetTests.ts';
 
 /**
  * One line per command; every failure of any of them reaches the user through one place. `isBusy` says whether one is
@@ -36,6 +37,7 @@ export function registerCommands(
   traces: Traces,
   verifier: VerifierView,
   stories: VerdictStories,
+  tests: PacketTests,
 ): vscode.Disposable & { isBusy(): boolean; onDidEnd(listener: () => void): void } {
   let running = 0;
   let ended = (): void => undefined;
@@ -57,9 +59,10 @@ export function registerCommands(
     register(commands.getStarted, () =>
       import('../walkthrough/practice.ts').then(({ openWalkthroughCommand }) => openWalkthroughCommand()),
     ),
-    register(commands.openPractice, (asked) =>
-      import('../walkthrough/practice.ts').then(({ openPracticeCommand }) => openPracticeCommand(services, asked)),
-    ),
+    register(commands.practice, async (asked, about) => {
+      const { practiceCommand } = await import('../walkthrough/practice.ts');
+      await practiceCommand({ services, mapPanels, packets, tests }, asked, about);
+    }),
     register(commands.newProject, (asked) =>
       import('./newProject.ts').then(({ newProjectCommand }) => newProjectCommand(services, asked)),
     ),
@@ -118,7 +121,7 @@ export function registerCommands(
     register(commands.lookAround, () => interfaces.lookAround()),
     register(commands.refreshInterfaces, () => interfaces.refresh()),
     register(commands.runPacket, (target) => packets.open(sourceOf(target) ?? target)),
-    register(commands.openMapViewer, () => vscode.commands.executeCommand(`${views.maps}.focus`)),
+    register(commands.openMapViewer, () => maps.show()),
     register(commands.openMap, (target) =>
       import('../maps/openMap.ts').then(({ openMapCommand }) => openMapCommand(services, mapPanels, target)),
     ),

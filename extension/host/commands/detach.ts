@@ -25,7 +25,7 @@ export async function detachCommand(services: Services, target: unknown): Promis
   await detachOther(services);
 }
 
-async function detachLive(services: Services, live: LiveAttachment): Promise<void> {
+export async function detachLive(services: Services, live: LiveAttachment): Promise<void> {
   await services.attachments.detach(live);
   services.log.info(`${live.program} detached from ${live.iface}`);
   vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} detached from {1}', live.program, live.iface), 5000);

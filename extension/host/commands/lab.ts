@@ -1,6 +1,7 @@
 import { inWords } from '../errors.ts';
 import { translated } from '../../core/text/language.ts';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import { trafficKinds, trafficLimits } from '../../protocol/labTraffic.ts';
@@ -9,7 +10,8 @@ import type { LabTopology } from '../../session/lab/plan.ts';
 import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
 
-interface Wish {
+/** What the pickers ask for. */
+export interface LabWish {
   topology: LabTopology;
   /** As `xdp lab up --traffic` takes it; undefined: the usual mix. */
   mix: string | undefined;
@@ -19,7 +21,10 @@ interface Wish {
 /** Topology → traffic → rate → up. Where it needs a password, a terminal asks for it. */
 export async function startLabCommand(services: Services): Promise<void> {
   const wish = await askForWish();
-  if (wish === undefined) return;
+  if (wish !== undefined) await startLab(services, wish);
+}
+
+export async function startLab(services: Services, wish: LabWish): Promise<void> {
   const { topology, mix, rate } = wish;
   const asWords = [
     'up',
@@ -42,7 +47,7 @@ export async function startLabCommand(services: Services): Promise<void> {
       ...(mix === undefined ? {} : { mix: parseMix(mix) }),
     });
   });
-  if (status !== undefined) await tellUp(services, status);
+  if (status !== undefined) tellUp(services, status);
 }
 
 export async function stopLabCommand(services: Services): Promise<void> {
@@ -54,7 +59,7 @@ export async function stopLabCommand(services: Services): Promise<void> {
   vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) The lab is down'), 5000);
 }
 
-async function tellUp(services: Services, { attach, warnings, traffic }: LabStatus): Promise<void> {
+export function tellUp(services: Services, { attach, warnings, traffic }: LabStatus): void {
   services.milestones.reach('lab');
   for (const warning of warnings) services.log.warn(warning);
   const where =
@@ -69,7 +74,7 @@ async function tellUp(services: Services, { attach, warnings, traffic }: LabStat
     .then((answer) => answer === attachNow && vscode.commands.executeCommand(commands.attach));
 }
 
-async function askForWish(): Promise<Wish | undefined> {
+async function askForWish(): Promise<LabWish | undefined> {
   const topology = await vscode.window.showQuickPick<vscode.QuickPickItem & { topology: LabTopology }>(
     [
       {
@@ -85,7 +90,7 @@ async function askForWish(): Promise<Wish | undefined> {
         topology: 'router',
       },
     ],
-    { title: vscode.l10n.t('Start Lab: topology') },
+    { title: vscode.l10n.t('Start Lab: topology'), ignoreFocusOut: true },
   );
   if (topology === undefined) return undefined;
   const traffic = await vscode.window.showQuickPick<vscode.QuickPickItem & { mix?: string; none?: true; typed?: true }>(
@@ -96,7 +101,7 @@ async function askForWish(): Promise<Wish | undefined> {
       { label: `$(edit) ${vscode.l10n.t('A mix of your own…')}`, typed: true as const },
       { label: vscode.l10n.t('No traffic'), none: true as const },
     ],
-    { title: vscode.l10n.t('Start Lab: traffic') },
+    { title: vscode.l10n.t('Start Lab: traffic'), ignoreFocusOut: true },
   );
   if (traffic === undefined) return undefined;
   if (traffic.none) return { topology: topology.topology, mix: undefined, rate: 0 };
@@ -110,6 +115,7 @@ async function askForMix(): Promise<string | undefined> {
   const { parseMix } = await import('../../session/lab/trafficMix.ts');
   return await vscode.window.showInputBox({
     title: vscode.l10n.t('Start Lab: traffic'),
+    ignoreFocusOut: true,
     prompt: vscode.l10n.t('Kinds with their weights: udp=6,tcp,icmp'),
     validateInput: (text) => {
       try {
@@ -126,7 +132,7 @@ async function askForRate(): Promise<number | undefined> {
   const rates = [10, trafficLimits.defaultPacketsPerSecond, 1000, trafficLimits.maxPacketsPerSecond];
   const picked = await vscode.window.showQuickPick(
     rates.map((rate) => ({ label: vscode.l10n.t('{0} packets a second', rate), rate })),
-    { title: vscode.l10n.t('Start Lab: rate') },
+    { title: vscode.l10n.t('Start Lab: rate'), ignoreFocusOut: true },
   );
   return picked?.rate;
 }
@@ -148,9 +154,25 @@ async function orInTerminal(
       const terminal = vscode.window.createTerminal({ name: vscode.l10n.t('XDP Lab') });
       terminal.show();
       terminal.sendText(`sudo env ELECTRON_RUN_AS_NODE=1 ${command}`);
+      return await outcomeOf(terminal, words[0] === 'up' ? 'up' : 'down');
     }
     return undefined;
   }
+}
+
+/** How long somebody may look for a password. */
+const passwordMs = 180_000;
+const lookMs = 1000;
+
+/** The lab as it was meant to be; undefined where the terminal was closed before, or nobody knew the password. */
+async function outcomeOf(terminal: vscode.Terminal, meant: LabStatus['state']): Promise<LabStatus | undefined> {
+  const { labStatus } = await import('../../session/lab/lab.ts');
+  for (let waitedMs = 0; waitedMs < passwordMs && terminal.exitStatus === undefined; waitedMs += lookMs) {
+    const status = await labStatus();
+    if (status.state === meant) return status;
+    await sleep(lookMs);
+  }
+  return undefined;
 }
 
 function inDist(services: Services, file: string): string {

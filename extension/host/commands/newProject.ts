@@ -34,11 +34,14 @@ async function choose(bpfFolder: string): Promise<Choice | undefined> {
       title: vscode.l10n.t('New XDP project (1/3): template'),
       placeHolder: vscode.l10n.t('Program, packet tests, Makefile and CI workflow'),
       matchOnDetail: true,
+      // Asked from the walkthrough, which takes the focus back when its step slides open.
+      ignoreFocusOut: true,
     },
   );
   if (picked === undefined) return undefined;
   const name = await vscode.window.showInputBox({
     title: vscode.l10n.t('New XDP project (2/3): name'),
+    ignoreFocusOut: true,
     value: `xdp-${picked.label.replaceAll('_', '-')}`,
     validateInput: (text) =>
       /^[\w][\w.-]*$/.test(text)

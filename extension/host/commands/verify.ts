@@ -7,11 +7,11 @@ import { buildFile, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
 
 /** Asks the kernel's verifier about every program of the file; rejections become Problems on the C lines. */
-export async function verifyCommand(services: Services, target: unknown): Promise<void> {
+export async function verifyCommand(services: Services, target: unknown): Promise<'accepted' | 'rejected' | undefined> {
   const file = await targetFile(target);
-  if (!file) return;
+  if (!file) return undefined;
   const title = vscode.l10n.t('Verifying {0}', path.basename(file.fsPath));
-  await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, async () => {
+  return await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, async () => {
     const object = await buildFile(services, file);
     const verdicts = await showVerdicts(services, file, object);
     const rejected = verdicts.filter(({ verdict }) => verdict === 'rejected');
@@ -22,8 +22,10 @@ export async function verifyCommand(services: Services, target: unknown): Promis
         : vscode.l10n.t('$(check) The verifier accepts {0}', accepted.map(describeAccepted).join(', ')),
       8000,
     );
-    services.milestones.verified(rejected.length > 0 ? 'rejected' : 'accepted');
-    if (rejected.length > 0) await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
+    const outcome = rejected.length > 0 ? 'rejected' : 'accepted';
+    services.milestones.verified(outcome);
+    if (outcome === 'rejected') await vscode.commands.executeCommand('workbench.panel.markers.view.focus');
+    return outcome;
   });
 }
 

@@ -68,7 +68,7 @@ export class MapFeed {
     this.#post = (message) => {
       if (message.kind === 'edited' && message.done > 0) services.milestones.reach('mapWritten');
       // A view answers only while it is visible: these are on the screen.
-      if (message.kind === 'rows') services.milestones.reach('watched');
+      if (message.kind === 'rows') services.milestones.rows(message.count);
       post(message);
     };
     this.#about = options.about;
@@ -110,6 +110,11 @@ export class MapFeed {
     const about = this.#about;
     if (about === undefined || !before.maps.some(({ info }) => info.id === about.id)) return;
     this.#about = { ...about, owner: ownerOf(after) };
+  }
+
+  /** The id of the map that is shown, or proposed. */
+  get selected(): number | undefined {
+    return this.#about?.id;
   }
 
   /** Does it hold maps that only the helper keeps open? */

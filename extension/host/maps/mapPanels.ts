@@ -70,6 +70,13 @@ export class MapPanels implements vscode.Disposable {
     this.#create(map.name, { about: map });
   }
 
+  /** The tab that shows this map, or a new one beside the active one, which keeps its place. */
+  showBeside(map: { id: number; name: string }): void {
+    const there = [...this.#open].find(({ feed }) => feed.selected === map.id);
+    if (there !== undefined) there.panel.reveal(undefined, true);
+    else this.#create(map.name, { about: map }, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  }
+
   /** Maps of others. */
   showBorrowed(borrowed: BorrowedMap[]): void {
     const [first] = borrowed;
@@ -77,10 +84,12 @@ export class MapPanels implements vscode.Disposable {
     this.#create(first.map.info.name, { about: first.map.info, borrowed });
   }
 
-  #create(title: string, options: FeedOptions): void {
-    const panel = vscode.window.createWebviewPanel(panels.map, title, vscode.ViewColumn.Active, {
-      enableFindWidget: false,
-    });
+  #create(
+    title: string,
+    options: FeedOptions,
+    place: { viewColumn: vscode.ViewColumn; preserveFocus?: boolean } = { viewColumn: vscode.ViewColumn.Active },
+  ): void {
+    const panel = vscode.window.createWebviewPanel(panels.map, title, place, { enableFindWidget: false });
     this.#fill(panel, options);
   }
 

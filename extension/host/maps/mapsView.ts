@@ -33,6 +33,11 @@ export class MapsView implements vscode.WebviewViewProvider {
     );
   }
 
+  async show(): Promise<void> {
+    this.#services.milestones.look();
+    await vscode.commands.executeCommand(`${views.maps}.focus`);
+  }
+
   /** After the helper was started again. */
   async resume(): Promise<void> {
     await Promise.all([this.#feed?.resume(), this.#panels.resume()]);

@@ -13,6 +13,7 @@ interface MapItem extends vscode.QuickPickItem {
 
 /** XDP: Open Map…: one that a view names, or any of the system by program, name or id. */
 export async function openMapCommand(services: Services, panels: MapPanels, target: unknown): Promise<void> {
+  services.milestones.look();
   const named = targetOf(target);
   const own = services.attachments.live.flatMap(({ maps }) => maps).find(({ info }) => info.id === named?.id);
   if (own !== undefined) {

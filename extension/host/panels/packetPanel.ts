@@ -10,6 +10,9 @@ import { answerCapture } from './captures.ts';
 import { configureWebview } from '../webviewHtml.ts';
 import { type Choice, PacketRuns } from './packetRuns.ts';
 
+/** What the panel is opened with, in place of what it held. */
+export type Proposal = Omit<Extract<ToPacketPanel, { kind: 'proposal' }>, 'kind'>;
+
 /** One test-run panel per window: packets built by hand, run through a program, beside its live counters. */
 export class PacketPanel implements vscode.Disposable {
   readonly #services: Services;
@@ -19,6 +22,9 @@ export class PacketPanel implements vscode.Disposable {
   #choices: Choice[] = [];
   #selected = 0;
   #interfacesKnown = false;
+  /** Not sent yet: the panel does not listen before it has said that it is ready. */
+  #proposal: Proposal | undefined;
+  #ready = false;
   #closed: () => void = () => undefined;
 
   constructor(services: Services, stories: VerdictStories) {
@@ -44,9 +50,10 @@ export class PacketPanel implements vscode.Disposable {
   }
 
   /** Opens the panel on the programs of a file: the command's argument, or the active editor's. */
-  async open(target: unknown): Promise<void> {
+  async open(target: unknown, proposal?: Proposal): Promise<void> {
     const file = await targetFile(target);
     if (!file) return;
+    this.#proposal = proposal;
     const object = await buildFile(this.#services, file);
     const programs = xdpPrograms(object.spec);
     const found = (programs.length > 0 ? programs : object.spec.programs).map(({ name, section }) => ({
@@ -97,6 +104,7 @@ export class PacketPanel implements vscode.Disposable {
       attachments.dispose();
       feed.dispose();
       this.#panel = undefined;
+      this.#ready = false;
       this.#feed = undefined;
       this.#closed();
     });
@@ -123,6 +131,7 @@ export class PacketPanel implements vscode.Disposable {
       case 'debug':
         return await this.#debug(message);
       case 'ready':
+        this.#ready = true;
         await this.#sendPrograms();
         this.#feed?.receive(message);
         return;
@@ -153,6 +162,9 @@ export class PacketPanel implements vscode.Disposable {
       interfaces: list.map(({ name, ifindex }) => ({ name, ifindex })),
       attached: this.#attached(),
     });
+    if (this.#proposal === undefined || !this.#ready) return;
+    this.#post({ kind: 'proposal', ...this.#proposal });
+    this.#proposal = undefined;
   }
 
   async #debug({ program, packet, context }: Extract<FromPacketPanel, { kind: 'debug' }>): Promise<void> {

@@ -247,6 +247,7 @@ export class PacketRuns {
     }
     await (await vscode.workspace.openTextDocument(file)).save();
     kept.file = file;
+    this.#services.milestones.keep();
     this.#post({ kind: 'recorded', run, file: path.basename(file.fsPath), test: test.name });
   }
 

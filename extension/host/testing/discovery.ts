@@ -67,6 +67,13 @@ export class Discovery implements vscode.Disposable {
     await Promise.all(read.map((item) => this.read(item)));
   }
 
+  /** The tests of a file as they are now. */
+  async open(uri: vscode.Uri): Promise<vscode.TestItem> {
+    const item = this.#itemFor(uri);
+    await this.read(item);
+    return item;
+  }
+
   /** Reads a file's tests. Where it is not valid its last good tests stay, and its problems are shown. */
   async read(item: vscode.TestItem): Promise<void> {
     const { uri } = item;

@@ -53,6 +53,15 @@ export class PacketTests implements vscode.Disposable {
     this.#ended = listener;
   }
 
+  /** Runs the tests of one file, of the workspace or not, and shows what comes of them. */
+  async runFile(uri: vscode.Uri): Promise<void> {
+    const item = await this.#discovery.open(uri);
+    await vscode.commands.executeCommand('workbench.view.testing.focus');
+    const engine = process.platform === 'linux' ? 'kernel' : 'vm';
+    const { token } = new vscode.CancellationTokenSource();
+    await this.#run(engine, new vscode.TestRunRequest([item]), token);
+  }
+
   #addProfile(label: string, engine: EngineName, isDefault: boolean): void {
     const handler = (request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> =>
       request.continuous === true ? this.#follow(engine, request, token) : this.#run(engine, request, token);

@@ -184,7 +184,7 @@ class FileReporter {
       case 'passed':
         this.#say(`  \u2713 ${name}`, packets, item);
         this.#run.passed(item, durationMs);
-        this.#services.milestones.reach('tested');
+        this.#services.milestones.passed();
         break;
       case 'failed': {
         const messages = failures.map((failure) => failureMessage(this.uri, failure));

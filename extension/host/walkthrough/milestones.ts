@@ -8,6 +8,8 @@ const labPrefix = 'xdplab';
 export class Milestones {
   readonly #reached = new Set<Milestone>();
   #refused = false;
+  #looks = false;
+  #kept = false;
 
   /** VS Code keeps what was checked off; here it is only said, once. */
   reach(milestone: Milestone): void {
@@ -20,6 +22,26 @@ export class Milestones {
   verified(verdict: 'rejected' | 'accepted'): void {
     if (verdict === 'rejected') this.#refused = true;
     else if (this.#refused) this.reach('proven');
+  }
+
+  /** Somebody opened the map viewer. That it opens by itself after an attach is no sight of it. */
+  look(): void {
+    this.#looks = true;
+  }
+
+  /** Entries of a map are on the screen. */
+  rows(count: number): void {
+    if (this.#looks && count > 0) this.reach('watched');
+  }
+
+  /** A packet became a test. */
+  keep(): void {
+    this.#kept = true;
+  }
+
+  /** Tested is that a packet was kept, and tests pass. */
+  passed(): void {
+    if (this.#kept) this.reach('tested');
   }
 
   /** The steps that show by themselves. */

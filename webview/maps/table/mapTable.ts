@@ -90,6 +90,8 @@ export class MapTable extends LitElement {
     const atMs = this.reader.rows.at(this.reader.rows.first)?.atMs ?? 0;
     if (atMs !== this.lastAtMs) this.flash();
     this.lastAtMs = atMs;
+    // A CPU that counts for the first time gets its columns, and the head is drawn anew for them.
+    if (this.layout !== undefined && !this.sameActive(this.layout)) this.requestUpdate();
     this.arrangeLines();
     this.drawSoon();
   }
