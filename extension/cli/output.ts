@@ -2,6 +2,7 @@ import { translated } from '../core/text/language.ts';
 import { once } from 'node:events';
 import { type XdpErrorCode, type XdpErrorData, toErrorData } from '../core/errors.ts';
 import { padded, paddedLeft, widthOf } from './columns.ts';
+import type { CompileDiagnostic } from '../session/bpfObject.ts';
 import type { ExitCode } from './command.ts';
 
 /**
@@ -38,7 +39,8 @@ export class Output {
     if (this.json) process.stdout.write(`${JSON.stringify({ ok: false, error: withoutEmptyDetails(data) })}\n`);
     const inLanguage = this.json ? (text: string) => text : translated;
     process.stderr.write(`xdp: ${printable(inLanguage(data.message))}\n`);
-    if (data.fix !== undefined) process.stderr.write(`     ${printable(inLanguage(data.fix))}\n`);
+    for (const line of data.fix === undefined ? [] : inLanguage(data.fix).split('\n'))
+      process.stderr.write(`     ${printable(line)}\n`);
     const log = data.details?.['log'];
     if (data.code === 'program-rejected' && typeof log === 'string' && !this.json)
       process.stderr.write(`\n${printable(log)}\n`);
@@ -66,6 +68,11 @@ export function printable(text: string): string {
     const code = char.charCodeAt(0).toString(16);
     return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`;
   });
+}
+
+/** What clang said, in its own form. */
+export function describeDiagnostic({ file, line, column, severity, message }: CompileDiagnostic): string {
+  return printable(`${file}:${line}:${column}: ${severity}: ${translated(message)}`);
 }
 
 /** Columns aligned by their widest cell; numbers to the right. */

@@ -1,9 +1,10 @@
-import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { XdpError } from '../core/errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../core/object/spec.ts';
 import type { CompileOptions, CompileResult } from '../toolchain/compile.ts';
+import { fileError, requireRegularFile } from './userFiles.ts';
 
 export type { CompileResult };
 export type CompileDiagnostic = CompileResult['diagnostics'][number];
@@ -37,13 +38,27 @@ export class CompileFailed extends XdpError {
   readonly result: CompileResult;
 
   constructor(file: string, result: CompileResult) {
-    const first = result.diagnostics.find((diagnostic) => diagnostic.severity === 'error');
+    const { diagnostics } = result;
+    const at = diagnostics.findIndex((diagnostic) => diagnostic.severity === 'error');
+    const first = diagnostics[at];
     const where = first ? `${first.file}:${first.line}:${first.column}: ${first.message}` : 'clang reported no place';
+    const hint = hintOf(first, diagnostics[at + 1]);
+    const fix = 'Fix the error and compile again; `xdp compile` lists all of them.';
     super('compile-failed', `${path.basename(file)} does not compile: ${where}`, {
-      fix: 'Fix the error and compile again; `xdp compile` lists all of them.',
+      fix: hint === undefined ? fix : `${hint}\n${fix}`,
     });
     this.result = result;
   }
+}
+
+/** What the toolchain knows about an error stands behind it as a note at the same place; clang's own notes are about other places. */
+function hintOf(
+  error: CompileDiagnostic | undefined,
+  next: CompileDiagnostic | undefined,
+): CompileDiagnostic['message'] | undefined {
+  if (error === undefined || next?.severity !== 'note') return undefined;
+  const isThere = next.file === error.file && next.line === error.line && next.column === error.column;
+  return isThere ? next.message : undefined;
 }
 
 /**
@@ -96,38 +111,6 @@ async function startsWithElfMagic(file: string): Promise<boolean> {
   } finally {
     await handle.close();
   }
-}
-
-/** An object or a capture beyond this is a mistake. Bytes. */
-const maxFileBytes = 256 << 20;
-
-/** A pipe or a device may never end, and a huge file would not fit: neither is read. Errors: `file-not-found`. */
-export async function requireRegularFile(file: string): Promise<void> {
-  const info = await stat(file).catch((cause: unknown) => {
-    throw fileError(file, cause);
-  });
-  if (info.isDirectory()) throw fileError(file, { code: 'EISDIR' });
-  if (!info.isFile()) throw new XdpError('file-not-found', `${file} is not a regular file.`, { fix: 'Name a file.' });
-  if (info.size > maxFileBytes) {
-    throw new XdpError('file-not-found', `${file} is larger than ${maxFileBytes >> 20} MiB.`, {
-      fix: 'Name a smaller one.',
-    });
-  }
-}
-
-/** A failed open or read of a user's file, in words. */
-export function fileError(file: string, cause: unknown): XdpError {
-  if (cause instanceof XdpError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code;
-  const why =
-    code === 'ENOENT'
-      ? 'there is no such file'
-      : code === 'EACCES'
-        ? 'this user may not read it'
-        : code === 'EISDIR'
-          ? 'it is a folder'
-          : `reading failed with ${code ?? String(cause)}`;
-  return new XdpError('file-not-found', `Cannot open ${file}: ${why}.`, { fix: 'Check the path.', cause });
 }
 
 function objectName(file: string): string {

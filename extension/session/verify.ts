@@ -1,3 +1,4 @@
+import { XdpError } from '../core/errors.ts';
 import { type ExplainedLog, explainLog, explainProgram, type Failure } from '../core/verifier/explain.ts';
 import { objectLines, partsOf } from '../core/verifier/locate.ts';
 import { summarize } from '../core/verifier/log.ts';
@@ -38,10 +39,32 @@ export interface VerifierFailure {
   log: string;
 }
 
-/** Loads every program of the object alone (never attached) and reads the verdicts. */
-export async function verifyObject(client: HelperClient, object: BpfObject): Promise<Verdict[]> {
-  const { programs } = await client.call('object/verify', { elf: object.elf, name: object.name });
-  return programs.map((program) => verdictOf(object, program));
+/** Loads every program of the object, or the named one, alone (never attached) and reads the verdicts. */
+export async function verifyObject(client: HelperClient, object: BpfObject, named?: string): Promise<Verdict[]> {
+  const only = named === undefined ? {} : { programs: [named] };
+  const { programs } = await client.call('object/verify', { elf: object.elf, name: object.name, ...only });
+  return programs
+    .filter(({ name }) => named === undefined || name === named)
+    .map((program) => verdictOf(object, program));
+}
+
+/**
+ * A rejection on the way to something else (attaching, running) says the same as `xdp verify`: place, cause and fix. Other errors, and
+ * one that a missing capability explains, stay as they are. `details` get `failure` (the code), `file`, `line`, `column`, `explanation`.
+ */
+export function explainRejection(error: unknown, object: BpfObject): unknown {
+  if (!(error instanceof XdpError) || error.code !== 'program-rejected' || 'capability' in error.details) return error;
+  const { log, program } = error.details;
+  if (typeof log !== 'string' || typeof program !== 'string') return error;
+  const failure = explainProgram(log, objectLines(object.elf), program);
+  if (failure === undefined) return error;
+  const { code, file, line, column, explanation, fix } = failureJson(failure, log);
+  const place = file === null ? '' : `${[file, line, column].filter((part) => part !== null).join(':')}: `;
+  return new XdpError(error.code, error.message, {
+    fix: [`${place}${explanation}`, ...(fix === undefined ? [] : [fix])].join('\n'),
+    details: { ...error.details, failure: code, file, line, column, explanation },
+    cause: error,
+  });
 }
 
 /** Explains every failure in a text that holds logs of the verifier; places come from the object where it fits. */

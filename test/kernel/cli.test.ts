@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { eventually, ipXdp, type VethLab, vethLab } from '../support/kernelHelper.ts';
 
@@ -93,7 +95,7 @@ test('attach, look, detach: in the foreground, as the kernel sees it', async () 
   const second = xdp('attach', counter, '--iface', lab.near, '--netns', lab.ns);
   expect(second.status).toBe(2);
   expect(second.json).toMatchObject({ ok: false, error: { code: 'interface-busy' } });
-  expect(second.stderr).toContain(`--netns ${lab.ns}`);
+  expect(second.stderr).toContain(`xdp detach --iface ${lab.near} --netns ${lab.ns}`);
 
   const ended = exitOf(child);
   const detached = xdp('detach', '--iface', lab.near, '--netns', lab.ns);
@@ -119,8 +121,48 @@ test('--keep outlives the process, and the next one detaches it', () => {
   const kept = xdp('attach', counter, '--iface', lab.near, '--netns', lab.ns, '--keep');
   expect(kept.status).toBe(0);
   expect(ipXdp(lab)).toMatchObject({ id: kept.json['progId'] });
+  const second = xdp('attach', counter, '--iface', lab.near, '--netns', lab.ns);
+  expect(second.json).toMatchObject({
+    error: { code: 'interface-busy', fix: `Detach it first: \`xdp detach --iface ${lab.near} --netns ${lab.ns}\`.` },
+  });
   expect(xdp('detach', '--iface', lab.near, '--netns', lab.ns).status).toBe(0);
   expect(ipXdp(lab)).toBeUndefined();
+});
+
+test('a program that the verifier refuses says where and why, also on the way to a run or to an interface', () => {
+  const file = path.join(root, 'test/fixtures/bpf/kernelBad.bpf.c');
+  const [verdict] = (
+    xdp('verify', file).json as {
+      programs: {
+        name: string;
+        failure?: { code: string; line: number; column: number; explanation: string };
+      }[];
+    }
+  ).programs.filter(({ failure }) => failure !== undefined);
+  const { code, line = 0, column = 0, explanation = '' } = verdict?.failure ?? {};
+  const named = ['--prog', verdict?.name ?? ''];
+  for (const args of [
+    ['run', file, ...named, '--packet', 'Ether()'],
+    ['attach', file, ...named, '--iface', lab.near, '--netns', lab.ns],
+  ]) {
+    const { status, json } = xdp(...args);
+    expect(status, args[0]).toBe(1);
+    expect(json, args[0]).toMatchObject({
+      error: { code: 'program-rejected', details: { failure: code, file, line, column, explanation } },
+    });
+    expect((json['error'] as { fix: string }).fix).toContain(`${file}:${line}:${column}: ${explanation}`);
+  }
+});
+
+test('a program whose section says no type is judged when it is named', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'xdp-cli-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'legacy.bpf.c');
+  writeFileSync(file, `#define TWO\n#include "${path.join(root, 'test/fixtures/bpf/kernelLegacy.bpf.c')}"\n`);
+  expect(xdp('verify', file).json['programs']).toMatchObject([{ verdict: 'skipped' }, { verdict: 'skipped' }]);
+  const { status, json } = xdp('verify', file, '--prog', 'xdp_drop');
+  expect(status).toBe(0);
+  expect(json['programs']).toMatchObject([{ verdict: 'accepted', insnsProcessed: 2 }]);
 });
 
 test.each([

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import type { ProgramSpec } from '../../extension/core/object/spec.ts';
 import type { AttachedProgram, Attachment, HelloReply } from '../../extension/protocol/kernel.ts';
 import { type BpfObject, chooseProgram, openObject } from '../../extension/session/bpfObject.ts';
 import { type HelperClient, KernelAccess } from '../../extension/session/kernelAccess.ts';
+import { writeError } from '../../extension/session/userFiles.ts';
 import { packetArgument } from '../../extension/session/run/packetArgument.ts';
 import { AttachmentRegistry } from '../../extension/session/attach/registry.ts';
 
@@ -111,6 +113,27 @@ test.each<{ content: string | undefined; code: XdpErrorCode }>([
   const file = path.join(folder, `bad-${code}.c`);
   if (content !== undefined) writeFileSync(file, content, 'latin1');
   expect((await failure(() => openObject(file, { bundledInclude: 'bpf/include' }))).code).toBe(code);
+});
+
+test('a compile error carries what the toolchain knows about it', async () => {
+  const file = path.join(folder, 'legacy.c');
+  writeFileSync(
+    file,
+    '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nstruct bpf_map_def SEC("maps") old = { .type = BPF_MAP_TYPE_ARRAY };\n',
+  );
+  const error = await failure(() => openObject(file, { bundledInclude: path.resolve('bpf/include') }));
+  expect(error.code).toBe('compile-failed');
+  expect(error.fix).toContain('define the map with BTF');
+});
+
+test.each([
+  { file: 'no/such/folder/x', says: 'its folder does not exist' },
+  { file: '.', says: 'it is a folder' },
+  { file: '/dev/full', says: 'there is no room left' },
+])('what cannot be written says why: $says', async ({ file, says }) => {
+  const cause: unknown = await writeFile(path.resolve(folder, file), 'x').catch((error: unknown) => error);
+  const error = writeError(file, cause);
+  expect(error).toMatchObject({ code: 'environment', message: `Cannot write ${file}: ${says}.` });
 });
 
 test('two sessions of one user know each other; a dead session is forgotten', async () => {

@@ -120,6 +120,9 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
     } finally {
       reload?.dispose();
     }
+  } catch (error) {
+    const { explainRejection } = await import('../../session/verify.ts');
+    throw explainRejection(error, object);
   } finally {
     await attachments.dispose();
   }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportBpfman } from '../../core/bpfman/exportBpfman.ts';
 import { XdpError } from '../../core/errors.ts';
+import { writeError } from '../../session/userFiles.ts';
 import { t } from '../../core/text/language.ts';
 import { openObject } from '../../session/bpfObject.ts';
 import { parse, type Verb } from '../command.ts';
@@ -43,10 +44,7 @@ export const bpfman: Verb = {
     const files = written.map(([file]) => path.resolve(values.output, file));
     for (const [index, [, content]] of written.entries()) {
       await writeFile(files[index] ?? '', content).catch((cause: unknown) => {
-        throw new XdpError('environment', `${files[index]} cannot be written: ${String(cause)}.`, {
-          fix: 'Choose a folder that is there and that you may write to: -o DIR.',
-          cause,
-        });
+        throw writeError(files[index] ?? '', cause);
       });
     }
     output.result({ ok: true, files, programs: exported.programs, image: values.image }, () =>

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { t } from '../../core/text/language.ts';
 import { compile as compileFile } from '../../toolchain/compile.ts';
 import { parse, type Verb } from '../command.ts';
-import { printable } from '../output.ts';
+import { describeDiagnostic } from '../output.ts';
 
 export const compile: Verb = {
   summary: 'compile a BPF C file',
@@ -22,9 +22,7 @@ export const compile: Verb = {
       output: path.resolve(values.output ?? file.replace(/\.c$/, '') + '.o'),
     });
     output.result(result, () => {
-      const lines = result.diagnostics.map(
-        (each) => `${printable(each.file)}:${each.line}:${each.column}: ${each.severity}: ${printable(each.message)}`,
-      );
+      const lines = result.diagnostics.map(describeDiagnostic);
       const { project, vmlinux, flags, ignored } = result.resolved;
       if (vmlinux !== null)
         output.note(`vmlinux.h: ${vmlinux} (${result.resolved.reasons[path.dirname(vmlinux)] ?? 'of the project'})`);

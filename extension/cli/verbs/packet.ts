@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
+import { writeError } from '../../session/userFiles.ts';
 import { buildPacket } from '../../core/packet/build.ts';
 import { exactLayers } from '../../core/packet/exact.ts';
 import { toCArray, toHex, toHexDump } from '../../core/packet/hex.ts';
@@ -74,7 +75,7 @@ async function writeCapture(file: string, packets: readonly Uint8Array[]): Promi
   try {
     await writeFile(file, writePcapng(packets.map((data) => ({ data }))));
   } catch (cause) {
-    throw new XdpError('file-not-found', `${file} cannot be written: ${String(cause)}`, { cause });
+    throw writeError(file, cause);
   }
 }
 

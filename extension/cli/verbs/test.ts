@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type FileCoverage, totalsOf } from '../../core/coverage/coverage.ts';
 import { toCobertura, toLcov } from '../../core/coverage/formats.ts';
 import { XdpError } from '../../core/errors.ts';
+import { writeError } from '../../session/userFiles.ts';
 import { CoverageRun } from '../../session/engine/coverage.ts';
 import { bothTestEngine, machinesToCompare } from '../../session/engine/bothTests.ts';
 import { possibleCpus } from '../../session/engine/target.ts';
@@ -131,10 +132,7 @@ async function writeCoverage(coverage: CoverageRun, file: string, output: Output
   const files = coverage.files();
   const text = /\.xml$/i.test(file) ? toCobertura(files, Date.now()) : toLcov(files, namedTests(coverage));
   await writeFile(file, text).catch((cause: unknown) => {
-    throw new XdpError('environment', `The coverage cannot be written to ${file}: ${String(cause)}.`, {
-      fix: 'Name a file in a folder that exists and can be written.',
-      cause,
-    });
+    throw writeError(file, cause);
   });
   for (const each of files) {
     const { lines, branches } = totalsOf(each);

@@ -1,24 +1,31 @@
+import path from 'node:path';
 import { t, translated } from '../../core/text/language.ts';
-import { CompileFailed, openObject } from '../../session/bpfObject.ts';
+import { chooseProgram, CompileFailed, openObject } from '../../session/bpfObject.ts';
 import { type Verdict, verifyObject } from '../../session/verify.ts';
 import { parse, type Verb } from '../command.ts';
-import { printable } from '../output.ts';
+import { describeDiagnostic, printable } from '../output.ts';
 import { describeFailure } from '../verifierFailure.ts';
 
 export const verify: Verb = {
   summary: "ask the kernel's verifier about every program, without attaching",
-  usage: 'verify FILE.(c|o)',
+  usage: 'verify FILE.(c|o) [--prog NAME]',
   async run(args, { output, kernel, build }) {
-    const { positionals } = parse(this.usage, args, {}, { min: 1, max: 1 });
-    const object = await openObject(positionals[0] ?? '', build).catch((error: unknown) => {
+    const { values, positionals } = parse(this.usage, args, { prog: { type: 'string' } }, { min: 1, max: 1 });
+    const file = positionals[0] ?? '';
+    const object = await openObject(file, build).catch((error: unknown) => {
       if (error instanceof CompileFailed) return error;
       throw error;
     });
     if (object instanceof CompileFailed) {
-      output.result({ ok: false, programs: [], diagnostics: object.result.diagnostics }, () => object.message);
+      const { diagnostics } = object.result;
+      const outcome = t('{0} does not compile.', path.basename(file));
+      output.result({ ok: false, programs: [], diagnostics }, () =>
+        [...diagnostics.map(describeDiagnostic), outcome].join('\n'),
+      );
       return 1;
     }
-    const programs = await verifyObject(await kernel.own(), object);
+    const named = values.prog === undefined ? undefined : chooseProgram(object, values.prog).name;
+    const programs = await verifyObject(await kernel.own(), object, named);
     const ok = programs.every((program) => program.verdict !== 'rejected');
     output.result({ ok, programs }, () => programs.map(describe).join('\n'));
     return ok ? 0 : 1;

@@ -7,7 +7,7 @@ import type { InterfaceInfo } from '../../protocol/kernel.ts';
 /** The helper does not know the name of the namespace that it runs in; the command that it advises needs it. */
 export function advisingNetns(error: unknown, netns: string | undefined): unknown {
   if (netns === undefined || !(error instanceof XdpError) || error.fix === undefined) return error;
-  const fix = error.fix.replaceAll(/(xdp detach --iface \S+)/g, `$1 --netns ${netns}`);
+  const fix = error.fix.replaceAll(/(xdp detach --iface [^\s`;,]+)/g, `$1 --netns ${netns}`);
   return new XdpError(error.code, error.message, { fix, details: error.details, cause: error });
 }
 

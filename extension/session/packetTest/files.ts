@@ -4,7 +4,7 @@ import { XdpError } from '../../core/errors.ts';
 import type { PacketForm, TestFile } from '../../core/packetTest/model.ts';
 import { parseTestFile } from '../../core/packetTest/parseTestFile.ts';
 import { TestFileInvalid } from '../../core/packetTest/problems.ts';
-import { fileError } from '../bpfObject.ts';
+import { fileError } from '../userFiles.ts';
 import { readCapture } from '../run/packetArgument.ts';
 
 export const testFileSuffix = '.xdptest.json';

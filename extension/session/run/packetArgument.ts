@@ -3,7 +3,7 @@ import { XdpError } from '../../core/errors.ts';
 import { dissect } from '../../core/packet/dissect.ts';
 import { type ParsedPacket, parsePacketText } from '../../core/packet/parsePacket.ts';
 import { type CapturedPacket, readPcap } from '../../core/packet/pcap.ts';
-import { fileError, requireRegularFile } from '../bpfObject.ts';
+import { fileError, requireRegularFile } from '../userFiles.ts';
 
 /**
  * `P` of the CLI contract: hex, `@file.bin`, `file.pcap[ng]#N` (N counts from 1, as Wireshark numbers packets), or the

@@ -1,11 +1,12 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decodeEntry, type MapEntry } from '../../core/maps/entries.ts';
 import { decodeValue, type Value } from '../../core/maps/value.ts';
 import { toHex } from '../../core/packet/hex.ts';
 import { applyEdits, editTests } from '../../core/packetTest/edit.ts';
 import { newTestFile, type RecordedRun, testOfRun } from '../../core/packetTest/record.ts';
-import { fileError } from '../bpfObject.ts';
+import { fileError, writeError } from '../userFiles.ts';
 import type { RunContext } from './input.ts';
 import type { MapChanges, RunRequest, RunResult } from './run.ts';
 
@@ -69,12 +70,14 @@ export async function saveTest(file: string, source: string, run: RecordedRun): 
     before === undefined
       ? newTestFile(relative, run.program, [test])
       : applyEdits(before, editTests(before, { kind: 'append', value: test }));
+  const aside = `${absolute}.${randomUUID()}`;
   try {
     // Whole or not at all.
-    await writeFile(`${absolute}.new`, text, { flag: 'wx' });
-    await rename(`${absolute}.new`, absolute);
+    await writeFile(aside, text, { flag: 'wx' });
+    await rename(aside, absolute);
   } catch (cause) {
-    throw fileError(file, cause);
+    await rm(aside, { force: true });
+    throw writeError(file, cause);
   }
   return { created: before === undefined };
 }

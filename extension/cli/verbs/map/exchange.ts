@@ -8,7 +8,7 @@ import { csvPieces } from '../../../core/maps/csv.ts';
 import { encodeEntryValue, encodeKey } from '../../../core/maps/entries.ts';
 import { type MetricsLabel, metricsPieces, readLabel } from '../../../core/maps/metrics.ts';
 import { t, translated } from '../../../core/text/language.ts';
-import { fileError, requireRegularFile } from '../../../session/bpfObject.ts';
+import { fileError, requireRegularFile, writeError } from '../../../session/userFiles.ts';
 import { clearMap, type EntryEdit, setEntries } from '../../../session/maps/edit.ts';
 import { importedEntries } from '../../../session/maps/importedEntries.ts';
 import { readMap } from '../../../session/maps/maps.ts';
@@ -89,8 +89,7 @@ export async function replaceFile(file: string, pieces: Iterable<string>): Promi
     await rename(aside, file);
   } catch (cause) {
     await rm(aside, { force: true });
-    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new XdpError('environment', `${file} could not be written: ${why}.`, { fix: 'Check the path.', cause });
+    throw writeError(file, cause);
   }
 }
 

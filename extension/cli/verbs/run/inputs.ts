@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type BpfObject, fileError } from '../../../session/bpfObject.ts';
+import { type BpfObject } from '../../../session/bpfObject.ts';
+import { fileError } from '../../../session/userFiles.ts';
 import type { HelperClient } from '../../../session/kernelAccess.ts';
 import { packetArgument } from '../../../session/run/packetArgument.ts';
 import type { RunRequest } from '../../../session/run/run.ts';

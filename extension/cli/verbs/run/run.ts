@@ -42,25 +42,39 @@ export const run: Verb = {
     refuseMixtures(values, engine, this.usage);
     if (file === undefined) return await runOnAttached(values, packetText, context);
     const object = await openObject(file, context.build);
-    const program = chooseProgram(object, values.prog).name;
-    const client = engine === 'vm' ? undefined : await context.kernel.own(values.netns);
-    const inputs: RunInputs = {
-      object,
-      client,
-      program,
-      context: await parseContext(values.ctx, client ? interfaceIndexes(client) : systemInterfaceIndex),
-      setups: parseSetups(await textOf(values.maps)),
-    };
-    const capture = await captureArgument(packetText);
-    if (capture !== undefined)
-      return await runCapture(engine, inputs, { packets: capture, output: values.output }, context);
-    const packet = await packetOf(packetText, context);
-    noteFragments(object, inputs, packet, context);
-    if (values.live !== undefined) return await runLiveFrames(values, inputs, packet, context);
-    const repeat = wholeNumber('--repeat', values.repeat ?? defaultRepeat, { min: 1, max: maxRepeat });
-    return await runOne(engine, { ...inputs, packet, repeat, packetText }, values, context);
+    try {
+      return await runObject(object, engine, values, { ...context, packetText });
+    } catch (error) {
+      const { explainRejection } = await import('../../../session/verify.ts');
+      throw explainRejection(error, object);
+    }
   },
 };
+
+async function runObject(
+  object: BpfObject,
+  engine: 'kernel' | 'vm' | 'both',
+  values: RunValues,
+  { packetText, ...context }: Context & { packetText: string },
+): Promise<ExitCode> {
+  const program = chooseProgram(object, values.prog).name;
+  const client = engine === 'vm' ? undefined : await context.kernel.own(values.netns);
+  const inputs: RunInputs = {
+    object,
+    client,
+    program,
+    context: await parseContext(values.ctx, client ? interfaceIndexes(client) : systemInterfaceIndex),
+    setups: parseSetups(await textOf(values.maps)),
+  };
+  const capture = await captureArgument(packetText);
+  if (capture !== undefined)
+    return await runCapture(engine, inputs, { packets: capture, output: values.output }, context);
+  const packet = await packetOf(packetText, context);
+  noteFragments(object, inputs, packet, context);
+  if (values.live !== undefined) return await runLiveFrames(values, inputs, packet, context);
+  const repeat = wholeNumber('--repeat', values.repeat ?? defaultRepeat, { min: 1, max: maxRepeat });
+  return await runOne(engine, { ...inputs, packet, repeat, packetText }, values, context);
+}
 
 function usage(why: string, synopsis: string): XdpError {
   return new XdpError('usage', why, { fix: `Usage: xdp ${synopsis}` });
@@ -122,7 +136,10 @@ async function runOne(
 ): Promise<ExitCode> {
   const eventType = typeName === undefined ? undefined : recordType(object.spec.btf, typeName);
   if (engine === 'both' && client !== undefined) {
-    const both = await runPacketBoth(client, object, request).catch(namingEngine);
+    const { explainRejection } = await import('../../../session/verify.ts');
+    const both = await runPacketBoth(client, object, request).catch((error: unknown) =>
+      namingEngine(explainRejection(error, object)),
+    );
     const { kernel, vm, differences } = both;
     const story = await storyOfRun(kernel);
     const engines = { kernel: runJson(kernel, eventType), vm: runJson(vm, eventType) };

@@ -4,7 +4,7 @@ import { dissect } from '../../../core/packet/dissect.ts';
 import type { CapturedPacket } from '../../../core/packet/pcap.ts';
 import { writePcapng } from '../../../core/packet/pcapWrite.ts';
 import { t, translated } from '../../../core/text/language.ts';
-import { fileError } from '../../../session/bpfObject.ts';
+import { writeError } from '../../../session/userFiles.ts';
 import { possibleCpus } from '../../../session/engine/target.ts';
 import { equalBytes } from '../../../session/run/input.ts';
 import { countActions, mapsJson, sequenceJson } from '../../../session/run/json.ts';
@@ -67,7 +67,7 @@ async function keepVerdicts(
     return outcome?.kind === 'ran' ? { ...packet, xdpAction: outcome.retval } : packet;
   });
   await writeFile(file, writePcapng(packets)).catch((cause: unknown) => {
-    throw fileError(file, cause);
+    throw writeError(file, cause);
   });
 }
 

@@ -70,6 +70,7 @@ export function rejection(program: BpfProgram, result: number, log: string, capa
         errno: Math.abs(result),
         errnoName: errnoName(result),
         log,
+        ...(needsPerfmon ? { capability: 'CAP_PERFMON' } : {}),
       },
     },
   );

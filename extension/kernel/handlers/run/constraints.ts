@@ -106,7 +106,9 @@ export function testRunError(capabilities: readonly string[], params: RefusedRun
         return contextError('the interface has no receive queue of that index');
       }
       return new XdpError('test-run-failed', `The kernel refused to run ${params.program}: ${errnoText(result)}`, {
-        fix: 'Programs that read hardware metadata (bound to a device) cannot be run this way.',
+        fix:
+          'The kernel runs no programs of devmap and cpumap entries this way (xdp/devmap, xdp/cpumap), and none that are bound ' +
+          'to a device (hardware metadata). The built-in machine does: --engine vm.',
         details,
       });
     default:
