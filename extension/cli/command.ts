@@ -42,7 +42,7 @@ export function parse<T extends Options>(
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true }) as Parsed<T>;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = inOurWords(cause);
     throw new XdpError('usage', why, { fix: `Usage: xdp ${usage}`, cause });
   }
   const { length } = parsed.positionals;
@@ -52,6 +52,22 @@ export function parse<T extends Options>(
     throw new XdpError('usage', why, { fix: `Usage: xdp ${usage}` });
   }
   return parsed;
+}
+
+/** Node.js tells what is wrong with an argument in sentences that name Node.js's rules. */
+function inOurWords(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const [, option = ''] = /'(-[^' ]*)/.exec(cause.message) ?? [];
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'ERR_PARSE_ARGS_UNKNOWN_OPTION':
+      return `There is no option ${option}.`;
+    case 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE':
+      return / does not take an argument/.test(cause.message)
+        ? `The option ${option} takes no value.`
+        : `The option ${option} needs a value.`;
+    default:
+      return cause.message;
+  }
 }
 
 export function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

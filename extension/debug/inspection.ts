@@ -5,6 +5,7 @@ import type { LogicalFrame } from '../core/debugger/callStack.ts';
 import type { Debuggee } from '../core/debugger/debuggee.ts';
 import { evaluateIn, globalsOf, localsOf } from '../core/debugger/frames.ts';
 import { writeBytes } from '../core/debugger/values.ts';
+import { english } from '../core/text/language.ts';
 import { dataIdOf } from './breakpointTable.ts';
 import { type CodeAddresses, parseAddress } from './disassembly.ts';
 import { callItems, contextItems, mapItems, registerItems } from './machineScopes.ts';
@@ -94,13 +95,17 @@ export class Inspection {
         : globalsOf(frame, inspector()).filter(({ name }) => !/^_?_?(license|version)$/i.test(name));
     return {
       scopes: [
-        ...(frame === undefined ? [] : [scope('Locals', () => values(localsOf(frame, inspector())), 'locals')]),
-        ...(frame === undefined || globals.length === 0 ? [] : [scope('Globals', () => values(globals), 'globals')]),
-        scope('Packet', () => packetItems(debuggee)),
-        scope('Context', () => contextItems(debuggee)),
-        scope('Maps', () => mapItems(debuggee, prepared.build.object.spec, prepared.cpus)),
-        scope('Helper calls', () => callItems(debuggee)),
-        scope('Registers', () => registerItems(debuggee), 'registers'),
+        ...(frame === undefined
+          ? []
+          : [scope(english('Locals'), () => values(localsOf(frame, inspector())), 'locals')]),
+        ...(frame === undefined || globals.length === 0
+          ? []
+          : [scope(english('Globals'), () => values(globals), 'globals')]),
+        scope(english('Packet'), () => packetItems(debuggee)),
+        scope(english('Context'), () => contextItems(debuggee)),
+        scope(english('Maps'), () => mapItems(debuggee, prepared.build.object.spec, prepared.cpus)),
+        scope(english('Helper calls'), () => callItems(debuggee)),
+        scope(english('Registers'), () => registerItems(debuggee), 'registers'),
       ],
     };
   }

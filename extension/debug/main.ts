@@ -7,6 +7,7 @@ const dist = path.dirname(fileURLToPath(import.meta.url));
 const session = new XdpDebugSession({
   bundledInclude: path.resolve(dist, '..', 'bpf', 'include'),
   helper: path.join(dist, 'helper.js'),
+  dist,
 });
 process.on('SIGTERM', () => session.shutdown());
 session.start(process.stdin, process.stdout);

@@ -11,8 +11,10 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { Debuggee, type Pause, pauses, type Stop } from '../core/debugger/debuggee.ts';
 import type { StepEnd, StepKind } from '../core/debugger/stepping.ts';
 import { describeError, XdpError } from '../core/errors.ts';
+import { speak, translated } from '../core/text/language.ts';
 import type { XdpRun } from '../core/vm/machine.ts';
 import { CompileFailed } from '../session/bpfObject.ts';
+import { wordsOf } from '../session/words.ts';
 import { BreakpointTable } from './breakpointTable.ts';
 import { capabilities } from './capabilities.ts';
 import { CodeAddresses } from './disassembly.ts';
@@ -20,6 +22,7 @@ import { Inspection } from './inspection.ts';
 import { compareWithKernel, ExtensionKernel, kernelSteps } from './kernelVerdict.ts';
 import { parseLaunch, prepare, type Prepared } from './prepare.ts';
 import { compareWithReal, describeOutcome } from './verdict.ts';
+import { eventInWords, responseInWords } from './words.ts';
 
 /** There is one: an XDP program runs on one CPU from beginning to end. */
 const thread = 1;
@@ -33,6 +36,8 @@ export interface Places {
   bundledInclude: string;
   /** dist/helper.js */
   helper: string;
+  /** The folder of the product's programs. */
+  dist: string;
 }
 
 /** Everything that exists once a program is there. */
@@ -61,9 +66,22 @@ export class XdpDebugSession extends DebugSession {
     this.setDebuggerColumnsStartAt1(true);
   }
 
-  protected override initializeRequest(response: DebugProtocol.InitializeResponse): void {
+  protected override initializeRequest(
+    response: DebugProtocol.InitializeResponse,
+    { locale = '' }: DebugProtocol.InitializeRequestArguments,
+  ): void {
+    speak(wordsOf(this.places.dist, locale));
     response.body = capabilities;
     this.sendResponse(response);
+  }
+
+  override sendEvent(event: DebugProtocol.Event): void {
+    super.sendEvent(eventInWords(event));
+  }
+
+  override sendResponse(response: DebugProtocol.Response): void {
+    responseInWords(response);
+    super.sendResponse(response);
   }
 
   protected override launchRequest(
@@ -386,7 +404,7 @@ export class XdpDebugSession extends DebugSession {
       this.sendErrorResponse(response, {
         id: 1,
         format: '{text}',
-        variables: { text: describeError(error) },
+        variables: { text: translated(describeError(error)) },
         showUser: !this.launched,
       });
     }

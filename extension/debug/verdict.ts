@@ -2,6 +2,7 @@ import type { Debuggee } from '../core/debugger/debuggee.ts';
 import { decodeEntries } from '../core/maps/entries.ts';
 import { toHex } from '../core/packet/hex.ts';
 import type { ObjectSpec } from '../core/object/spec.ts';
+import { english } from '../core/text/language.ts';
 import { describeFault, Machine, type XdpRun } from '../core/vm/machine.ts';
 import { actionName } from '../core/xdp.ts';
 import { setUp } from '../session/engine/vmMaps.ts';
@@ -18,8 +19,8 @@ export function describeOutcome(run: XdpRun, packet: Uint8Array, expected: strin
     toHex(run.packetOut) === toHex(packet)
       ? 'the packet is unchanged'
       : `the packet leaves with ${run.packetOut.length} bytes`;
-  const wanted = expected === undefined || expected === action ? '' : `, where ${expected} is expected`;
-  return `${action}${wanted}; ${changed}; ${run.insnsExecuted} instructions.`;
+  const verdict = expected === undefined || expected === action ? action : `${action}, where ${expected} is expected`;
+  return `${verdict}; ${changed}; ${english(`${run.insnsExecuted} instructions`)}.`;
 }
 
 /**

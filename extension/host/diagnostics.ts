@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { translated } from '../core/text/language.ts';
 import type { CompileDiagnostic } from '../session/bpfObject.ts';
 
 const severities = {
@@ -22,11 +23,11 @@ export function showDiagnostics(
   for (const each of diagnostics) {
     const place = new vscode.Location(vscode.Uri.file(each.file), rangeOf(each));
     if (each.severity === 'note' && last) {
-      const note = new vscode.DiagnosticRelatedInformation(place, each.message);
+      const note = new vscode.DiagnosticRelatedInformation(place, translated(each.message));
       last.relatedInformation = [...(last.relatedInformation ?? []), note];
       continue;
     }
-    last = new vscode.Diagnostic(place.range, each.message, severities[each.severity]);
+    last = new vscode.Diagnostic(place.range, translated(each.message), severities[each.severity]);
     last.source = 'clang';
     const list = byFile.get(each.file) ?? [];
     list.push(last);

@@ -1,7 +1,8 @@
+import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { XdpDebugSession } from '../../extension/debug/session.ts';
-import { bundledInclude } from './toolchain.ts';
+import { bundledInclude, repository } from './toolchain.ts';
 
 /** A DAP client that talks to a debug adapter in this process, over the protocol's own bytes. */
 export class DapClient {
@@ -15,9 +16,12 @@ export class DapClient {
   private buffer = Buffer.alloc(0);
   private seq = 1;
 
+  private readonly locale: string;
+
   /** Without a helper the kernel is not asked. */
-  constructor(helper = '', include = bundledInclude) {
-    this.session = new XdpDebugSession({ bundledInclude: include, helper });
+  constructor(helper = '', include = bundledInclude, locale = 'en') {
+    this.locale = locale;
+    this.session = new XdpDebugSession({ bundledInclude: include, helper, dist: path.join(repository, 'dist') });
     this.session.setRunAsServer(true);
     this.session.start(this.toAdapter, this.fromAdapter);
     this.fromAdapter.on('data', (chunk: Buffer) => this.receive(chunk));
@@ -25,7 +29,7 @@ export class DapClient {
 
   /** Starts a program and waits for its first stop, or its end. */
   async launch(configuration: object, before?: () => Promise<unknown>): Promise<Stopped> {
-    await this.request('initialize', { adapterID: 'xdp', pathFormat: 'path' });
+    await this.request('initialize', { adapterID: 'xdp', pathFormat: 'path', locale: this.locale });
     const launched = this.request('launch', configuration);
     await Promise.race([this.event('initialized'), launched]);
     await before?.();

@@ -79,11 +79,18 @@ function messagesOfTables(): Message[] {
   const texts = [
     ...[...specs, ...mutations].flatMap(({ label, help }) => [label, help]),
     ...packetTemplates.map(({ name }) => name),
+    ...projectTemplates(),
     ...[sections, verdicts, mapTypes, mapAttributes].flatMap((words) => words.map(({ text }) => text)),
   ];
   return [...new Set(texts)]
     .filter((text) => /[a-z]{2}/.test(text) && !/^__\w+\([^()]*\)$/.test(text))
     .map((text) => ({ text, file: 'extension/core' }));
+}
+
+/** What examples show, which is how a new project is chosen: session/project/templates.ts. */
+function projectTemplates(): string[] {
+  const table = readFileSync(path.join(root, 'bpf/examples/README.md'), 'utf8');
+  return [...table.matchAll(/^\| \[(\w+)\]\(\1\) \| (.+) \|$/gm)].map(([, , shows = '']) => shows.replaceAll('`', ''));
 }
 
 /** Those of one file. Exported for the test of the test. */
@@ -166,7 +173,7 @@ function nameOf(node: Node): string {
 }
 
 function isTranslation(callee: Node): boolean {
-  if (callee.type === 'Identifier') return callee['name'] === 't';
+  if (callee.type === 'Identifier') return callee['name'] === 't' || callee['name'] === 'english';
   if (callee.type !== 'MemberExpression') return false;
   const object = callee['object'] as Node;
   return (callee['property'] as Node)['name'] === 't' && (object['property'] as Node | undefined)?.['name'] === 'l10n';

@@ -66,6 +66,21 @@ test('locals have their types, also bit-fields, unions, enums, arrays and pointe
   expect((await text('eth'))['h_proto']).toBe('2048 (0x0800, network order)');
 });
 
+test('speaks the language of the client, but for what the program has', async () => {
+  client = new DapClient('', undefined, 'zh-cn');
+  await client.launch({ program, packet }, () => client.breakAt(program, [{ line: at('int weight = weigh') }]));
+  const locals = await client.variables(['局部变量']);
+  expect(Object.fromEntries(locals.map(({ name, value }) => [name, value]))).toMatchObject({
+    ctx: 'context',
+    data: 'ethernet 头部，位于字节 0',
+    data_end: '数据包末尾，第 47 字节',
+    protocol: '2048',
+  });
+  expect(await client.moved('continue')).toMatchObject({ reason: 'terminated' });
+  expect(client.output).toContainEqual(expect.stringMatching(/^XDP_PASS；数据包没有改变；\d+ 条指令。$/));
+  expect(client.output).toContainEqual('内核所用的优化后对象得到相同的结果。');
+});
+
 test('steps in, over and out, through called and inlined functions', async () => {
   await launch({}, [{ line: at('__u16 protocol = protocol_of(eth);') }]);
   expect(await client.moved('stepIn')).toMatchObject({

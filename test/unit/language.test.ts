@@ -91,6 +91,9 @@ describe('a finished text', () => {
     speak({ 'Name a map: {0}.': '请指定 map：{0}。', 'None of {0} is loaded': '{0} 都未加载', Open: '打开' });
     expect(translated('Name a map: Open.')).toBe('请指定 map：Open。');
     expect(translated('Name a map: None of Open is loaded.')).toBe('请指定 map：Open 都未加载。');
+    speak({ 'the other end': '另一端', 'no room on {0} for it': '在 {0} 上没有空间' });
+    expect(translated('no room on the other end for it')).toBe('在另一端上没有空间');
+    expect(translated('no room on eth0 for it')).toBe('在 eth0 上没有空间');
   });
 
   test('that was joined from others is translated part by part', () => {

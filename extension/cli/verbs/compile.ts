@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { t } from '../../core/text/language.ts';
+import { t, translated } from '../../core/text/language.ts';
 import { compile as compileFile } from '../../toolchain/compile.ts';
 import { parse, type Verb } from '../command.ts';
 import { describeDiagnostic } from '../output.ts';
@@ -25,9 +25,11 @@ export const compile: Verb = {
       const lines = result.diagnostics.map(describeDiagnostic);
       const { project, vmlinux, flags, ignored } = result.resolved;
       if (vmlinux !== null)
-        output.note(`vmlinux.h: ${vmlinux} (${result.resolved.reasons[path.dirname(vmlinux)] ?? 'of the project'})`);
+        output.note(
+          `vmlinux.h: ${vmlinux} (${translated(result.resolved.reasons[path.dirname(vmlinux)] ?? 'of the project')})`,
+        );
       if (project !== null) {
-        const what = project.dropped ?? `${flags.length} flags taken, ${ignored.length} ignored`;
+        const what = translated(project.dropped ?? `${flags.length} flags taken, ${ignored.length} ignored`);
         output.note(`${project.file}: ${what}`);
       }
       const outcome = result.ok

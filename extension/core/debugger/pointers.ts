@@ -1,5 +1,6 @@
 import type { BuiltField, BuiltLayer } from '../packet/model.ts';
 import { dissect } from '../packet/dissect.ts';
+import { english } from '../text/language.ts';
 import type { Machine } from '../vm/machine.ts';
 import { tag } from '../vm/memory/regions.ts';
 import { halves } from './inspector.ts';
@@ -19,9 +20,9 @@ const layerNames: Readonly<Record<string, string>> = {
 };
 
 export function layerTitle(name: string): string {
-  if (name === 'Raw') return 'payload';
-  if (name === 'Padding') return 'padding';
-  return `${layerNames[name] ?? name} header`;
+  if (name === 'Raw') return english('payload');
+  if (name === 'Padding') return english('padding');
+  return english(`${layerNames[name] ?? name} header`);
 }
 
 /** In words: `ipv4 header at byte 14`, `value of counters`, `null`. */
@@ -45,11 +46,14 @@ export function describePointer(pointer: bigint, machine: Machine, image: Progra
   if (region === tag.none || info === undefined) return hex;
   if (region === tag.packet) return describePacketPlace(low, machine);
   const offset = low - memory.starts[region]!;
-  const place = offset === 0 ? '' : ` at byte ${offset}`;
   if (info.kind === 'stack') return `stack of ${info.name}, r10${low - memory.ends[region]!}`;
-  return info.name === ''
-    ? `${info.kind}${place}`
-    : `${info.kind === 'map value' ? 'value' : info.kind} of ${info.name}${place}`;
+  const what =
+    info.name === ''
+      ? info.kind
+      : info.kind === 'map value'
+        ? english(`value of ${info.name}`)
+        : `${info.kind} of ${info.name}`;
+  return offset === 0 ? what : `${what} at byte ${offset}`;
 }
 
 function describePacketPlace(low: number, machine: Machine): string {

@@ -2,6 +2,7 @@ import { XdpError } from '../errors.ts';
 import { readLines } from '../object/parseObject.ts';
 import { lineTable, sourceOf } from '../object/programs.ts';
 import type { ObjectSpec, SourcePlace } from '../object/spec.ts';
+import { english } from '../text/language.ts';
 import { isConditional } from '../vm/isa/decode.ts';
 import { type DisassemblyNames, disassemble } from '../vm/isa/disassemble.ts';
 import { callKind, imm64Kind, opcode, slotBytes } from '../vm/isa/opcodes.ts';
@@ -100,6 +101,6 @@ function noteOf(program: LinkedProgram, slot: number, spec: ObjectSpec, words: s
 }
 
 function calledNote(kind: number, helper: number, target: number): string {
-  if (kind === callKind.helper) return `helper ${helper}`;
-  return kind === callKind.kfunc ? 'kernel function' : `at ${target}`;
+  if (kind === callKind.helper) return english(`helper ${helper}`);
+  return kind === callKind.kfunc ? english('kernel function') : `at ${target}`;
 }

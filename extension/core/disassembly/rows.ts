@@ -1,4 +1,4 @@
-import { t } from '../text/language.ts';
+import { t, translated } from '../text/language.ts';
 import type { SourcePlace } from '../object/spec.ts';
 import type { BytecodeListing, Instruction } from './bytecode.ts';
 import type { MachineListing } from './machine.ts';
@@ -101,7 +101,7 @@ function instructionText({ slot, text, note }: Instruction, columns: Columns, ru
   const count = runs === undefined ? '' : `${countText(runs.counts[slot] ?? 0).padStart(columns.count)}x `;
   const body = `    ${count}${String(slot).padStart(columns.slot)}: ${oneLine(text)}`;
   if (note === undefined) return body;
-  return `${body.padEnd(4 + count.length + columns.slot + 2 + columns.text)}  ; ${oneLine(note)}`;
+  return `${body.padEnd(4 + count.length + columns.slot + 2 + columns.text)}  ; ${oneLine(note.split('; ').map(translated).join('; '))}`;
 }
 
 function countText(count: number): string {

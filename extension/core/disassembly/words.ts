@@ -70,36 +70,36 @@ function coreRecordsOf(elf: ElfFile): CoreRecord[] {
 
 /** A CO-RE relocation in words, by the compiler's types: `CO-RE: offset of struct task_struct.pid`. */
 function coreWords(record: CoreRecord, btf: Btf): string {
-  return `CO-RE: ${question(record.kind)} ${subject(record, btf)}`;
+  return `CO-RE: ${question(record.kind, subject(record, btf))}`;
 }
 
-function question(kind: number): string {
+function question(kind: number, of: string): string {
   switch (kind) {
     case coreKind.fieldByteOffset:
-      return 'offset of';
+      return `offset of ${of}`;
     case coreKind.fieldByteSize:
     case coreKind.typeSize:
-      return 'size of';
+      return `size of ${of}`;
     case coreKind.fieldExists:
     case coreKind.typeExists:
     case coreKind.enumValueExists:
-      return '1 if the kernel has';
+      return `1 if the kernel has ${of}`;
     case coreKind.fieldSigned:
-      return '1 if signed:';
+      return `1 if signed: ${of}`;
     case coreKind.fieldLeftShift:
-      return 'shift to the left for';
+      return `shift to the left for ${of}`;
     case coreKind.fieldRightShift:
-      return 'shift to the right for';
+      return `shift to the right for ${of}`;
     case coreKind.typeIdLocal:
-      return 'this object’s type id of';
+      return `this object’s type id of ${of}`;
     case coreKind.typeIdTarget:
-      return 'the kernel’s type id of';
+      return `the kernel’s type id of ${of}`;
     case coreKind.enumValue:
-      return 'value of';
+      return `value of ${of}`;
     case coreKind.typeMatches:
-      return '1 if the kernel’s type matches';
+      return `1 if the kernel’s type matches ${of}`;
     default:
-      return `relocation ${kind} of`;
+      return `relocation ${kind} of ${of}`;
   }
 }
 

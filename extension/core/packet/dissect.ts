@@ -1,4 +1,5 @@
 /** From bytes to layers. Never throws, never reads past the end, and never loses a byte. */
+import { english } from '../text/language.ts';
 import { type CompiledHeader, headerNamed, nextHeader } from './compile.ts';
 import { judgeChecksums, judgeHeaderLength, markAutomatic, type Trust } from './judge.ts';
 import { fieldOf, type Laid } from './laid.ts';
@@ -33,7 +34,7 @@ export function dissect(bytes: Uint8Array, { first = 'Ether' }: DissectOptions =
     const laid: Laid | undefined = readHeader(bytes, at, end, header, notes, stack.at(-1)?.header.spec.name);
     if (laid === undefined) {
       if (trust.own && header.spec.role !== 'application')
-        warnings.push(`${header.spec.name} is cut off or damaged: ${plural(end - at, 'byte')} from byte ${at} on.`);
+        warnings.push(`${header.spec.name} is cut off or damaged: ${bytesOf(end - at)} from byte ${at} on.`);
       break;
     }
     if (laid.layer.length === 0) break;
@@ -98,7 +99,7 @@ function extentOf(laid: Laid, end: number, trust: Trust, warnings: string[]): Ex
     markExtent(
       laid,
       there,
-      `, but only ${plural(there, 'byte')} ${there === 1 ? 'is' : 'are'} there.`,
+      there === 1 ? ', but only 1 byte is there.' : `, but only ${there} bytes are there.`,
       trust,
       warnings,
     );
@@ -106,7 +107,7 @@ function extentOf(laid: Laid, end: number, trust: Trust, warnings: string[]): Ex
   }
   // Under IP there is no padding: a transport length that leaves bytes over contradicts the packet.
   if (laid.header.spec.role === 'transport' && stop < end) {
-    markExtent(laid, end - start, `, which leaves ${plural(end - stop, 'byte')} of the packet over.`, trust, warnings);
+    markExtent(laid, end - start, `, which leaves ${bytesOf(end - stop)} of the packet over.`, trust, warnings);
   }
   return { end: stop, whole: true };
 }
@@ -141,9 +142,9 @@ function judge(
 
 function notePadding(bytes: Uint8Array, from: number, warnings: string[]): void {
   const ordinary = bytes.length <= minFrame && bytes.subarray(from).every((byte) => byte === 0);
-  if (!ordinary) warnings.push(`${plural(bytes.length - from, 'byte')} after the end of the packet (Padding).`);
+  if (!ordinary) warnings.push(`${bytesOf(bytes.length - from)} after the end of the packet (Padding).`);
 }
 
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+function bytesOf(count: number): string {
+  return count === 1 ? english('1 byte') : english(`${count} bytes`);
 }

@@ -1,4 +1,5 @@
 import { type Advice, expectedMode, inNetns, netnsOfPeer, type Situation } from './situation.ts';
+import { english } from '../text/language.ts';
 import { driverRules } from './drivers.ts';
 
 /** What makes a driver refuse a native program with a bare EINVAL, ERANGE or ENOSPC. */
@@ -9,10 +10,11 @@ export function mtuAdvice(situation: Situation): Advice[] {
   const { singleBufferMtu, mtuOf, certain } = driverRules(iface.driver);
   const counted = mtuOf === 'peer' && iface.peer !== undefined ? iface.peer : iface;
   if (singleBufferMtu === undefined || counted.mtu <= singleBufferMtu) return [];
-  const whose = counted === iface ? '' : ` of its peer ${counted.name}`;
+  const mtu =
+    counted === iface ? english(`the MTU ${counted.mtu}`) : `the MTU ${counted.mtu} of its peer ${counted.name}`;
   const limit = certain
-    ? `is above ${singleBufferMtu}: native mode takes only programs in SEC("xdp.frags")`
-    : `may be above what one buffer of ${iface.driver || 'its driver'} holds (usually about ${singleBufferMtu}): native mode may take only programs in SEC("xdp.frags")`;
+    ? `${mtu} is above ${singleBufferMtu}: native mode takes only programs in SEC("xdp.frags")`
+    : `${mtu} may be above what one buffer of ${iface.driver || 'its driver'} holds (usually about ${singleBufferMtu}): native mode may take only programs in SEC("xdp.frags")`;
   const several = iface.xdpFeatures === undefined || iface.xdpFeatures.includes('rx-sg');
   const where = counted === iface ? netns : netnsOfPeer(situation);
   const command = inNetns(where, `ip link set ${counted.name} mtu ${singleBufferMtu}`);
@@ -21,7 +23,7 @@ export function mtuAdvice(situation: Situation): Advice[] {
     {
       code: 'mtu',
       level: 'warning',
-      cause: `the MTU ${counted.mtu}${whose} ${limit}${several ? '' : '; the driver takes packets in one buffer only'}`,
+      cause: several ? limit : `${limit}; the driver takes packets in one buffer only`,
       fix: `Lower it: ${command}${frags}, or attach in generic mode.`,
     },
   ];

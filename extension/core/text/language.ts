@@ -12,6 +12,12 @@ interface Template {
   translation: string;
 }
 
+/** A template, and what a text has in its holes. */
+interface Fit {
+  template: Template;
+  values: readonly string[];
+}
+
 let catalogue: Catalogue = {};
 let templates: readonly Template[] | undefined;
 
@@ -19,6 +25,11 @@ let templates: readonly Template[] | undefined;
 export function speak(table: Catalogue): void {
   catalogue = table;
   templates = undefined;
+}
+
+/** Says that a text is translated where it is shown: for words that are too short to be known as a sentence by the test. */
+export function english(text: string): string {
+  return text;
 }
 
 /** The text of the table, or English where the table has none. */
@@ -41,19 +52,13 @@ export function translated(text: string): string {
 
 const longestText = 4000;
 /** What is put into a text may be a sentence of its own, and so on, but not for ever; nor is a text of endless parts. */
-const nesting = 2;
-const mostParts = 6;
+const nesting = 4;
+const mostParts = 9;
 
 function inOtherWords(text: string, depth: number): string {
   const whole = wordFor(text);
   if (whole !== undefined) return whole;
-  templates ??= Object.entries(catalogue).flatMap(([message, translation]) => templateOf(message, translation));
-  let best: { template: Template; values: string[] } | undefined;
-  for (const template of templates) {
-    if (best !== undefined && lettersOf(template) <= lettersOf(best.template)) continue;
-    const values = valuesIn(text, template.pieces);
-    if (values !== undefined) best = { template, values };
-  }
+  const best = bestFor(text);
   const inPieces = best === undefined || swallows(best) ? inParts(text, depth) : text;
   if (best === undefined || inPieces !== text) return inPieces;
   const values: string[] = [];
@@ -62,30 +67,74 @@ function inOtherWords(text: string, depth: number): string {
     // A name is a name, even one that is a word of the table; only what is several words is a text.
     values[hole] = depth > 0 && value.includes(' ') ? inOtherWords(value, depth - 1) : value;
   }
-  return fillIn(best.template.translation, values);
+  return fillIn(closedUp(best, values), values);
+}
+
+/** Chinese words have no space between them: a translation has some around what is put in, which is mostly a name or a number. */
+function closedUp({ template: { translation, holes }, values: before }: Fit, after: readonly string[]): string {
+  const words = new Set(
+    holes.filter((hole, index) => after[hole] !== before[index] && /^\p{Script=Han}/u.test(after[hole] ?? '')),
+  );
+  return words.size === 0
+    ? translation
+    : translation.replace(/ ?\{(\d+)\} ?/g, (hole, number: string) => (words.has(Number(number)) ? hole.trim() : hole));
+}
+
+/** The template with the most words of its own that the text fits. */
+function bestFor(text: string): Fit | undefined {
+  templates ??= Object.entries(catalogue).flatMap(([message, translation]) => templateOf(message, translation));
+  let best: Fit | undefined;
+  for (const template of templates) {
+    if (best !== undefined && lettersOf(template) <= lettersOf(best.template)) continue;
+    const values = valuesIn(text, template.pieces);
+    if (values !== undefined) best = { template, values };
+  }
+  return best;
 }
 
 /** A template that begins with a hole fits every text with its end: what is several parts has its words in the last of them. */
-function swallows({ template, values }: { template: Template; values: readonly string[] }): boolean {
-  return template.pieces[0] === '' && partsEnd.test(values[0] ?? '');
+function swallows({ template, values }: Fit): boolean {
+  const [first = ''] = values;
+  if (template.pieces[0] !== '' || !(sentenceEnd.test(first) || colonEnd.test(first))) return false;
+  const inside = bestFor(first);
+  return inside === undefined || swallows(inside);
 }
 
-/** What was put together from texts, as `{0}: {1}` and as sentences behind each other are: each by itself. */
+/** What was put together from texts, each by itself: sentences behind each other, `{0}: {1}`, `{0}; {1}`, `{0} ({1})`, `{0}.` */
 function inParts(text: string, depth: number): string {
-  const pieces = text.split(partsEnd);
-  if (depth === 0 || pieces.length === 1 || pieces.length > 2 * mostParts) return text;
-  let changed = false;
-  const words = pieces.map((piece, index) => {
-    if (index % 2 === 1) return piece === ': ' ? '：' : ' ';
-    const word = inOtherWords(piece, depth - 1);
-    changed ||= word !== piece;
-    return word;
-  });
-  return changed ? words.join('').replaceAll('。 ', '。') : text;
+  if (text.split(anyEnd).length > mostParts) return text;
+  const sentences = text.split(sentenceEnd);
+  if (sentences.length > 1) return joined(sentences, depth, ' ').replaceAll('。 ', '。');
+  const lead = leads[text[0] ?? ''];
+  if (lead !== undefined) return changed(text.slice(1).trimStart(), depth, (word) => `${lead}${word}`) ?? text;
+  const bracket = text.endsWith(')') ? text.lastIndexOf(' (') : -1;
+  if (bracket > 0) {
+    const parts = joined([text.slice(0, bracket), text.slice(bracket + 2, -1)], depth, ' (', ')');
+    if (parts !== text) return parts;
+  }
+  const withoutEnd = text.endsWith('.') ? changed(text.slice(0, -1), depth, (word) => `${word}。`) : undefined;
+  if (withoutEnd !== undefined) return withoutEnd;
+  const colon = text.search(colonEnd) + 1;
+  if (colon === 0) return text;
+  const between = text.slice(colon, colon + 2);
+  const parts = joined([text.slice(0, colon), text.slice(colon + 2)], depth, between);
+  return parts === text ? text : parts.replace(between, between === ': ' ? '：' : '；');
 }
 
-/** Behind a colon, or behind a full stop that a capital letter follows. */
-const partsEnd = /((?<=[\w)\]"'`]): |(?<=[a-z)\]"'`]\.) (?=[A-Z]))/;
+const anyEnd = /[:;.] | \(/;
+const sentenceEnd = /(?<=[a-z\d)\]"'`]\.) (?=[A-Z`"])/;
+/** The last character before it. */
+const colonEnd = /[\w)\]"'`](?=[:;] )/;
+const leads: Readonly<Record<string, string>> = { '.': '。', ',': '，', ';': '；', ':': '：' };
+
+function joined(parts: readonly string[], depth: number, between: string, end = ''): string {
+  return parts.map((part) => inOtherWords(part, depth)).join(between) + end;
+}
+
+function changed(text: string, depth: number, then: (word: string) => string): string | undefined {
+  const word = inOtherWords(text, depth);
+  return word === text ? undefined : then(word);
+}
 
 function wordFor(message: string): string | undefined {
   return Object.hasOwn(catalogue, message) ? catalogue[message] : undefined;
@@ -94,7 +143,7 @@ function wordFor(message: string): string | undefined {
 function templateOf(message: string, translation: string): Template[] {
   const pieces = message.split(/\{\d+\}/);
   // What is hardly more than holes would fit everything.
-  if (pieces.length === 1 || pieces.join('').replace(/[^A-Za-z]/g, '').length < 6) return [];
+  if (pieces.length === 1 || pieces.join('').replace(/[^A-Za-z]/g, '').length < 5) return [];
   return [{ pieces, holes: [...message.matchAll(/\{(\d+)\}/g)].map(([, hole]) => Number(hole)), translation }];
 }
 

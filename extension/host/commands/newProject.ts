@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { translated } from '../../core/text/language.ts';
 import { createProject } from '../../session/project/newProject.ts';
 import { listTemplates } from '../../session/project/templates.ts';
 import type { Services } from '../services.ts';
@@ -29,7 +30,7 @@ function isChoice(value: unknown): value is Choice {
 async function choose(bpfFolder: string): Promise<Choice | undefined> {
   const templates = await listTemplates(bpfFolder);
   const picked = await vscode.window.showQuickPick(
-    templates.map(({ name, description }) => ({ label: name, detail: description })),
+    templates.map(({ name, description }) => ({ label: name, detail: translated(description) })),
     {
       title: vscode.l10n.t('New XDP project (1/3): template'),
       placeHolder: vscode.l10n.t('Program, packet tests, Makefile and CI workflow'),

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { CompileResult } from '../../session/bpfObject.ts';
+import { translated } from '../../core/text/language.ts';
 import { settings } from '../ids.ts';
 import type { TextViews } from './textViews.ts';
 
@@ -41,13 +42,13 @@ function describe(file: string, { ok, command, durationMs, resolved }: CompileRe
       ? vscode.l10n.t('No compile database, Makefile, CMake, Meson or bpf2go line says how.')
       : project.dropped === undefined
         ? vscode.l10n.t('From {0}:', project.file)
-        : vscode.l10n.t('{0} was read, and its flags dropped: {1}.', project.file, project.dropped),
+        : vscode.l10n.t('{0} was read, and its flags dropped: {1}.', project.file, translated(project.dropped)),
     list(flags.map((flag) => `\`${flag}\``)),
     ...(ignored.length === 0
       ? []
-      : [vscode.l10n.t('Not taken:'), list(ignored.map(({ flag, why }) => `\`${flag}\`: ${why}`))]),
+      : [vscode.l10n.t('Not taken:'), list(ignored.map(({ flag, why }) => `\`${flag}\`: ${translated(why)}`))]),
     `## ${vscode.l10n.t('Headers')}`,
-    list(includes.map((dir) => `\`${dir}\` ${reasons[dir] ?? ''}`)),
+    list(includes.map((dir) => `\`${dir}\` ${translated(reasons[dir] ?? '')}`)),
     ...(vmlinux === null ? [] : [vscode.l10n.t('`vmlinux.h` is {0}.', `\`${vmlinux}\``)]),
     ...choices.map(({ header, candidates }) =>
       [vscode.l10n.t('There are several {0}:', `\`${header}\``), list(candidates.map((each) => `\`${each}\``))].join(

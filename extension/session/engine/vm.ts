@@ -197,10 +197,11 @@ export function faultError(object: BpfObject, fault: ProgramFault): XdpError {
     insn: fault.insn,
     ...(source === undefined ? {} : { file: path.resolve(path.dirname(object.file), source.file), line: source.line }),
   };
-  const what = missing ? 'cannot run' : 'stopped';
   return new XdpError(
     missing ? 'not-available' : 'test-run-failed',
-    `The built-in machine ${what} ${fault.program}: ${describeFault(fault)}`,
+    missing
+      ? `The built-in machine cannot run ${fault.program}: ${describeFault(fault)}`
+      : `The built-in machine stopped ${fault.program}: ${describeFault(fault)}`,
     {
       fix: missing ? 'Run it with --engine kernel.' : fixes[fault.reason],
       details,

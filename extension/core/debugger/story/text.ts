@@ -50,7 +50,10 @@ function branchHead({ form, text }: BranchStep): string {
 
 /** `17 ≠ 6 → XDP_PASS` where that decided the verdict, `blocked = null → false` elsewhere. */
 export function branchText({ tests, truth, verdict, form }: BranchStep): string {
-  const values = tests.flatMap((test) => test.values ?? []).join(', ');
+  const values = tests
+    .flatMap((test) => test.values ?? [])
+    .map(valueWords)
+    .join(', ');
   const shown = form === 'switch' && values !== '' ? `= ${values}` : values;
   const way = verdict ?? (truth === undefined ? undefined : String(truth));
   return [shown, ...(way === undefined ? [] : [`→ ${way}`])].filter((part) => part !== '').join(' ');
@@ -64,6 +67,12 @@ export function callText({ name, map, key, result }: CallStep): string {
   return result === undefined ? `${name}(${subject}) …` : `${name}(${subject}) = ${resultWords(result)}`;
 }
 
+/** `ip = ipv4 header at byte 14`: what is a pointer is said in words. */
+function valueWords(value: string): string {
+  const parts = value.split(/( (?:=|≠|[<>≤≥&]) )/);
+  return parts.map((part, index) => (index % 2 === 1 ? part : translated(part))).join('');
+}
+
 /** What the recorder says of a pointer; numbers stand for themselves. */
 function resultWords(result: string): string {
   switch (result) {
@@ -74,6 +83,6 @@ function resultWords(result: string): string {
     case 'a pointer':
       return t('a pointer');
     default:
-      return result;
+      return translated(result);
   }
 }

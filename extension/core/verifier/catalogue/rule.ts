@@ -1,3 +1,4 @@
+import { english } from '../../text/language.ts';
 import type { Way } from '../follow.ts';
 import type { RegisterValue } from '../values.ts';
 import type { FailureCode } from './codes.ts';
@@ -100,5 +101,5 @@ export function typeList(types: string): string {
 }
 
 export function bytes(count: string | number): string {
-  return Number(count) === 1 ? '1 byte' : `${count} bytes`;
+  return Number(count) === 1 ? english('1 byte') : `${count} bytes`;
 }

@@ -1,3 +1,4 @@
+import { english } from '../../text/language.ts';
 import { Fault, type Region, right, tag } from './regions.ts';
 
 /** Addresses below this are never given out: what lands here came from a null pointer. */
@@ -134,7 +135,8 @@ export class Memory {
   }
 
   private fault(number: number, at: number, size: number, need: number): Fault {
-    const what = `${need === right.read ? 'read' : 'write'} of ${size} ${size === 1 ? 'byte' : 'bytes'}`;
+    const amount = size === 1 ? english('1 byte') : `${size} bytes`;
+    const what = need === right.read ? english(`read of ${amount}`) : english(`write of ${amount}`);
     if (number === tag.map) return new Fault('memory', `${what} through a pointer to a map`);
     if (number === tag.code) return new Fault('memory', `${what} through a pointer to code`);
     const info = this.infos[number];
@@ -145,14 +147,15 @@ export class Memory {
       }
       return new Fault('memory', `${what} at ${hex(number, at)}, which is no address of the program`);
     }
-    const region = info.name === '' ? `the ${info.kind}` : `${info.kind} of ${info.name}`;
+    const unnamed = info.kind === 'packet' ? english('the packet') : `the ${info.kind}`;
+    const region = info.name === '' ? unnamed : `${info.kind} of ${info.name}`;
     const start = this.starts[number]!;
     const length = this.ends[number]! - start;
     if (number === tag.context) return new Fault('memory', `${what} at offset ${at} of the context`, info);
     if (at >= start && at + size <= start + length) {
       return new Fault('memory', `${what} at offset ${at - start} of ${region}, which may not be ${verb(need)}`, info);
     }
-    const place = info.kind === 'stack' ? `r10${signed(at - (start + length))}` : `offset ${at - start}`;
+    const place = info.kind === 'stack' ? `r10${signed(at - (start + length))}` : english(`offset ${at - start}`);
     return new Fault('memory', `${what} at ${place} of ${region}, which has ${length} bytes`, info);
   }
 

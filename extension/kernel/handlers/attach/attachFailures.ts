@@ -1,4 +1,5 @@
 import { XdpError, type XdpErrorDetails } from '../../../core/errors.ts';
+import { english } from '../../../core/text/language.ts';
 import { vethSingleBufferMtu } from '../../../core/preflight/drivers.ts';
 import type { XdpMode } from '../../../core/xdp.ts';
 import type { AttachedProgram } from '../../../protocol/kernel.ts';
@@ -38,7 +39,7 @@ export function interfaceGone(iface: string, program: string, details: XdpErrorD
 function explain(failure: AttachFailure): XdpError {
   const { link, mode, result, words } = failure;
   const where = `${link.name} in ${mode} mode`;
-  const said = words === undefined ? '' : ` The kernel says: ${words}`;
+  const said = words === undefined ? '' : ` ${english(`The kernel says: ${words}`)}`;
   const details = detailsOf(failure);
   switch (-result) {
     case errno.EPERM:
@@ -78,7 +79,7 @@ function detailsOf({ link, mode, result, words, driver }: AttachFailure) {
 function unsupported(failure: AttachFailure): XdpError {
   const { link, driver, mode, words } = failure;
   // The kernel speaks of native mode here too, since it looks for the driver's one entry point.
-  const said = words === undefined || mode === 'offload' ? '' : ` The kernel says: ${words}`;
+  const said = words === undefined || mode === 'offload' ? '' : ` ${english(`The kernel says: ${words}`)}`;
   const why = mode === 'offload' ? ': no hardware behind it takes XDP programs.' : '.';
   return new XdpError(
     'mode-unsupported',
