@@ -17,6 +17,11 @@ export class Lines {
     this.total = this.unfolded.reduce((sum, { lines }) => sum + lines.length, rows);
   }
 
+  /** The line of a row, above those that stand under it. */
+  lineOf(index: number): number {
+    return this.unfolded.reduce((sum, each) => sum + (each.index < index ? each.lines.length : 0), index);
+  }
+
   at(line: number): { index: number; sub: SubLine | undefined } {
     let before = 0;
     for (const { index, lines } of this.unfolded) {

@@ -5,6 +5,7 @@ import type { MapModel } from '../data/mapModel.ts';
 import type { Order, Reader } from '../data/reader.ts';
 import { historyLength, type Row } from '../data/rowCache.ts';
 import { strings } from '../strings.ts';
+import { ActiveCell } from './activeCell.ts';
 import { cellsOf } from './cells.ts';
 import type { Column, ColumnChoice } from './columns.ts';
 import { GridBody, type BodyLayout, type BodyLine } from './gridBody.ts';
@@ -56,7 +57,7 @@ export class MapTable extends LitElement {
   private readonly unfolded = new Set<string>();
   /** Where rows that have lines under them were seen last. */
   private readonly places = new Map<string, number>();
-  private active: GridPlace = { line: 0, column: 0 };
+  private readonly active = new ActiveCell();
   private flashUntil = 0;
   private frame: number | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
@@ -116,7 +117,7 @@ export class MapTable extends LitElement {
       this.bodyLayout = undefined;
       this.unfolded.clear();
       this.places.clear();
-      this.active = { line: 0, column: 0 };
+      this.active.forget();
       this.measure.forget();
     }
     if (changed.has('show')) this.layout = undefined;
@@ -191,6 +192,7 @@ export class MapTable extends LitElement {
       reader.rowCount,
       unfolded.sort((a, b) => a.index - b.index),
     );
+    this.active.follow(reader.rows, this.lines);
   }
 
   private draw(): void {
@@ -229,7 +231,7 @@ export class MapTable extends LitElement {
   ): BodyLine {
     const { index, sub } = this.lines.at(line);
     const row = reader.rows.at(index);
-    const active = line === this.active.line ? this.active.column : -1;
+    const active = line === this.active.line && !this.active.isLost ? this.active.column : -1;
     const base = {
       line,
       top,
@@ -289,7 +291,7 @@ export class MapTable extends LitElement {
       <table role=${model.slots > 1 ? 'treegrid' : 'grid'} tabindex="0" aria-label=${this.label}
         aria-rowcount=${reader.rowCount + lines} aria-colcount=${layout?.columnCount ?? 1} aria-multiselectable="true"
         aria-activedescendant="active-cell" .style=${`width: ${layout?.total ?? 0}px`}
-        @keydown=${this.onKey} @mousedown=${this.onPress} @dblclick=${this.onDoubleClick}>
+        @focus=${this.onFocus} @keydown=${this.onKey} @mousedown=${this.onPress} @dblclick=${this.onDoubleClick}>
         <thead role="rowgroup">${
           layout === undefined
             ? nothing
@@ -338,7 +340,7 @@ export class MapTable extends LitElement {
       this.renderRoot.querySelector<HTMLElement>('thead #active-cell button')?.click();
       return true;
     }
-    const row = this.rowAt(this.active.line);
+    const row = this.activeRow;
     if (row === undefined) return false;
     if (event.key === '+' || (event.key === 'Enter' && plain && this.columnAt(this.active.column) === undefined)) {
       return this.toggle(row.id, event.key === '+' ? 'open' : undefined);
@@ -356,7 +358,7 @@ export class MapTable extends LitElement {
 
   /** For the buttons beside the table: what the keys do with the active row. */
   get activeRow(): Row | undefined {
-    return this.rowAt(this.active.line);
+    return this.reader === undefined ? undefined : this.active.row(this.reader.rows);
   }
 
   /** Unfolds a row into its CPUs, or folds it. */
@@ -403,16 +405,21 @@ export class MapTable extends LitElement {
   }
 
   private goTo(place: GridPlace): void {
-    this.active = place;
-    const { layout } = this;
+    const { layout, reader } = this;
     const scroller = this.renderRoot.querySelector('.scroller');
-    if (layout === undefined || scroller === null) return;
+    if (layout === undefined || scroller === null || reader === undefined) return;
+    this.active.choose(place, reader.rows, this.lines);
     const to = scrollOf(place, layout, this.viewport, this.lines.total);
     if (to.top !== undefined) scroller.scrollTop = to.top;
     if (to.left !== undefined) scroller.scrollLeft = to.left;
     this.requestUpdate();
     this.dispatchEvent(new CustomEvent('active-row'));
   }
+
+  private readonly onFocus = (): void => {
+    if (this.reader !== undefined) this.active.begin(this.reader.rows, this.lines);
+    this.dispatchEvent(new CustomEvent('active-row'));
+  };
 
   private readonly onPress = (event: MouseEvent): void => {
     const place = this.placeOf(event);
