@@ -260,7 +260,7 @@ describe('the map viewer around its table', () => {
     const reads = (count: string): Promise<true> =>
       until(`the count ${count}`, async () => {
         const value = (await app.webview('places')).locator('tr.entry[data-key="0"] td[data-column=value]');
-        const shown = await value.getAttribute('data-value', { timeout: 2000 }).catch(() => undefined);
+        const shown = await value.textContent({ timeout: 2000 }).catch(() => undefined);
         return shown === count ? true : undefined;
       });
     const toSource = async (): Promise<void> => {

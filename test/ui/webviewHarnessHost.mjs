@@ -2,6 +2,7 @@
 
 import { installPacketHost } from './webviewHarnessPacket.mjs';
 import { installPacketTestsHost } from './webviewHarnessPacketTests.mjs';
+import { typeIds } from './webviewHarnessTypes.mjs';
 import { installVerifierHost } from './webviewHarnessVerifier.mjs';
 
 const scene = new URLSearchParams(location.search).get('scene') ?? 'counter';
@@ -51,7 +52,6 @@ const summaries = {
   scalar: summary(12, 'packets', 'array', [4, 8, 3]),
   flows: summary(13, 'flows', 'hash', [16, 32, 200_000], flowGroup),
   hex: summary(14, 'legacy', 'hash', [6, 12, 64], flowGroup),
-  huge: summary(16, 'per_flow', 'percpu_hash', [4, 8, 131_072]),
   events: { ...summary(17, 'events', 'ringbuf', [0, 0, 4096], flowGroup), shows: 'events' },
   emptyHash: summary(15, 'blocklist', 'lru_hash', [16, 32, 1024], flowGroup),
 };
@@ -68,46 +68,13 @@ function loadTypes() {
     .then((response) => response.arrayBuffer())
     .then((buffer) => {
       btf = new Uint8Array(buffer);
-      ids = window.harnessTypeIds(btf);
+      ids = typeIds(btf);
     });
   return loading;
 }
 
-/** Ids by name, straight from the type section: enough of BTF for the few types of the harness. */
-window.harnessTypeIds = (bytes) => {
-  const view = new DataView(bytes.buffer);
-  const header = view.getUint32(4, true);
-  const typeEnd = header + view.getUint32(8, true) + view.getUint32(12, true);
-  const strings = header + view.getUint32(16, true);
-  const found = {};
-  let id = 1;
-  for (let at = header + view.getUint32(8, true); at < typeEnd; id++) {
-    const nameAt = strings + view.getUint32(at, true);
-    const info = view.getUint32(at + 4, true);
-    const kind = (info >> 24) & 0x1f;
-    const length = info & 0xffff;
-    let end = nameAt;
-    while (bytes[end] !== 0) end++;
-    found[new TextDecoder().decode(bytes.subarray(nameAt, end))] ??= id;
-    const extra = {
-      1: 4,
-      3: 12,
-      4: 12 * length,
-      5: 12 * length,
-      6: 8 * length,
-      13: 8 * length,
-      14: 4,
-      15: 12 * length,
-      17: 4,
-      19: 12 * length,
-    };
-    at += 12 + (extra[kind] ?? 0);
-  }
-  return found;
-};
-
 function cpus() {
-  return Array.from({ length: scene === 'counter128' || scene === 'huge' ? 128 : 4 }, (_, cpu) => cpu);
+  return Array.from({ length: scene === 'counter128' ? 128 : 4 }, (_, cpu) => cpu);
 }
 
 function schema(map) {
@@ -116,7 +83,6 @@ function schema(map) {
     12: ['__u32', '__u64'],
     13: ['flow_key', 'flow'],
     15: ['flow_key', 'flow'],
-    16: ['__u32', '__u64'],
     17: ['__u32', '__u32'],
   }[map.id];
   const { id: mapId, name, type, keySize, valueSize, maxEntries } = map;
@@ -264,37 +230,9 @@ function rowsMessage(map, rows, from) {
   return { kind: 'rows', from, count: rows.length, keys, values, gone: [], atMs: performance.now() };
 }
 
-const hugeRows = 100_000;
-const hugeCpus = 128;
-let hugeDescending = false;
-
-/** Every number of 100,000 rows on 128 CPUs moves, and only those that are asked for are made. */
-function answerHuge(message) {
-  const atMs = performance.now();
-  if (message.kind === 'arrange') {
-    hugeDescending = message.sort?.descending === true;
-    return { kind: 'arranged', total: hugeRows, rows: hugeRows, atMs, workMs: 120 };
-  }
-  const from = message.from ?? 0;
-  const count = Math.max(0, Math.min(message.count, hugeRows - from));
-  const keys = new Uint32Array(count);
-  const values = new Uint32Array(count * hugeCpus * 2);
-  for (let row = 0; row < count; row++) {
-    const key = hugeDescending ? hugeRows - 1 - from - row : from + row;
-    keys[row] = key;
-    for (let cpu = 0; cpu < hugeCpus; cpu++) {
-      values[(row * hugeCpus + cpu) * 2] = key * 100 + ((atMs * (1 + ((key * 7 + cpu * 13) % 50))) | 0);
-    }
-  }
-  performance.mark('xdp-update');
-  const bytes = (numbers) => new Uint8Array(numbers.buffer);
-  return { kind: 'rows', from, count, keys: bytes(keys), values: bytes(values), gone: [], atMs };
-}
-
 let edits = 0;
 
 function answer(message, map) {
-  if (map.id === 16) return answerHuge(message);
   switch (message.kind) {
     case 'peek': {
       page = pageOf(map);

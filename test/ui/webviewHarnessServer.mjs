@@ -36,8 +36,12 @@ export async function build() {
   await esbuild.build({ ...webviewModules(), sourcemap: false, outdir: out, minify: true });
   await esbuild.build({
     ...common,
-    entryPoints: ['test/ui/webviewHarnessHost.mjs'],
-    outfile: path.join(out, 'host.js'),
+    entryPoints: {
+      host: 'test/ui/webviewHarnessHost.mjs',
+      farHost: 'test/ui/webviewHarnessFar.mjs',
+      huge: 'test/ui/webviewHarnessHuge.mjs',
+    },
+    outdir: out,
     format: 'iife',
   });
   await esbuild.build({
@@ -70,17 +74,18 @@ function page(view, query) {
     language === 'en'
       ? '{}'
       : readFileSync(path.join(root, `extension/host/l10n/bundle.l10n.${language}.json`), 'utf8');
-  // What VS Code itself adds stands in theme.css; the policy is the one of extension/host/webviewHtml.ts.
+  // What VS Code itself adds stands in theme.css; the policy is the one of extension/host/webviewHtml.ts, and what the simulated
+  // host needs.
   return {
     css: `html { ${variables.join(' ')} scrollbar-color: var(--vscode-scrollbarSlider-background) transparent; }
       body { background: var(--vscode-${view === 'maps' ? 'sideBar' : 'editor'}-background); color: var(--vscode-editor-foreground);
       font-family: var(--vscode-font-family); font-size: 13px; margin: 0; padding: 0 20px; }`,
     html: `<!DOCTYPE html><html lang="${language}"><head><meta charset="UTF-8">
-      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'">
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'; worker-src 'self'">
       <link rel="stylesheet" href="theme.css?theme=${query.get('theme') ?? 'dark'}&view=${view}">
       <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
       <script nonce="${nonce}" type="application/json" id="xdp-language">${texts.replaceAll('<', '\\u003c')}</script>
-      <script nonce="${nonce}" src="host.js"></script>
+      <script nonce="${nonce}" src="${query.get('scene') === 'huge' ? 'farHost' : 'host'}.js"></script>
       <script nonce="${nonce}" type="module" src="${view}.js"></script></head>
       <body class="${theme.bodyClass}"><${elements[view]}></${elements[view]}></body></html>`,
   };
@@ -99,7 +104,11 @@ export function serve(port) {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     const name = path.basename(url.pathname);
     try {
-      if (name.endsWith('.html')) {
+      if (name === 'host.html') {
+        // Only the host of the scene `huge`, which lives as long as this page.
+        response.setHeader('content-type', 'text/html');
+        response.end('<!DOCTYPE html><script src="farHost.js"></script>');
+      } else if (name.endsWith('.html')) {
         response.setHeader('content-type', 'text/html');
         response.end(page(name.slice(0, -5), url.searchParams).html);
       } else if (name === 'theme.css') {

@@ -16,8 +16,12 @@ const scriptEvents = new Set([
 ]);
 const layoutEvents = new Set(['UpdateLayoutTree', 'Layout', 'ScheduleStyleRecalculation', 'PrePaint']);
 
+/** So many pages are opened one after the other, and the first of them is not counted: a panel opens in a browser that has long run. */
+const openings = 10;
+
 /**
- * Times are processor time of the page's main thread, but for those with wall in their names, the period and the first rows.
+ * Times are processor time of the page's main thread, but for those with wall in their names, the period and the first rows. The
+ * host that the page talks to runs in another thread, so nothing of it is in there.
  *
  * @returns {Promise<{ updates: number, p50Ms: number, p95Ms: number, wallP50Ms: number, wallP95Ms: number, periodMs: number,
  *   longestScrollTaskMs: number, firstRowsMs: number, rowsInPage: number, cellsInPage: number }>}
@@ -27,10 +31,14 @@ export async function traceMaps({ seconds = 8 } = {}) {
   const browser = await launchChromium();
   try {
     const { port } = server.address();
-    const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-    const tab = await context.newPage();
-    await tab.goto(`http://127.0.0.1:${port}/maps.html?scene=huge&theme=dark`);
-    const firstRowsMs = await firstRows(tab);
+    const origin = `http://127.0.0.1:${port}`;
+    const first = [];
+    for (let opening = 0; opening < openings; opening++) {
+      const { context, firstRowsMs } = await openMaps(browser, origin);
+      if (opening > 0) first.push(firstRowsMs);
+      await context.close();
+    }
+    const { context, tab } = await openMaps(browser, origin);
     await tab.getByLabel('Read every').selectOption('100');
     await tab.waitForTimeout(1000);
     const live = await traced(context, tab, () => tab.waitForTimeout(seconds * 1000));
@@ -56,7 +64,7 @@ export async function traceMaps({ seconds = 8 } = {}) {
       wallP95Ms: share('wallMs', 0.95),
       periodMs: costs.reduce((sum, { periodMs }) => sum + periodMs, 0) / costs.length,
       longestScrollTaskMs: Math.max(0, ...mainTasks(scrolling).map(({ tdur = 0 }) => tdur / 1000)),
-      firstRowsMs,
+      firstRowsMs: first.sort((a, b) => a - b)[Math.floor(first.length / 2)],
       ...counts,
     };
   } finally {
@@ -65,21 +73,29 @@ export async function traceMaps({ seconds = 8 } = {}) {
   }
 }
 
-/** From the start of the page's scripts to rows with their numbers. */
-function firstRows(tab) {
-  return tab.evaluate(
-    () =>
-      new Promise((resolve) => {
-        const look = () => {
-          const view = document.querySelector('xdp-maps-view')?.shadowRoot?.querySelector('xdp-live-maps')?.shadowRoot;
-          const row = view?.querySelector('xdp-map-table')?.shadowRoot?.querySelector('tbody td[data-value]');
-          const start = performance.getEntriesByType('navigation')[0]?.responseEnd ?? 0;
-          if (row) resolve(performance.now() - start);
-          else requestAnimationFrame(look);
-        };
-        look();
-      }),
+/**
+ * A page of its own, with nothing of it in memory, and how long it took from its HTML to the first frame after the one that has rows
+ * with their numbers. Its host is there before it.
+ */
+async function openMaps(browser, origin) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
+  await (await context.newPage()).goto(`${origin}/host.html`);
+  const tab = await context.newPage();
+  await tab.addInitScript(() => {
+    const look = () => {
+      const view = document.querySelector('xdp-maps-view')?.shadowRoot?.querySelector('xdp-live-maps')?.shadowRoot;
+      const cells = view?.querySelector('xdp-map-table')?.shadowRoot?.querySelectorAll('tbody td') ?? [];
+      if ([...cells].some(({ textContent }) => textContent !== '')) window.firstRowsAt = performance.now();
+      else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+  await tab.goto(`${origin}/maps.html?scene=huge&theme=dark`);
+  await tab.waitForFunction(() => window.firstRowsAt !== undefined);
+  const firstRowsMs = await tab.evaluate(
+    () => window.firstRowsAt - performance.getEntriesByType('navigation')[0].responseEnd,
   );
+  return { context, tab, firstRowsMs };
 }
 
 async function scroll(tab) {
