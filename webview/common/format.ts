@@ -7,10 +7,15 @@ const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maxim
 /** What stands between groups of three digits; undefined where the language groups in another way, or has digits of its own. */
 const separator = separatorOf(integers);
 
-/** 64-bit counters stay exact. Grouped by hand where that is simple: a table of hundreds of them changes ten times a second. */
+/** 64-bit counters stay exact. */
 export function formatInteger(value: bigint | number): string {
   const digits = String(value);
-  if (separator === undefined || !/^-?\d+$/.test(digits)) return integers.format(value);
+  return /^-?\d+$/.test(digits) ? groupDigits(digits) : integers.format(value);
+}
+
+/** `digits`: of a whole number. Grouped by hand where that is simple: a table of hundreds of them changes ten times a second. */
+export function groupDigits(digits: string): string {
+  if (separator === undefined) return integers.format(BigInt(digits));
   if (digits.length <= 3) return digits;
   const start = digits.startsWith('-') ? 1 : 0;
   let text = digits.slice(0, start + ((digits.length - start - 1) % 3) + 1);

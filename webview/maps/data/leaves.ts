@@ -61,50 +61,6 @@ export function numberAt(leaf: Leaf, memory: Memory, base: number): bigint {
   return 0n;
 }
 
-/** The same as a double: exact up to 2^53, and without a bigint for each of 128 CPUs, for what is compared only. */
-export function roughNumberAt(leaf: Leaf, memory: Memory, base: number): number {
-  const { layout } = leaf;
-  if (layout.kind !== 'int' || layout.size !== 8) return Number(numberAt(leaf, memory, base));
-  const { high, low } = halvesAt(layout, memory.view, base + leaf.offset);
-  return high * 0x1_0000_0000 + low;
-}
-
-/** Of `slots` numbers that stand `slot` bytes apart; exact, however large. */
-export function sumAt(
-  leaf: Leaf,
-  memory: Memory,
-  base: number,
-  { slot, slots }: { slot: number; slots: number },
-): bigint {
-  const { layout } = leaf;
-  if (layout.kind !== 'int' || layout.size !== 8) {
-    let sum = 0n;
-    for (let at = 0; at < slots; at++) sum += numberAt(leaf, memory, base + at * slot);
-    return sum;
-  }
-  // Halves of 32 bits stay exact as doubles for more CPUs than there can be (8192).
-  let highs = 0;
-  let lows = 0;
-  for (let at = 0; at < slots; at++) {
-    const { high, low } = halvesAt(layout, memory.view, base + at * slot + leaf.offset);
-    highs += high;
-    lows += low;
-  }
-  return (BigInt(highs) << 32n) + BigInt(lows);
-}
-
-/** The sign is in the high half. */
-function halvesAt(
-  { signed, bigEndian }: { signed: boolean; bigEndian: boolean },
-  view: DataView,
-  at: number,
-): { high: number; low: number } {
-  const highAt = bigEndian ? at : at + 4;
-  const lowAt = bigEndian ? at + 4 : at;
-  const high = signed ? view.getInt32(highAt, !bigEndian) : view.getUint32(highAt, !bigEndian);
-  return { high, low: view.getUint32(lowAt, !bigEndian) };
-}
-
 /** As shown: hex in groups of four bytes. */
 export function textAt(leaf: Leaf, memory: Memory, base: number): string {
   const text = rawTextAt(leaf, memory, base);

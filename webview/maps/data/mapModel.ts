@@ -6,7 +6,8 @@ import { actionOfKey } from '../../../extension/core/maps/actions.ts';
 import { type Names, namesOf, noNames, type Reference, referencesOf } from '../../../extension/core/maps/references.ts';
 import { formatPrefix, type PrefixKey, prefixKeyOf } from '../../../extension/core/maps/prefix.ts';
 import type { ToMapsView } from '../../../extension/protocol/webview.ts';
-import { type Leaf, leavesOf, numberAt, rawTextAt, roughNumberAt, sumAt, textAt } from './leaves.ts';
+import { type Leaf, leavesOf, numberAt, rawTextAt, textAt } from './leaves.ts';
+import { type Slots, type Totals, totalsOf } from './totals.ts';
 
 export type MapSchemaMessage = Extract<ToMapsView, { kind: 'schema' }>;
 
@@ -27,6 +28,8 @@ export interface Reading {
   now: Bytes;
   before: Bytes | undefined;
   periodMs: number;
+  /** What was worked out of it: its rate is in a row's history, its trend and its cells. */
+  totals?: Map<Leaf, Totals>;
 }
 
 /** How to read one map's bytes. Rows are decoded one by one, when they are shown. */
@@ -135,37 +138,36 @@ export class MapModel {
     return rawTextAt(field, value, value.base + slot * this.slot);
   }
 
-  /** As a double: for comparing, not for showing. */
-  rough(value: Bytes, field: Leaf, slot: number): number {
-    return roughNumberAt(field, value, value.base + slot * this.slot);
+  sum(value: Bytes, field: Leaf): bigint {
+    return field.numeric ? totalsOf(field, this.slotsOf(value), undefined).sum : 0n;
   }
 
-  sum(value: Bytes, field: Leaf): bigint {
-    return field.numeric ? sumAt(field, value, value.base, { slot: this.slot, slots: this.slots }) : 0n;
+  /** A number over all CPUs. */
+  totals(reading: Reading, field: Leaf): Totals {
+    reading.totals ??= new Map();
+    let found = reading.totals.get(field);
+    if (found === undefined) {
+      const { now, before } = reading;
+      found = totalsOf(field, this.slotsOf(now), before === undefined ? undefined : this.slotsOf(before));
+      reading.totals.set(field, found);
+    }
+    return found;
+  }
+
+  private slotsOf(value: Bytes): Slots {
+    return { memory: value, base: value.base, slot: this.slot, slots: this.slots };
   }
 
   /**
    * What a number grew by, over all CPUs or in one; undefined when it is not known: the key is new, a counter went back
    * (it was reset, or the map made anew), nothing to compare with.
    */
-  delta({ now, before }: Reading, field: Leaf, slot?: number): bigint | undefined {
+  delta(reading: Reading, field: Leaf, slot?: number): bigint | undefined {
+    if (slot === undefined) return this.totals(reading, field).delta;
+    const { now, before } = reading;
     if (before === undefined) return undefined;
-    if (slot !== undefined) {
-      const grown = this.number(now, field, slot) - this.number(before, field, slot);
-      return grown < 0n ? undefined : grown;
-    }
-    for (let at = 0; at < this.slots; at++) {
-      if (this.wentBack(now, before, field, at)) return undefined;
-    }
-    return this.sum(now, field) - this.sum(before, field);
-  }
-
-  private wentBack(now: Bytes, before: Bytes, field: Leaf, slot: number): boolean {
-    const [is, was] = [this.rough(now, field, slot), this.rough(before, field, slot)];
-    // Where doubles cannot tell them apart the exact numbers do.
-    return is === was && is > Number.MAX_SAFE_INTEGER
-      ? this.number(now, field, slot) < this.number(before, field, slot)
-      : is < was;
+    const grown = this.number(now, field, slot) - this.number(before, field, slot);
+    return grown < 0n ? undefined : grown;
   }
 
   /** Per second, over the measured time between the readings. */

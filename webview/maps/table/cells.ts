@@ -1,11 +1,12 @@
-import { formatInteger, formatRate } from '../../common/format.ts';
+import { formatRate, groupDigits } from '../../common/format.ts';
 import type { Leaf } from '../data/leaves.ts';
 import type { MapModel, Reading } from '../data/mapModel.ts';
+import type { Spread } from '../data/totals.ts';
 import type { Column } from './columns.ts';
 
 export interface Cell {
   text: string;
-  /** The same without grouping, for whoever reads the page by machine; empty where there is nothing to read. */
+  /** The same without grouping, to be copied; empty where there is nothing to read. */
   raw: string;
   changed: boolean;
   /** 0 (none) to 5: share of the row's largest CPU. */
@@ -18,55 +19,34 @@ const unknown: Cell = { ...blank, text: '–', zero: true };
 
 /** One row's cells for these columns; with `slot` those of one CPU's line under it. */
 export function cellsOf(model: MapModel, reading: Reading, columns: readonly Column[], slot?: number): Cell[] {
-  const spreads = new Map<number, Spread>();
-  const deltas = new Map<number, bigint | undefined>();
   return columns.map((column) => {
     const field = model.valueFields[column.field];
     if (field === undefined) return blank;
-    if (slot !== undefined) return cpuLineCell(model, reading, field, column, slot);
-    const spread = (): Spread => {
-      const known = spreads.get(column.field) ?? spreadOf(model, reading, field);
-      spreads.set(column.field, known);
-      return known;
-    };
-    const delta = (): bigint | undefined => {
-      if (!deltas.has(column.field)) deltas.set(column.field, model.delta(reading, field));
-      return deltas.get(column.field);
-    };
-    return rowCell({ model, reading, field, column, spread, delta });
+    return slot === undefined
+      ? rowCell(model, reading, field, column)
+      : cpuLineCell(model, reading, field, column, slot);
   });
 }
 
-interface CellRequest {
-  model: MapModel;
-  reading: Reading;
-  field: Leaf;
-  column: Column;
-  /** Made once a row and field. */
-  spread: () => Spread;
-  delta: () => bigint | undefined;
-}
-
-function rowCell({ model, reading, field, column, spread, delta }: CellRequest): Cell {
+function rowCell(model: MapModel, reading: Reading, field: Leaf, column: Column): Cell {
   switch (column.kind) {
     case 'idle':
     case 'trend':
       return blank;
     case 'rate':
-      return rateCell(rateOf(delta(), reading.periodMs));
+      return rateCell(model.rate(reading, field));
     case 'delta':
-      return deltaCell(delta());
-    case 'sum':
-      return {
-        ...numberCell(model.sum(reading.now, field)),
-        changed: reading.before !== undefined && delta() !== 0n,
-      };
+      return deltaCell(model.delta(reading, field));
+    case 'sum': {
+      const { sum, delta } = model.totals(reading, field);
+      return numberCell(sum, reading.before !== undefined && delta !== 0n);
+    }
     case 'min':
-      return numberCell(model.number(reading.now, field, spread().smallest));
+      return numberCell(model.number(reading.now, field, model.totals(reading, field).spread.smallest));
     case 'max':
-      return numberCell(model.number(reading.now, field, spread().largest));
+      return numberCell(model.number(reading.now, field, model.totals(reading, field).spread.largest));
     case 'imbalance': {
-      const { sum, max, counting } = spread();
+      const { sum, max, counting } = model.totals(reading, field).spread;
       if (counting < 2 || sum <= 0) return unknown;
       const ratio = (max * counting) / sum;
       return { ...blank, text: `${ratio.toFixed(2)}×`, raw: String(ratio) };
@@ -80,7 +60,8 @@ function rowCell({ model, reading, field, column, spread, delta }: CellRequest):
         return { ...blank, text, raw: model.rawText(reading.now, field, slot), changed };
       }
       const value = model.number(reading.now, field, slot);
-      return { ...numberCell(value), changed, heat: column.kind === 'cpu' ? heatOf(value, spread()) : 0 };
+      const heat = column.kind === 'cpu' ? heatOf(value, model.totals(reading, field).spread) : 0;
+      return numberCell(value, changed, heat);
     }
   }
 }
@@ -93,7 +74,7 @@ function cpuLineCell(model: MapModel, reading: Reading, field: Leaf, column: Col
     case 'delta':
       return deltaCell(model.delta(reading, field, slot));
     case 'sum':
-      return { ...numberCell(model.number(reading.now, field, slot)), changed: model.changed(reading, field, slot) };
+      return numberCell(model.number(reading.now, field, slot), model.changed(reading, field, slot));
     case 'cpu':
       // Not repeated for numbers, which stand in the sum's column; other fields have no other place.
       if (field.numeric || column.slot !== slot) return blank;
@@ -108,54 +89,23 @@ function cpuLineCell(model: MapModel, reading: Reading, field: Leaf, column: Col
   }
 }
 
-function numberCell(value: bigint): Cell {
-  return { text: formatInteger(value), raw: String(value), changed: false, heat: 0, zero: value === 0n };
+function numberCell(value: bigint, changed = false, heat = 0): Cell {
+  const raw = String(value);
+  return { text: groupDigits(raw), raw, changed, heat, zero: value === 0n };
 }
 
 function rateCell(rate: number | undefined): Cell {
   return rate === undefined ? unknown : { ...blank, text: formatRate(rate), raw: String(rate), zero: rate === 0 };
 }
 
-function rateOf(delta: bigint | undefined, periodMs: number): number | undefined {
-  return delta === undefined || !(periodMs > 0) ? undefined : (Number(delta) * 1000) / periodMs;
-}
-
 function deltaCell(delta: bigint | undefined): Cell {
   if (delta === undefined) return unknown;
-  return { ...numberCell(delta), text: delta > 0n ? `+${formatInteger(delta)}` : formatInteger(delta) };
+  const cell = numberCell(delta);
+  return delta > 0n ? { ...cell, text: `+${cell.text}` } : cell;
 }
 
 /** Shading says nothing when only one CPU counts. */
 function heatOf(value: bigint, { max, counting }: Spread): number {
   if (value <= 0n || counting < 2) return 0;
   return Math.min(5, Math.ceil((5 * Number(value)) / max));
-}
-
-/** Of one number over the CPUs, for comparing; `counting`: CPUs that are not at zero, which the imbalance is about. */
-interface Spread {
-  sum: number;
-  max: number;
-  counting: number;
-  /** Slots. */
-  smallest: number;
-  largest: number;
-}
-
-function spreadOf(model: MapModel, reading: Reading, field: Leaf): Spread {
-  const spread: Spread = { sum: 0, max: Number.NEGATIVE_INFINITY, counting: 0, smallest: 0, largest: 0 };
-  let min = Number.POSITIVE_INFINITY;
-  for (let slot = 0; slot < model.slots; slot++) {
-    const value = model.rough(reading.now, field, slot);
-    spread.sum += value;
-    if (value !== 0) spread.counting++;
-    if (value > spread.max) {
-      spread.max = value;
-      spread.largest = slot;
-    }
-    if (value < min) {
-      min = value;
-      spread.smallest = slot;
-    }
-  }
-  return spread;
 }

@@ -8,9 +8,8 @@ export interface BodyLayout {
   /** The columns in sight. */
   columns: readonly Column[];
   widths: readonly number[];
-  /** [column]: is it the first of its group, and text rather than a number? */
-  starts: readonly boolean[];
-  texts: readonly ('text' | 'text mono' | '')[];
+  /** [column]: what its cells look like whatever they say. */
+  classes: readonly string[];
   /** CPU numbers of the slots. */
   cpus: readonly number[];
   paths: readonly string[];
@@ -50,28 +49,45 @@ export interface BodyLine {
   selected: boolean;
 }
 
+/** An element with what was written to it last: asking the browser for it takes longer than writing. */
 interface CellView {
   element: HTMLElement;
   text: Text;
+  /** The text, or the trend's path. */
   shown: string;
-  className: string;
+  /** Its column's, and what readings change about it. */
+  classes: string;
+  look: Look;
   raw: string;
   /** Pixels. */
-  width: number;
+  width: number | 'auto';
   margin: number;
   trend: SVGPathElement | undefined;
 }
 
+/** How a number looks: heat (0 to 5) × 4, 2 when it is zero, 1 when it has just changed. */
+type Look = number;
+const changedLook = 1;
+const lookClasses = Array.from(
+  { length: 24 },
+  (_, look) =>
+    `${(look & 2) === 0 ? '' : ' zero'}${look < 4 ? '' : ` heat-${look >> 2}`}${(look & changedLook) === 0 ? '' : ' changed'}`,
+);
+
 interface LineView {
   element: HTMLElement;
+  /** Pixels. */
+  top: number;
   layout: BodyLayout | undefined;
   keys: CellView[];
   cells: CellView[];
   fold: HTMLElement | undefined;
-  trend: SVGPathElement | undefined;
   attributes: Map<string, string>;
   active: Element | undefined;
 }
+
+/** What a cell shows that has no reading. */
+const nothing: Cell = { text: '', raw: '', changed: false, heat: 0, zero: false };
 
 const svg = 'http://www.w3.org/2000/svg';
 
@@ -111,9 +127,8 @@ export class GridBody {
 
   /** Ends the flash of what changed. */
   settle(): void {
-    for (const view of this.shown.values()) {
-      for (const cell of view.cells)
-        if (cell.className.includes('changed')) setClass(cell, cell.className.replace('changed', ''));
+    for (const { cells, layout } of this.shown.values()) {
+      cells.forEach((cell, at) => setLook(cell, layout?.classes[at] ?? '', cell.look & ~changedLook));
     }
   }
 
@@ -123,6 +138,14 @@ export class GridBody {
     const layout = view?.layout;
     if (view === undefined || layout === undefined) return undefined;
     return this.cellOf(view, layout, column)?.element;
+  }
+
+  /** What a cell says, a number without grouping. */
+  textAt(line: number, column: number): string {
+    const view = this.shown.get(line);
+    if (view?.layout === undefined) return '';
+    const cell = this.cellOf(view, view.layout, column);
+    return cell === undefined || cell.trend !== undefined ? '' : cell.raw || cell.shown;
   }
 
   private cellOf(view: LineView, layout: BodyLayout, column: number): CellView | undefined {
@@ -136,11 +159,11 @@ export class GridBody {
     this.body.append(element);
     return {
       element,
+      top: Number.NaN,
       layout: undefined,
       keys: [],
       cells: [],
       fold: undefined,
-      trend: undefined,
       attributes: new Map(),
       active: undefined,
     };
@@ -162,7 +185,6 @@ export class GridBody {
         left += layout.keyWidths[at] ?? 0;
       });
     }
-    view.trend = undefined;
     layout.columns.forEach((column, at) => {
       const cell = this.cellFor(view, at, column.kind === 'trend');
       setWidth(cell, layout.widths[at] ?? 0);
@@ -174,7 +196,6 @@ export class GridBody {
       const cpu = column.kind === 'cpu' ? layout.cpus[column.slot] : undefined;
       if (cpu !== undefined) dataset['cpu'] = String(cpu);
       else delete dataset['cpu'];
-      if (cell.trend !== undefined) view.trend = cell.trend;
     });
     for (const { element: left } of view.cells.splice(layout.columns.length)) left.remove();
   }
@@ -206,9 +227,10 @@ export class GridBody {
   }
 
   private fill(view: LineView, line: BodyLine, layout: BodyLayout, flash: boolean): void {
-    const { element } = view;
-    const place = `translateY(${line.top}px)`;
-    if (element.style.transform !== place) element.style.transform = place;
+    if (view.top !== line.top) {
+      view.top = line.top;
+      view.element.style.transform = `translateY(${line.top}px)`;
+    }
     const level = line.level === 'row' ? 'entry' : line.level;
     setAttribute(view, 'class', `${level} ${layout.stacked ? 'stacked' : ''} ${line.classes}`);
     setAttribute(view, 'aria-rowindex', String(line.line + layout.headLines + 1));
@@ -218,28 +240,11 @@ export class GridBody {
     setAttribute(view, 'aria-selected', line.selected ? 'true' : undefined);
     this.fillKeys(view, line, layout);
     view.cells.forEach((cell, at) => {
-      const { text, raw, zero, heat, changed } = line.cells[at] ?? {
-        text: '',
-        raw: '',
-        zero: false,
-        heat: 0,
-        changed: false,
-      };
-      setText(cell, text);
-      if (cell.raw !== raw) {
-        cell.raw = raw;
-        if (raw === '') delete cell.element.dataset['value'];
-        else cell.element.dataset['value'] = raw;
-      }
-      let className: string = layout.texts[at] ?? '';
-      if (layout.starts[at] === true) className += ' starts';
-      if (zero) className += ' zero';
-      if (heat > 0) className += ` heat-${heat}`;
-      if (changed && flash) className += ' changed';
-      setClass(cell, className);
+      const { text, raw, zero, heat, changed } = line.cells[at] ?? nothing;
+      setText(cell, cell.trend === undefined ? text : line.trend);
+      cell.raw = raw;
+      setLook(cell, layout.classes[at] ?? '', heat * 4 + (zero ? 2 : 0) + (changed && flash ? 1 : 0));
     });
-    if (view.trend !== undefined && view.trend.getAttribute('d') !== line.trend)
-      view.trend.setAttribute('d', line.trend);
     this.mark(view, line, layout);
   }
 
@@ -247,13 +252,12 @@ export class GridBody {
     const parts = layout.stacked ? [joined(line.key)] : line.key;
     view.keys.forEach((cell, at) => {
       const part = parts[at];
-      setText(cell, part?.text ?? '');
-      const className = `key ${part?.hex === true ? 'mono' : ''} ${layout.stacked ? 'stacked' : ''}`;
-      setClass(cell, className);
-      if (cell.element.title !== (part?.text ?? '')) cell.element.title = part?.text ?? '';
+      const text = part?.text ?? '';
+      if (cell.shown !== text) cell.element.title = text;
+      setText(cell, text);
+      setLook(cell, `key ${part?.hex === true ? 'mono' : ''} ${layout.stacked ? 'stacked' : ''}`, 0);
       // A note is as wide as what it says.
-      const width = line.level === 'note' ? 'auto' : `${layout.stacked ? layout.total : (layout.keyWidths[at] ?? 0)}px`;
-      if (cell.element.style.width !== width) cell.element.style.width = width;
+      setWidth(cell, line.level === 'note' ? 'auto' : layout.stacked ? layout.total : (layout.keyWidths[at] ?? 0));
     });
     if (view.fold !== undefined) {
       const icon = line.expanded === undefined ? '' : line.expanded ? 'open' : 'closed';
@@ -283,7 +287,7 @@ function newCell(tag: 'th' | 'td', role: string): CellView {
     span.append(text);
     element.append(span);
   }
-  return { element, text, shown: '', className: '', raw: '', width: -1, margin: 0, trend: undefined };
+  return { element, text, shown: '', classes: '', look: 0, raw: '', width: -1, margin: 0, trend: undefined };
 }
 
 function trendIn(cell: HTMLElement): SVGPathElement {
@@ -309,13 +313,14 @@ function joined(parts: readonly KeyPart[]): KeyPart {
 function setText(cell: CellView, text: string): void {
   if (cell.shown === text) return;
   cell.shown = text;
-  cell.text.data = text;
+  if (cell.trend === undefined) cell.text.data = text;
+  else cell.trend.setAttribute('d', text);
 }
 
-function setWidth(cell: CellView, width: number): void {
+function setWidth(cell: CellView, width: CellView['width']): void {
   if (cell.width === width) return;
   cell.width = width;
-  cell.element.style.width = `${width}px`;
+  cell.element.style.width = width === 'auto' ? width : `${width}px`;
 }
 
 function setMargin(cell: CellView, margin: number): void {
@@ -324,10 +329,11 @@ function setMargin(cell: CellView, margin: number): void {
   cell.element.style.marginLeft = `${margin}px`;
 }
 
-function setClass(cell: CellView, className: string): void {
-  if (cell.className === className) return;
-  cell.className = className;
-  cell.element.className = className;
+function setLook(cell: CellView, classes: string, look: Look): void {
+  if (cell.look === look && cell.classes === classes) return;
+  cell.look = look;
+  cell.classes = classes;
+  cell.element.className = classes + (lookClasses[look] ?? '');
 }
 
 function setAttribute(view: LineView, name: string, value: string | undefined): void {

@@ -123,11 +123,11 @@ export class GridMeasure {
     return {
       columns,
       widths: layout.widths.slice(first, last),
-      starts: columns.map((_, at) => startsGroup(layout.columns, first + at) && (first + at > 0 || !layout.stacked)),
-      texts: columns.map(({ field }) => {
+      classes: columns.map(({ field }, at) => {
+        const starts = startsGroup(layout.columns, first + at) && (first + at > 0 || !layout.stacked);
         const found = model.valueFields[field];
-        if (found === undefined || found.numeric) return '';
-        return found.layout.kind === 'bytes' ? 'text mono' : 'text';
+        const text = found === undefined || found.numeric ? '' : found.layout.kind === 'bytes' ? 'text mono' : 'text';
+        return starts ? `${text} starts` : text;
       }),
       cpus: model.schema.possibleCpus,
       paths: model.valueFields.map(({ path }) => path),
@@ -145,6 +145,7 @@ export class GridMeasure {
   /** Answers whether a column must be wider for these lines. */
   widen(lines: readonly BodyLine[], body: BodyLayout, layout: GridLayout): boolean {
     let wider = false;
+    const widest = Math.max(this.text.width('0'), this.text.width('+'));
     for (const { level, key, cells } of lines) {
       if (level === 'row') {
         key.forEach(({ text }, part) => {
@@ -159,8 +160,9 @@ export class GridMeasure {
         if (column === undefined || text === '') return;
         const id = idOf(column);
         const known = this.widths.get(id) ?? 0;
-        // Shorter than seven pixels a letter is never wider: most texts need no measuring.
-        if (text.length * 7 + padding <= known) return;
+        // Most numbers need no measuring.
+        const numeric = layout.model.valueFields[column.field]?.numeric === true;
+        if (numeric && text.length * widest + padding <= known) return;
         const width = Math.ceil(Math.min(maxWidth, this.text.width(text) + padding));
         if (width <= known) return;
         // A counter that outgrew its column grows on: room for three digits more, since every row is made anew for it.

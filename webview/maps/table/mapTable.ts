@@ -209,9 +209,14 @@ export class MapTable extends LitElement {
     const drawn: BodyLine[] = [];
     for (let line = first; line < last; line++)
       drawn.push(this.lineAt({ line, top: line * rowHeight + shift }, bodyLayout, model, reader));
-    this.body.draw(drawn, bodyLayout, performance.now() < this.flashUntil);
-    // Wider than its column: from now on that is as wide. Never narrower again, or numbers would dance.
-    if (this.measure.widen(drawn, bodyLayout, layout)) this.layout = this.measure.again(layout);
+    // Wider than its column: from now on that is as wide. Never narrower again, or numbers would dance. Before anything is
+    // written, or the first rows would be made twice.
+    if (this.measure.widen(drawn, bodyLayout, layout)) {
+      this.layout = this.measure.again(layout);
+      this.draw();
+    } else {
+      this.body.draw(drawn, bodyLayout, performance.now() < this.flashUntil);
+    }
   }
 
   private bodyLayoutFor(of: GridLayout): BodyLayout {
@@ -385,7 +390,7 @@ export class MapTable extends LitElement {
       column,
       slot,
       box: (cell ?? this).getBoundingClientRect(),
-      text: cell?.dataset['value'] ?? cell?.textContent ?? '',
+      text: this.body?.textAt(this.active.line, this.active.column) ?? '',
     };
     this.dispatchEvent(new CustomEvent('cell-action', { detail }));
     return true;
