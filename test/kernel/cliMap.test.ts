@@ -179,6 +179,52 @@ test('global data are variables, and a queue shows its head', () => {
   expect(cli.text(['map', String(mapOf('queue').id)])).toMatch(/its head/);
 });
 
+test('one entry is looked up, by the very prefix in a trie, and a Bloom filter is asked', async () => {
+  xdp('set', 'lpm', '10.0.0.0/8', '9');
+  const [route] = read('lpm');
+  expect(xdp('get', 'lpm', '10.0.0.0/8')).toMatchObject({ status: 0, json: { entries: [route] } });
+  expect(xdp('get', 'lpm', '10.0.0.0/16')).toMatchObject({ status: 1, json: { entries: [] } });
+  xdp('set', 'pcpu_hash', '1', '10');
+  expect(xdp('get', 'pcpu_hash', '1').json['entries']).toEqual(read('pcpu_hash'));
+  expect(xdp('get', 'devs', '3')).toMatchObject({ status: 1, json: { entries: [] } });
+  expect(xdp('get', 'bloom', 'hex:07000000')).toMatchObject({ status: 1, json: { mayContain: false } });
+  expect(xdp('set', 'bloom', 'hex:', 'hex:07000000').status).toBe(0);
+  expect(xdp('get', 'bloom', 'hex:07000000')).toMatchObject({ status: 0, json: { mayContain: true } });
+  expect(xdp('get', 'xsks', 'hex:00000000')).toMatchObject({ status: 2, json: { error: { code: 'map-unreadable' } } });
+  expect(xdp('get', 'hash', 'many')).toMatchObject({ status: 2, json: { error: { code: 'value-invalid' } } });
+  xdp('clear', 'lpm');
+  xdp('clear', 'pcpu_hash');
+});
+
+test('--watch prints a document for each reading, with what is counted meanwhile, until the map is freed', async () => {
+  const pin = `/sys/fs/bpf/xdp_watch_${process.pid}`;
+  bpftool('map', 'create', pin, 'type', 'hash', 'key', '4', 'value', '4', 'entries', '4', 'name', 'watched');
+  const id = String((bpftool('map', 'show', 'pinned', pin) as { id: number }).id);
+  const child = spawn(process.execPath, [cli.file, 'map', id, '--watch', '20', '--json'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  const counts = (): number[] => {
+    const lines = text.split('\n').slice(0, -1);
+    return lines.flatMap((line) => (JSON.parse(line) as { entries?: unknown[] }).entries?.length ?? []);
+  };
+  try {
+    await eventually('two readings', () => counts().length >= 2);
+    bpftool('map', 'update', 'pinned', pin, 'key', '1', '0', '0', '0', 'value', '5', '0', '0', '0');
+    await eventually('the new entry', () => counts().includes(1));
+  } finally {
+    rmSync(pin);
+  }
+  expect(await exit).toBe(2);
+  expect(new Set(counts())).toEqual(new Set([0, 1]));
+  const last = JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as unknown;
+  expect(last).toMatchObject({ ok: false, error: { code: 'map-not-found', message: expect.stringContaining(id) } });
+});
+
 test('one CPU, only new, only existing, and why not', () => {
   xdp('set', 'pcpu_hash', '1', '10');
   const last = String(client.hello.possibleCpus.at(-1));

@@ -4,10 +4,12 @@ import { compare, snapshot } from './snapshots.ts';
 import { clear, remove, set } from './edit.ts';
 import { events } from './events.ts';
 import { exportMap, importMap } from './exchange.ts';
+import { get } from './get.ts';
 import { read } from './read.ts';
 import { usages } from './usages.ts';
 
 const actions = {
+  get,
   set,
   delete: remove,
   clear,

@@ -2,6 +2,7 @@ const map = '(ID|NAME|PIN)';
 
 export const usages = {
   read: `map ${map} [--watch MS] [--filter TEXT] [--sort FIELD [--descending]] [--limit N] [--netns NS]`,
+  get: `map get ${map} KEY`,
   set: `map set ${map} KEY VALUE [--cpu N]… [--new | --existing]`,
   delete: `map delete ${map} KEY`,
   clear: `map clear ${map}`,
