@@ -60,7 +60,7 @@ function withoutEmptyDetails(data: XdpErrorData): XdpErrorData {
 
 /** C0 and C1 but for tab and newline; and what turns the direction of text, so that a name can look like another. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this finds.
-const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
 
 /** Names come from files, maps and interfaces of other people: no terminal escape of theirs reaches the terminal. */
 export function printable(text: string): string {
@@ -75,9 +75,14 @@ export function describeDiagnostic({ file, line, column, severity, message }: Co
   return printable(`${file}:${line}:${column}: ${severity}: ${translated(message)}`);
 }
 
+/** A name among other words: it does not begin a line of its own, which could look like one of ours. */
+export function onOneLine(text: string): string {
+  return printable(text).replaceAll('\n', String.raw`\n`).replaceAll('\t', String.raw`\t`);
+}
+
 /** Columns aligned by their widest cell; numbers to the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows].map((row) => row.map(printable));
+  const all = [header, ...rows].map((row) => row.map(onOneLine));
   const widths = header.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))));
   const numeric = header.map(
     (_, column) =>

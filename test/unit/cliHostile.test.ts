@@ -19,11 +19,18 @@ struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, i
 SEC("xdp") int prog_aaaaaaaa(struct xdp_md *ctx) { int key = 0; return bpf_map_lookup_elem(&map_aaaaaaaa, &key) ? 1 : 2; }
 char _license[] SEC("license") = "GPL_aaaaaaaa";
 `;
-/** Clears the screen, sets the window's title, and turns the direction of text: as long as the names above. */
-const names = ['\x1b[2J\x1b[H\x07', '\x1b]0;x\x07a\x9b', '\u202egpj..a', '\ra\bbbbbbb'];
+/** Clears the screen, sets the window's title, turns the direction of text, begins a line: as long as the names above. */
+const names = [
+  '\x1b[2J\x1b[H\x07',
+  '\x1b]0;x\x07a\x9b',
+  '\u202egpj..a',
+  '\u061c\u200f\u200e',
+  '\ra\bbbbbbb',
+  '\nforged.',
+];
 
 // oxlint-disable-next-line no-control-regex -- control characters are what must not be there.
-const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+const harmful = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\p{Bidi_Control}]|^forged/mu;
 
 test.each(names)('names of an object: %j', async (name) => {
   const folder = project();
@@ -49,6 +56,21 @@ test('a pasted verifier log, and text of a packet', () => {
   expectHarmless(['explain', log]);
   expectHarmless(['packet', `Ether()/Raw(b'\x1b[2J')`]);
   expectHarmless(['packet', `Ether(\x1b[2J)`]);
+});
+
+test('names in a packet test file', async () => {
+  const folder = project();
+  const file = join(folder, 'x.xdptest.json');
+  await compileText(source, { output: join(folder, 'x.o') });
+  const one = { packet: 'Ether()/IP()/UDP()', expect: { action: 'XDP_PASS' } };
+  const hostile = names.map((name) => ({ ...one, name, skip: name }));
+  const failing = names.map((name) => ({ ...one, name, expect: { action: 'XDP_TX' } }));
+  writeFileSync(file, JSON.stringify({ source: 'x.o', tests: [...hostile, ...failing] }));
+  expectHarmless(['test', file, '--engine', 'vm']);
+  writeFileSync(file, JSON.stringify({ source: '\nforged.c', tests: hostile }));
+  expectHarmless(['test', file, '--engine', 'vm']);
+  writeFileSync(file, JSON.stringify({ source: 'x.o', [names.at(-1) ?? '']: 1, tests: hostile }));
+  expectHarmless(['test', file, '--engine', 'vm']);
 });
 
 /** Also with --json: JSON escapes C0 by itself. */

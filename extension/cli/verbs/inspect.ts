@@ -1,7 +1,7 @@
 import { t } from '../../core/text/language.ts';
 import { openObject } from '../../session/bpfObject.ts';
 import { parse, type Verb } from '../command.ts';
-import { table } from '../output.ts';
+import { onOneLine, table } from '../output.ts';
 
 export const inspect: Verb = {
   summary: 'show the programs and maps of a source or object',
@@ -22,7 +22,10 @@ export const inspect: Verb = {
     for (const warning of spec.warnings) output.note(warning);
     output.result({ license: spec.license ?? null, programs, maps }, () =>
       [
-        t('License: {0}', spec.license ?? t('none (GPL-only helpers will be refused)')),
+        t(
+          'License: {0}',
+          spec.license === undefined ? t('none (GPL-only helpers will be refused)') : onOneLine(spec.license),
+        ),
         '',
         table(
           [t('PROGRAM'), t('SECTION'), t('TYPE'), t('INSNS')],

@@ -122,7 +122,7 @@ function valueText(value: Value | undefined, indent = 2): string {
 
 /** Control characters of a packet, a map or a program's own words do nothing to a terminal. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, (char) =>
+  return text.replace(/[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu, (char) =>
     char === '\n' || char === '\t' ? char : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }

@@ -217,7 +217,8 @@ class FileReporter {
   }
 
   #say(heading: string, lines: readonly string[] = [], item?: vscode.TestItem): void {
-    const text = [heading, ...lines].map((line) => printable(line)).join('\n');
+    // A test's name begins no line of its own.
+    const text = [heading.replaceAll('\n', String.raw`\n`), ...lines].map((line) => printable(line)).join('\n');
     this.#run.appendOutput(`${text.replaceAll('\n', '\r\n')}\r\n`, undefined, item);
   }
 }

@@ -5,7 +5,7 @@ import type { Difference, Failure, TestResult } from '../../../core/packetTest/r
 import { t, translated } from '../../../core/text/language.ts';
 import type { FileReport, PacketTestEvent } from '../../../session/packetTest/packetTest.ts';
 import { padded, widthOf } from '../../columns.ts';
-import { printable } from '../../output.ts';
+import { onOneLine, printable } from '../../output.ts';
 import { countOf, type Report, type Reporter } from './report.ts';
 
 /** For people: one line a test, and for what failed what was expected, what came, and where they differ. */
@@ -13,7 +13,7 @@ export const specReporter: Reporter = {
   onEvent(event: PacketTestEvent): string {
     switch (event.kind) {
       case 'fileStarted':
-        return `${relative(event.file)}  ${printable(event.program ?? '')}`.trimEnd().concat('\n');
+        return `${relative(event.file)}  ${onOneLine(event.program ?? '')}`.trimEnd().concat('\n');
       case 'tested':
         return `${describeTest(event.file, event.result).join('\n')}\n`;
       case 'fileEnded':
@@ -24,12 +24,12 @@ export const specReporter: Reporter = {
 };
 
 function describeTest(file: string, result: TestResult): string[] {
-  const name = printable(result.name);
+  const name = onOneLine(result.name);
   switch (result.status) {
     case 'passed':
       return [`  ✓ ${name}${timeText(result)}`];
     case 'skipped':
-      return [`  - ${name} (${printable(result.skip ?? t('skipped'))})`];
+      return [`  - ${name} (${onOneLine(result.skip ?? t('skipped'))})`];
     case 'error': {
       const { problem } = result;
       const place = problem?.place ?? result.place;
@@ -53,8 +53,10 @@ function timeText({ times }: TestResult): string {
 
 function describeFailure(file: string, failure: Failure): string[] {
   return [
-    `      ${where(file, failure.place)}  ${printable(failure.path)}`,
-    `      ${printable(translated(failure.message))}`,
+    `      ${where(file, failure.place)}  ${onOneLine(failure.path)}`,
+    ...translated(failure.message)
+      .split('\n')
+      .map((line) => `      ${printable(line)}`),
     ...values(failure),
   ].map((line) => line.trimEnd());
 }
@@ -76,7 +78,7 @@ function describeDifferences(
   sides: NonNullable<Failure['sides']> = { expected: t('expected'), actual: t('actual') },
 ): string[] {
   const shown = differences.slice(0, shownDifferences);
-  const rows = shown.map(({ what, expected, actual }) => [printable(what), text(expected), text(actual)] as const);
+  const rows = shown.map(({ what, expected, actual }) => [onOneLine(what), text(expected), text(actual)] as const);
   const width = (column: 0 | 1): number => Math.max(8, ...rows.map((row) => widthOf(row[column])));
   const [first, second] = [width(0), width(1)];
   const more = differences.length - shown.length;
@@ -91,12 +93,12 @@ function describeDifferences(
 function text(value: Value | undefined): string {
   if (value === undefined || value === null || value === '') return t('nothing');
   const whole = typeof value === 'string' ? value : JSON.stringify(value);
-  return printable(whole.length > 120 ? `${whole.slice(0, 120)}…` : whole);
+  return onOneLine(whole.length > 120 ? `${whole.slice(0, 120)}…` : whole);
 }
 
 function describeFileProblem({ file, problem }: FileReport): string {
   if (problem instanceof TestFileInvalid) {
-    const lines = problem.problems.map((each) => `  ${relative(file)}:${printable(problemInWords(each))}`);
+    const lines = problem.problems.map((each) => `  ${relative(file)}:${onOneLine(problemInWords(each))}`);
     return [`✗ ${t('{0} is not a valid packet test file:', relative(file))}`, ...lines].join('\n');
   }
   const lines = [problem?.message, problem?.fix].flatMap((each) =>
@@ -131,5 +133,5 @@ function where(file: string, { line, column }: { line: number; column: number })
 /** As short as terminals and editors can still follow. */
 function relative(file: string): string {
   const short = path.relative('', file);
-  return printable(short.startsWith('..') ? file : short);
+  return onOneLine(short.startsWith('..') ? file : short);
 }
