@@ -39,7 +39,15 @@ const head = `# Soak
 
 What \`npm run soak\` found when it last ran, by part (\`npm run soak -- helper\` runs one); \`npm test\` runs a sample of each with one
 seed. Every part fails when something is attached that nobody kept, when a packet is missed, or when a descriptor, map, program or
-pin is left; \`session\` also when memory, descriptors or the cost of a poll grow from its middle to its end (\`XDP_SOAK_HOURS=4\` halves it).
+pin is left.
+
+\`session\` is a day without its pauses: every save, edit, test run and poll of eight hours is made, and the helper's look at each
+second; what goes by the clock (the traffic, at 200 packets a second) lasts as long as the run. It fails when what the helper, the client in the
+extension host's place or the language server hold in V8, or what malloc has given out in the helper, grows by 16 KiB from its middle to
+its end, when a poll becomes a quarter slower than a fixed piece of work beside it, and when a descriptor is left (\`XDP_SOAK_HOURS=4\`
+halves it). What V8 makes for itself, machine code and what it learns for it, is counted apart (by heap snapshots): it grows as functions become
+warm, with \`--no-opt --no-sparkplug --no-lazy-feedback-allocation\` not at all. Free blocks that malloc keeps for each thread and counts as used
+are switched off in the measured helper (\`glibc.malloc.tcache_count=0\`).
 
 | part | what was done and found | took | when |
 |---|---|---|---|`;
@@ -107,12 +115,18 @@ function figures({ start, middle, end }, what) {
 }
 
 /** @param {Record<string, any>} outcome */
+function filesOf({ start, middle, end }) {
+  const series = (/** @type {string} */ of) => [start, middle, end].map(({ files }) => files[of]).join(' → ');
+  return `descriptors of the helper ${series('helper')}, the client ${series('client')}, the language server ${series('server')}`;
+}
+
+/** @param {Record<string, any>} outcome */
 function describe(outcome) {
   switch (outcome.part) {
     case 'cycles':
       return `${outcome.cycles} times loaded, attached, detached and closed, every tenth one pinned. The helper's memory after a tenth, half and all of them: data in V8 ${figures(outcome, 'data')} KiB, its compiled code ${figures(outcome, 'engine')} KiB, malloc has given out ${figures(outcome, 'allocated')} KiB, resident ${figures(outcome, 'resident')} KiB; descriptors, maps and programs as before`;
     case 'session':
-      return `${outcome.hours} hours of a developer who saves every minute and has a map in sight at 10 Hz, without the pauses: ${outcome.saves} saves (${outcome.attached} attached, ${outcome.replaced} replaced keeping maps, ${outcome.failed} that did not compile or were refused), ${outcome.polls} polls of the map viewer, ${outcome.edits} edits undone, ${outcome.testRuns} runs of the packet tests on both engines, ${outcome.snapshots} snapshots, ${outcome.packets} packets of traffic counted. In the second, thirteenth and last of 24 parts: the helper has data of ${figures(outcome, 'data')} KiB in V8, compiled code of ${figures(outcome, 'engine')} KiB, malloc has given out ${figures(outcome, 'allocated')} KiB, resident ${figures(outcome, 'resident')} KiB; the client has data of ${figures(outcome, 'clientData')} KiB and compiled code of ${figures(outcome, 'clientEngine')} KiB; descriptors of the helper ${figures(outcome, 'helperFiles')}, of the client ${figures(outcome, 'clientFiles')}; a poll takes ${figures(outcome, 'p50Ms')} ms (p50), ${figures(outcome, 'p95Ms')} ms (p95) and ${figures(outcome, 'pollCpuUs')} µs of CPU; no program or map is left after any part`;
+      return `${outcome.hours} hours of a developer who saves every minute and has a map in sight at 10 Hz, without the pauses: ${outcome.saves} saves (${outcome.attached} attached, ${outcome.replaced} replaced keeping maps, ${outcome.failed} that did not compile or were refused), ${outcome.polls} polls of the map viewer, ${outcome.edits} edits undone, ${outcome.testRuns} runs of the packet tests on both engines, ${outcome.snapshots} snapshots, ${outcome.debugged} debug sessions, ${outcome.looks} looks of the helper, ${outcome.packets} packets of traffic counted. In the second, thirteenth and last of 24 parts: the helper has data of ${figures(outcome, 'data')} KiB in V8, compiled code of ${figures(outcome, 'engine')} KiB, malloc has given out ${figures(outcome, 'allocated')} KiB, resident ${figures(outcome, 'resident')} KiB; the client has data of ${figures(outcome, 'clientData')} KiB and compiled code of ${figures(outcome, 'clientEngine')} KiB; the language server ${figures(outcome, 'serverData')} and ${figures(outcome, 'serverEngine')} KiB; ${filesOf(outcome)}; a poll takes ${figures(outcome, 'p50Ms')} ms (p50), ${figures(outcome, 'p95Ms')} ms (p95) and ${figures(outcome, 'pollsWork')} times the fixed piece of work; no program or map is left after any part`;
     case 'corpus':
       return `${outcome.compared} of ${outcome.programs} programs of Debian's sources ran ${outcome.packets} packets each in kernel, interpreter and compiled machine without a difference; the others are listed with their reason in artifacts/vm-corpus.json`;
     case 'fuzz':

@@ -14,6 +14,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 /** The language server's process, bundled as the product is, as an editor talks to it. */
 export interface LanguageServerProcess {
   connection: MessageConnection;
+  pid: number;
   /** Its memory, resident. Bytes. */
   memory(): number;
   end(): Promise<void>;
@@ -21,7 +22,10 @@ export interface LanguageServerProcess {
 
 let started = 0;
 
-export async function startLanguageServer(options: Record<string, unknown> = {}): Promise<LanguageServerProcess> {
+export async function startLanguageServer(
+  options: Record<string, unknown> = {},
+  execArgv: readonly string[] = [],
+): Promise<LanguageServerProcess> {
   const folder = path.join(root, '.cache', `language-${process.pid}-${++started}`);
   mkdirSync(folder, { recursive: true });
   const outfile = path.join(folder, 'language.js');
@@ -38,7 +42,7 @@ export async function startLanguageServer(options: Record<string, unknown> = {})
   });
   const child: ChildProcess = fork(outfile, ['--node-ipc'], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    execArgv: ['--max-semi-space-size=2'],
+    execArgv: ['--max-semi-space-size=2', ...execArgv],
   });
   const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
   connection.listen();
@@ -51,6 +55,7 @@ export async function startLanguageServer(options: Record<string, unknown> = {})
   await connection.sendNotification('initialized', {});
   return {
     connection,
+    pid: child.pid ?? -1,
     memory: () => {
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024;

@@ -23,8 +23,11 @@ import { verifyObject } from '../../extension/session/verify.ts';
 import type { MeasuredHelper } from './helperMemory.ts';
 import type { VethLab } from './kernelHelper.ts';
 import { names, type Save, sourceText, testsText } from './soakDayProgram.ts';
-import { cpuMs } from './soakFlat.ts';
+import { DayEditor, debugOnce } from './soakDayEditor.ts';
+import { fixedWorkMs } from './soakFlat.ts';
 import { bundledInclude, repository } from './toolchain.ts';
+
+const sourceName = 'day.bpf.c';
 
 /** What was done so far. */
 export interface DayDone {
@@ -37,6 +40,9 @@ export interface DayDone {
   edits: number;
   testRuns: number;
   snapshots: number;
+  /** Seconds of the helper's own looks at what is attached. */
+  looks: number;
+  debugged: number;
   /** Packets of the traffic that the programs counted. */
   packets: number;
 }
@@ -53,12 +59,15 @@ export class SoakDay {
     edits: 0,
     testRuns: 0,
     snapshots: 0,
+    looks: 0,
+    debugged: 0,
     packets: 0,
   };
   /** Milliseconds that each poll of the viewer took since it was last emptied. */
   pollMs: number[] = [];
-  /** CPU milliseconds of helper and client that these took, with the edits and snapshots between them. */
-  pollCpuMs = 0;
+  /** Milliseconds that a fixed piece of work took between them: how fast the machine was meanwhile. */
+  workMs: number[] = [];
+  readonly editor: DayEditor;
   readonly #lab: VethLab;
   readonly #folder: string;
   readonly #kernel: KernelAccess;
@@ -73,12 +82,20 @@ export class SoakDay {
 
   private constructor(
     lab: VethLab,
-    parts: { folder: string; kernel: KernelAccess; client: HelperClient; traffic: ChildProcess; random: () => number },
+    parts: {
+      folder: string;
+      kernel: KernelAccess;
+      client: HelperClient;
+      editor: DayEditor;
+      traffic: ChildProcess;
+      random: () => number;
+    },
   ) {
     this.#lab = lab;
     this.#folder = parts.folder;
     this.#kernel = parts.kernel;
     this.client = parts.client;
+    this.editor = parts.editor;
     this.#traffic = parts.traffic;
     this.#random = parts.random;
     this.#attachments = new Attachments(
@@ -103,7 +120,8 @@ export class SoakDay {
     try {
       const client = await kernel.own(lab.ns);
       const traffic = await startTraffic(lab, folder);
-      return new SoakDay(lab, { folder, kernel, client, traffic, random });
+      const editor = await DayEditor.start(path.join(folder, sourceName), path.join(folder, 'heaps'));
+      return new SoakDay(lab, { folder, kernel, client, editor, traffic, random });
     } catch (error) {
       await kernel.dispose();
       rmSync(folder, { recursive: true });
@@ -112,7 +130,7 @@ export class SoakDay {
   }
 
   get #source(): string {
-    return path.join(this.#folder, 'day.bpf.c');
+    return path.join(this.#folder, sourceName);
   }
 
   /** Ends everything, also after a failure. */
@@ -121,6 +139,7 @@ export class SoakDay {
       this.#traffic.kill('SIGTERM');
       await once(this.#traffic, 'exit');
     }
+    await this.editor.end();
     await this.#attachments.dispose();
     await this.#kernel.dispose();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -129,16 +148,17 @@ export class SoakDay {
   /** One save and what follows it until the next. */
   async round(polls: number): Promise<void> {
     const live = await this.#save();
-    const before = this.#cpuMs();
     for (let poll = 0; poll < polls; poll++) {
       await this.#poll(live);
       // Edits and snapshots fall among the polls.
       if (poll === Math.floor(polls / 3) || poll === Math.floor(polls / 2)) await this.#edit(live);
       if (poll === Math.floor((2 * polls) / 3)) await this.#snapshot(live);
     }
-    this.pollCpuMs += this.#cpuMs() - before;
+    await this.#look();
     await this.#count(live);
     for (let run = 0; run < 2; run++) await this.#test(live);
+    // A build that runs.
+    if (this.done.saves % 4 === 2) await this.#debug();
   }
 
   async detach(): Promise<void> {
@@ -152,18 +172,16 @@ export class SoakDay {
     this.#counted = 0;
   }
 
-  #cpuMs(): number {
-    return cpuMs(this.client.hello.pid) + cpuMs(process.pid);
-  }
-
   /** Of every eight saves one does not compile, one is refused and one changes a map, when something is attached already. */
   async #save(): Promise<LiveAttachment> {
     const { saves } = this.done;
     const before = this.#live;
     const kinds: Record<number, Save> = { 2: 'does-not-compile', 4: 'is-refused', 6: 'other-map' };
     const save = before === undefined ? 'runs' : (kinds[saves % 8] ?? 'runs');
-    writeFileSync(this.#source, sourceText(saves, save));
-    writeFileSync(path.join(this.#folder, 'day.xdptest.json'), testsText('day.bpf.c'));
+    const text = sourceText(saves, save);
+    await this.editor.type(text);
+    writeFileSync(this.#source, text);
+    writeFileSync(path.join(this.#folder, 'day.xdptest.json'), testsText(sourceName));
     this.done.saves++;
     if (before === undefined) return await this.#attach();
     this.#failure = undefined;
@@ -223,6 +241,7 @@ export class SoakDay {
       if (answer.kind === 'refused') throw new Error(`The viewer is told: ${answer.message}`);
     }
     this.pollMs.push(performance.now() - startedMs);
+    if (polls % 8 === 0) this.workMs.push(fixedWorkMs());
     this.done.polls++;
   }
 
@@ -261,6 +280,19 @@ export class SoakDay {
     writeFileSync(file, JSON.stringify(takeSnapshot(map.schema, entries, new Date().toISOString())));
     if (entries.length > 0 && !readFileSync(file, 'utf8').includes('"packets"')) throw new Error('no snapshot');
     this.done.snapshots++;
+  }
+
+  /** The helper looks by itself once a second: what a minute brings comes at once. */
+  async #look(): Promise<void> {
+    for (let second = 0; second < 60; second++) await this.client.call('interfaces/watch', { netns: [] });
+    const { interfaces } = await this.client.call('interfaces/list', {});
+    if (!interfaces.some(({ name }) => name === this.#lab.near)) throw new Error('the interface is not listed');
+    this.done.looks += 60;
+  }
+
+  async #debug(): Promise<void> {
+    await debugOnce(this.#source);
+    this.done.debugged++;
   }
 
   /** Counters go on where builds follow each other. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setFlagsFromString, writeHeapSnapshot } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -21,11 +20,13 @@ export function growth(series: readonly number[]): number {
   return quantile(slopes, 0.5) * (half.length - 1);
 }
 
-/** CPU time that a process has used, in milliseconds: utime and stime of /proc/PID/stat, in ticks of 10 ms (proc(5)). */
-export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return 10 * (Number(fields[11]) + Number(fields[12]));
+/** A piece of work that is always the same, and about as long as a poll. */
+export function fixedWorkMs(): number {
+  const startedMs = performance.now();
+  let mixed = 1;
+  for (let round = 0; round < 100_000; round++) mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d) + round;
+  // Used, so that it is not left out.
+  return performance.now() - startedMs + (mixed === 0 ? 1e-9 : 0);
 }
 
 let collect: (() => void) | undefined;
