@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject } from '../../extension/protocol/kernel.ts';
-import { setEntries } from '../../extension/session/maps/edit.ts';
+import { setEntries, undo } from '../../extension/session/maps/edit.ts';
 import { type OpenMap, openLoadedMap } from '../../extension/session/maps/maps.ts';
 import { schemaMessage } from '../../extension/host/maps/mapSession.ts';
 import { bytesAt, MapModel } from '../../webview/maps/data/mapModel.ts';
@@ -54,6 +54,13 @@ function valueBytes(packets: number, limit: number, bits: number, seen: number, 
   return new Uint8Array(bytes);
 }
 
+/** The same with another count. */
+function counting(value: Uint8Array, packets: number): Uint8Array {
+  const bytes = Buffer.from(value);
+  bytes.writeBigUInt64LE(BigInt(packets), 0);
+  return new Uint8Array(bytes);
+}
+
 const eachCpu = (map: OpenMap, one: (cpu: number) => Uint8Array): Uint8Array =>
   new Uint8Array(
     Buffer.concat((map.info.type === 'percpu_hash' ? map.schema.possibleCpus : [0]).map((cpu) => one(cpu))),
@@ -101,25 +108,27 @@ test.for(names)(
         ...(cpus === undefined ? {} : { cpus }),
         ...(expected === undefined ? {} : { expect: expected }),
       };
-      const { failures } = await setEntries(
-        client,
+      const entry = { key, value, ...(mask === undefined ? {} : { mask }) };
+      const done = await setEntries(client, map, [entry], options);
+      expect(done.failures).toEqual([]);
+      const others = valueBytes(200, 5, 1 + 2 * 9, 77, 'old');
+      const typed = valueBytes(
+        200,
+        field === 'limit' ? 9 : 5,
+        1 + 2 * (field === 'level' ? 100 : 9),
+        77,
+        field === 'name' ? 'new' : 'old',
+      );
+      expect(dumped(map), field).toEqual(
+        eachCpu(map, (cpu) => counting(name === 'percpu' && cpu !== slot ? others : typed, 200 + cpu)),
+      );
+      // It counts on, and the edit is taken back.
+      await put(
         map,
-        [{ key, value, ...(mask === undefined ? {} : { mask }) }],
-        options,
+        eachCpu(map, (cpu) => counting(name === 'percpu' && cpu !== slot ? others : typed, 300 + cpu)),
       );
-      expect(failures).toEqual([]);
-      const wanted = eachCpu(map, (cpu) =>
-        name === 'percpu' && cpu !== slot
-          ? valueBytes(200 + cpu, 5, 1 + 2 * 9, 77, 'old')
-          : valueBytes(
-              200 + cpu,
-              field === 'limit' ? 9 : 5,
-              1 + 2 * (field === 'level' ? 100 : 9),
-              77,
-              field === 'name' ? 'new' : 'old',
-            ),
-      );
-      expect(dumped(map), field).toEqual(wanted);
+      await undo(client, map, done);
+      expect(dumped(map), `${field} undone`).toEqual(eachCpu(map, (cpu) => counting(others, 300 + cpu)));
     }
     // And where the entry has gone, the edit does not make another one.
     if (name === 'settings') return;

@@ -102,7 +102,8 @@ function messageOf(keys: readonly Uint8Array[], { done, failures, left }: Edited
 
 function sizeOf({ changes }: Edited): number {
   return changes.reduce(
-    (sum, { key, before, after }) => sum + key.length + (before?.length ?? 0) + (after?.length ?? 0),
+    (sum, { key, before, after, mask }) =>
+      sum + key.length + (before?.length ?? 0) + (after?.length ?? 0) + (mask?.length ?? 0),
     0,
   );
 }

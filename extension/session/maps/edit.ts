@@ -1,6 +1,7 @@
 import { XdpError, type XdpErrorData, fromErrorData } from '../../core/errors.ts';
 import { type EntryChange, encodeEntryValue, encodeKey, entryValueBytes, keyAt } from '../../core/maps/entries.ts';
 import type { MapSchema } from '../../core/maps/schema.ts';
+import { roundUp8 } from '../../core/maps/types.ts';
 import type { Value } from '../../core/maps/value.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { MapWrite } from '../../protocol/kernel.ts';
@@ -11,12 +12,15 @@ export interface Edited {
   /** Entries that were written. */
   done: number;
   /** All that undoing it needs; empty when that were more than anybody should hold, and it cannot be undone. */
-  changes: EntryChange[];
+  changes: UndoableChange[];
   /** Why an entry was not written; `index` in the list that was given. */
   failures: { index: number; error: XdpError }[];
   /** Entries that were not tried any more, after a hundred failures. */
   left: number;
 }
+
+/** `mask`: the bits that the edit was about, where it was not about all. */
+export type UndoableChange = EntryChange & { mask?: Uint8Array };
 
 export interface EntryEdit {
   key: Value | Uint8Array;
@@ -101,7 +105,7 @@ export async function deleteEntries(
   return await writeAll(client, map, 'delete', entries, {});
 }
 
-/** Puts back what was there before an edit, whatever is there by now. */
+/** Puts back what was there before an edit, whatever is there by now: of each entry what the edit was about, and no counter beside it. */
 export async function undo(client: HelperClient, map: OpenMap, { changes }: Pick<Edited, 'changes'>): Promise<Edited> {
   // Backwards: what one edit wrote twice ends as it began.
   const back = changes.toReversed();
@@ -110,7 +114,7 @@ export async function undo(client: HelperClient, map: OpenMap, { changes }: Pick
     client,
     map,
     'set',
-    back.filter(isThere).map(({ key, before }) => ({ key, value: before })),
+    back.filter(isThere).map(({ key, before, mask }) => ({ key, value: before, mask })),
     {},
   );
   const removed = await writeAll(
@@ -192,6 +196,7 @@ async function writeAll(
         key: batch[index]?.key ?? new Uint8Array(0),
         ...(written.had[index] === 1 ? { before: at(written.previous) } : {}),
         ...(written.has[index] === 1 ? { after: at(written.now) } : {}),
+        ...maskOf(map.schema, batch[index]?.mask, more.slots),
       });
     }
     for (const { index, error } of written.failures) {
@@ -204,6 +209,19 @@ async function writeAll(
   }
   if (undoBytes > maxUndoBytes) edited.changes = [];
   return edited;
+}
+
+/** What a write is about: all, some bits, those of some CPUs. */
+function maskOf(
+  schema: MapSchema,
+  mask: Uint8Array | undefined,
+  slots: readonly number[] | undefined,
+): Pick<UndoableChange, 'mask'> {
+  if (slots === undefined) return mask === undefined ? {} : { mask };
+  const slotBytes = roundUp8(schema.valueSize);
+  const ofSlots = new Uint8Array(entryValueBytes(schema));
+  for (const slot of slots) ofSlots.fill(0xff, slot * slotBytes, (slot + 1) * slotBytes);
+  return { mask: mask === undefined ? ofSlots : ofSlots.map((byte, at) => byte & (mask[at] ?? 0)) };
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -88,16 +88,17 @@ interface Entry {
 
 function setOne(context: Context, map: OpenMap, request: Request, { key, value, mask, before }: Entry): void {
   const flags = request.expect === undefined ? writeFlags.any : writeFlags[request.expect];
-  const meant = mask === undefined ? value : mergeBits(value, before, mask);
+  // Of an entry that is new everything is meant.
+  const meant = mask === undefined || before === undefined ? value : mergeBits(value, before, mask);
   const whole = request.slots === undefined ? meant : mergeSlots(map, meant, before, request.slots);
   update(context, map, { key, value: whole, flags });
 }
 
-/** The bits that are meant over those that are there, or over zeros. */
-function mergeBits(value: Uint8Array, before: Uint8Array | undefined, mask: Uint8Array): Uint8Array {
+/** The bits that are meant over those that are there. */
+function mergeBits(value: Uint8Array, before: Uint8Array, mask: Uint8Array): Uint8Array {
   return value.map((byte, at) => {
     const bits = mask[at] ?? 0;
-    return (byte & bits) | ((before?.[at] ?? 0) & ~bits);
+    return (byte & bits) | ((before[at] ?? 0) & ~bits);
   });
 }
 
