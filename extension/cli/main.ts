@@ -49,11 +49,13 @@ function help(loaded: readonly (readonly [name: string, verb: Verb])[]): string 
     t("`xdp VERB --help` shows a verb's arguments. With --json: one JSON document on stdout."),
     t('Exit: 0 done and true, 1 the answer is no, 2 usage or environment.'),
     t('Elevation: XDP_ELEVATION=auto|none|sudo|pkexec (default auto).'),
+    t('Another clang than the first on PATH: XDP_CLANG=/path/to/clang.'),
   ].join('\n');
 }
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
-  const [name, ...rest] = argv.filter((argument) => argument !== '--json');
+  const given = argv.filter((argument) => argument !== '--json');
+  const [name, ...rest] = given[0] === 'help' ? [given[1] ?? '--help', '--help'] : given;
   const output = new Output(argv.includes('--json'));
   // A document is the same in every language, and so is what stands beside it.
   if (!output.json) speakByLocale(dist, process.env);
@@ -74,7 +76,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       throw new XdpError('usage', `There is no verb ${name}.`, { fix: `Verbs: ${Object.keys(verbs).join(', ')}.` });
     }
     const verb = await load();
-    if (rest.includes('--help')) {
+    if (rest.includes('--help') || rest[0] === '-h') {
       const { usage, summary } = verb;
       output.result({ usage, summary }, () => `xdp ${usage}\n\n${translated(summary)}`);
       return 0;
@@ -94,6 +96,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       build: {
         bundledInclude: path.join(dist, '..', 'bpf', 'include'),
         workspaceRoots: [process.cwd()],
+        // An empty variable is what a script has that found nothing.
+        ...(process.env['XDP_CLANG'] ? { clangPath: process.env['XDP_CLANG'] } : {}),
         signal: ending.signal,
       },
       signal: ending.signal,

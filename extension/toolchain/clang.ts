@@ -50,11 +50,11 @@ export async function findClang(options: FindClangOptions = {}): Promise<Clang> 
     if ('major' in found) return found;
     unfit.push(found);
   }
-  const fix = `Install it with "${installCommand(['clang'])}", or set xdp.clang.path to the clang to use.`;
+  const fix = `Install it with "${installCommand(['clang'])}", or set xdp.clang.path (in the terminal XDP_CLANG) to the clang to use.`;
   const first = unfit[0];
   if (first === undefined) throw new XdpError('clang-missing', 'clang was not found on PATH', { fix });
   throw new XdpError('clang-too-old', `${first.path} cannot compile BPF programs: ${first.why}`, {
-    fix: `Install clang ${minClangMajor} or newer: "${installCommand(['clang'])}", or set xdp.clang.path to the clang to use.`,
+    fix: `Install clang ${minClangMajor} or newer: "${installCommand(['clang'])}", or set xdp.clang.path (in the terminal XDP_CLANG) to the clang to use.`,
     details: { tried: unfit.map((one) => `${one.path}: ${one.why}`) },
   });
 }
@@ -84,7 +84,7 @@ function searchFolders(env: NodeJS.ProcessEnv): string[] {
 async function fromSetting(setting: string, folders: readonly string[], signal?: AbortSignal): Promise<Clang> {
   const places = setting.includes(sep) ? [resolve(setting)] : folders.map((folder) => join(folder, setting));
   const path = await firstExecutable(places);
-  const fix = 'Correct the setting, or clear it to use the clang on PATH.';
+  const fix = 'Correct the setting (in the terminal XDP_CLANG), or clear it to use the clang on PATH.';
   if (path === undefined) {
     const message = `${setting}, which xdp.clang.path names, is not an executable file`;
     throw new XdpError('clang-missing', message, {

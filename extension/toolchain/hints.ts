@@ -134,7 +134,7 @@ function missingHeaderHint(header: string, context: HintContext): string {
   }
   if (header === 'bcc/proto.h')
     return 'it belongs to BCC: <xdp_parse.h> and <linux/…> have the same headers for libbpf programs';
-  return 'it was found neither beside the file nor in the workspace: add its folder to the include directories (setting xdp.compile.includePath)';
+  return 'it was found neither beside the file nor in the workspace: add its folder to the include directories (setting xdp.compile.includePath, or -I in a compile_flags.txt)';
 }
 
 /** A map macro that nobody declared reads to clang like an old-style function, and its words help nobody. */

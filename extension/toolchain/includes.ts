@@ -58,7 +58,7 @@ export async function resolveMissing(options: ResolveOptions): Promise<MissingIn
     const list = found.candidates.slice(0, 5).join(', ');
     return {
       kind: 'unresolved',
-      why: `there are several: ${list}. Add the folder of the right one to the include directories (setting xdp.compile.includePath)`,
+      why: `there are several: ${list}. Add the folder of the right one to the include directories (setting xdp.compile.includePath, or -I in a compile_flags.txt)`,
       choices: found.candidates,
     };
   }

@@ -27,6 +27,12 @@ interface Answer {
   stderr: string;
 }
 
+function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'xdp-cli-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /** Runs a verb with --json: whatever happens, stdout is exactly one document. */
 function xdp(...args: string[]): Answer {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli.file, ...args, '--json'], { encoding: 'utf8' });
@@ -152,17 +158,38 @@ test('a program that the verifier refuses says where and why, also on the way to
     });
     expect((json['error'] as { fix: string }).fix).toContain(`${file}:${line}:${column}: ${explanation}`);
   }
+  const tests = path.join(temporaryFolder(), 'bad.xdptest.json');
+  const one = { name: 'one', packet: 'Ether()', expect: { action: 'XDP_PASS' } };
+  writeFileSync(tests, JSON.stringify({ source: file, program: verdict?.name, tests: [one] }));
+  const { status, json } = xdp('test', tests);
+  expect(status).toBe(1);
+  expect(json['files']).toMatchObject([{ error: { details: { failure: code, file, line, column, explanation } } }]);
 });
 
 test('a program whose section says no type is judged when it is named', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'xdp-cli-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const file = path.join(folder, 'legacy.bpf.c');
+  const file = path.join(temporaryFolder(), 'legacy.bpf.c');
   writeFileSync(file, `#define TWO\n#include "${path.join(root, 'test/fixtures/bpf/kernelLegacy.bpf.c')}"\n`);
   expect(xdp('verify', file).json['programs']).toMatchObject([{ verdict: 'skipped' }, { verdict: 'skipped' }]);
   const { status, json } = xdp('verify', file, '--prog', 'xdp_drop');
   expect(status).toBe(0);
   expect(json['programs']).toMatchObject([{ verdict: 'accepted', insnsProcessed: 2 }]);
+});
+
+test('XDP_CLANG names the clang that compiles; one that is not there is not passed over', () => {
+  const path19 = spawnSync('sh', ['-c', 'command -v clang-19'], { encoding: 'utf8' }).stdout.trim();
+  const with19 = cli.run(['compile', counter, '-o', path.join(temporaryFolder(), 'x.o')], { XDP_CLANG: path19 });
+  expect((with19.json['command'] as string[])[0]).toBe(path19);
+  expect(cli.run(['inspect', counter], { XDP_CLANG: '/nowhere/clang' })).toMatchObject({
+    status: 2,
+    json: { error: { code: 'clang-missing', fix: expect.stringContaining('XDP_CLANG') } },
+  });
+});
+
+test.each([
+  { args: ['help', 'verify'], says: 'verify FILE' },
+  { args: ['verify', '-h'], says: 'verify FILE' },
+])('xdp $args.0 $args.1 shows the arguments of the verb', ({ args, says }) => {
+  expect(xdp(...args)).toMatchObject({ status: 0, json: { usage: expect.stringContaining(says) } });
 });
 
 test.each([

@@ -18,7 +18,11 @@ import { type KernelMap, maxRestoredBytes, pageBytes, restoringOf } from './rest
 /** Runs packet tests with BPF_PROG_TEST_RUN, through the helper. */
 export function kernelTestEngine(client: HelperClient): TestEngine {
   return {
-    open: (object, program, others) => KernelInstance.open(client, object, [program, ...others]),
+    open: (object, program, others) =>
+      KernelInstance.open(client, object, [program, ...others]).catch(async (error: unknown) => {
+        const { explainRejection } = await import('../verify.ts');
+        throw explainRejection(error, object);
+      }),
     interfaceIndex: interfaceIndexes(client),
   };
 }
