@@ -1,7 +1,9 @@
+import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../core/errors.ts';
 import { type BpfObject, CompileFailed, type CompileResult, openObject } from '../session/bpfObject.ts';
 import { showDiagnostics } from './diagnostics.ts';
+import { withCancel } from './progress.ts';
 import type { Services } from './services.ts';
 import { requireTrust } from './trust.ts';
 
@@ -22,6 +24,12 @@ export async function buildFile(services: Services, file: vscode.Uri, signal?: A
     if (error instanceof CompileFailed) showCompiled(services, file, error.result);
     throw error;
   }
+}
+
+/** The same, telling of it when it takes a while; stopping it stops clang and leaves nothing. */
+export async function buildWithProgress(services: Services, file: vscode.Uri): Promise<BpfObject> {
+  const title = vscode.l10n.t('Compiling {0}', path.basename(file.fsPath));
+  return await withCancel(title, (_, signal) => buildFile(services, file, signal));
 }
 
 function showCompiled(services: Services, file: vscode.Uri, result: CompileResult): void {

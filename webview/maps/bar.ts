@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { MapSummary } from '../../extension/protocol/webview.ts';
 import { formatPeriod } from '../common/format.ts';
@@ -120,7 +121,7 @@ function renderFilter(store: MapsStore, filter: string, setFilter: (filter: stri
     ${
       wrong === undefined
         ? nothing
-        : html`<span class="wrong" id="filter-problem" role="alert">${wrongPart(filter, wrong)}${wrong.message} ${wrong.fix ?? ''}</span>`
+        : html`<span class="wrong" id="filter-problem" role="alert">${wrongPart(filter, wrong)}${translated(wrong.message)} ${translated(wrong.fix ?? '')}</span>`
     }
   </span>`;
 }

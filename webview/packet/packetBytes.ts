@@ -118,7 +118,7 @@ export class PacketBytes extends LitElement {
       ${
         built.warnings.length === 0
           ? nothing
-          : html`<ul class="warnings">${built.warnings.map((warning) => html`<li>${warning}</li>`)}</ul>`
+          : html`<ul class="warnings">${built.warnings.map((warning) => html`<li>${translated(warning)}</li>`)}</ul>`
       }`;
   }
 

@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-button/index.js';
@@ -171,7 +172,7 @@ export class RunBar extends LitElement {
       ${
         this.problems.length === 0
           ? nothing
-          : html`<ul class="problems" role="alert">${this.problems.map(({ message }) => html`<li>${message}</li>`)}</ul>`
+          : html`<ul class="problems" role="alert">${this.problems.map(({ message }) => html`<li>${translated(message)}</li>`)}</ul>`
       }`;
   }
 

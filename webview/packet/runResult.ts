@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { type FieldChange, fieldDiff } from '../../extension/core/packet/diff.ts';
@@ -76,7 +77,7 @@ export class RunResult extends LitElement {
         }
         ${result.attachedTo === undefined ? html`<span class="next">${this.renderStory()} ${this.renderRecord()}</span>` : nothing}
       </div>
-      ${this.story?.problem === undefined ? nothing : html`<p class="moved" role="status">${this.story.problem}</p>`}
+      ${this.story?.problem === undefined ? nothing : html`<p class="moved" role="status">${translated(this.story.problem)}</p>`}
       ${result.attachedTo === undefined ? nothing : html`<p class="moved">${fill(strings.ranAttached, { iface: result.attachedTo })}</p>`}
       ${this.stale ? html`<p class="muted stale">${strings.stale}</p>` : nothing}
       ${result.packetChanges && result.repeat > 1 ? html`<p class="muted">${strings.packetChanges}</p>` : nothing}`;
@@ -262,7 +263,7 @@ function renderEvents(events: RunOutcome['events']): TemplateResult | typeof not
               html`<div><dt>${cpu === undefined ? map : fill(strings.eventOf, { map, cpu })}</dt><dd class="mono">${hexText(data, ' ')}</dd></div>`,
           )}
           ${lost === 0 ? nothing : html`<p class="muted">${fill(strings.eventsLost, { count: lost, map })}</p>`}
-          ${problem === undefined ? nothing : html`<p class="muted">${map}: ${problem}</p>`}`,
+          ${problem === undefined ? nothing : html`<p class="muted">${map}: ${translated(problem)}</p>`}`,
       )}
     </dl>`;
 }

@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import { toErrorData } from '../../extension/core/errors.ts';
@@ -123,7 +124,7 @@ export class SweepPane extends LitElement {
       });
     } catch (error) {
       const { message, fix } = toErrorData(error);
-      return fix === undefined ? message : `${message} ${fix}`;
+      return translated(fix === undefined ? message : `${message} ${fix}`);
     }
   }
 

@@ -1,3 +1,4 @@
+import { translated } from '../../extension/core/text/language.ts';
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { customElement, state } from 'lit/decorators.js';
 import '@vscode-elements/elements/dist/vscode-button/index.js';
@@ -111,8 +112,8 @@ export class TestEditor extends LitElement {
           <vscode-button icon="beaker" title=${strings.runTestsTitle} @click=${() => channel.post({ kind: 'runTests' })}>${strings.runTests}</vscode-button>
         </span>
       </div>
-      ${this.problem === undefined ? nothing : html`<div class="problem" role="alert">${this.problem}</div>`}
-      ${outline.problem === undefined ? this.renderBody(outline) : html`<div class="problem">${fill(strings.damaged, { problem: outline.problem })}</div>`}`;
+      ${this.problem === undefined ? nothing : html`<div class="problem" role="alert">${translated(this.problem)}</div>`}
+      ${outline.problem === undefined ? this.renderBody(outline) : html`<div class="problem">${fill(strings.damaged, { problem: translated(outline.problem) })}</div>`}`;
   }
 
   private renderAdd(): TemplateResult {

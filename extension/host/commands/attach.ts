@@ -1,5 +1,4 @@
 import { translated } from '../../core/text/language.ts';
-import path from 'node:path';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { ProgramSpec } from '../../core/object/spec.ts';
@@ -8,11 +7,12 @@ import type { Advice } from '../../core/preflight/situation.ts';
 import { type XdpModeRequest, xdpModeRequests } from '../../core/xdp.ts';
 import type { AttachRequest, LiveAttachment } from '../../session/attach/attachments.ts';
 import { type BpfObject, chooseProgram, tcPrograms, xdpPrograms } from '../../session/bpfObject.ts';
-import { buildFile, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import type { SeenInterface } from '../../session/interfaces/describe.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { views } from '../ids.ts';
 import { type Preflight, preflightFor } from '../preflight.ts';
+import { untilCancelled, withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import { isNode } from '../views/interfaces/nodes.ts';
 import { showError } from '../errors.ts';
@@ -34,10 +34,7 @@ interface AttachAnswers {
 }
 
 export async function attachFile(services: Services, file: vscode.Uri, answers: AttachAnswers): Promise<void> {
-  const object = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
-    () => buildFile(services, file),
-  );
+  const object = await buildWithProgress(services, file);
   const program = await pickProgram(object);
   if (!program) return;
   const withTc = await pickTc(object);
@@ -49,24 +46,21 @@ export async function attachFile(services: Services, file: vscode.Uri, answers: 
   const mode = answers.mode ?? (await pickMode(where));
   if (!mode) return;
   const guardSeconds = await guardSecondsFor(services, iface.name, netns);
-  const live = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Window,
-      title: vscode.l10n.t('Attaching {0} to {1}', program.name, iface.name),
-    },
-    () =>
-      attachOrExplain(services, file, {
-        object,
-        program: program.name,
-        iface: iface.name,
-        mode,
-        via: 'link',
-        keep: false,
-        ...(withTc === 'none' ? {} : { withTc: withTc.name }),
-        ...(netns === undefined ? {} : { netns }),
-        ...(guardSeconds === undefined ? {} : { guardSeconds }),
-      }),
-  );
+  const title = vscode.l10n.t('Attaching {0} to {1}', program.name, iface.name);
+  const live = await withCancel(title, (_, signal) => {
+    const attaching = attachOrExplain(services, file, {
+      object,
+      program: program.name,
+      iface: iface.name,
+      mode,
+      via: 'link',
+      keep: false,
+      ...(withTc === 'none' ? {} : { withTc: withTc.name }),
+      ...(netns === undefined ? {} : { netns }),
+      ...(guardSeconds === undefined ? {} : { guardSeconds }),
+    });
+    return untilCancelled(signal, attaching, (attached) => services.attachments.detach(attached));
+  });
   const advice = preflight.advice(iface, mode);
   for (const each of advice) services.log.warn(`${iface.name}: ${adviceText(each)}`);
   services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);

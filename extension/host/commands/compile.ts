@@ -4,6 +4,7 @@ import { type CompileResult, compileSource } from '../../session/bpfObject.ts';
 import { saveIfDirty, targetFile } from '../build.ts';
 import { showDiagnostics } from '../diagnostics.ts';
 import { chooseHeaders } from '../language/compileView.ts';
+import { withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 
 /** Compiles the file to an object beside it; Problems show what clang said. Returns clang's result for callers. */
@@ -11,33 +12,30 @@ export async function compileCommand(services: Services, target: unknown): Promi
   const file = await targetFile(target);
   if (!file) return undefined;
   await saveIfDirty(file);
-  return await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
-    async () => {
-      const result = await compileSource(file.fsPath, services.buildOptions(file));
-      showDiagnostics(services.diagnostics, file, result.diagnostics);
-      services.compileView.remember(file, result);
-      services.log.info(result.command.join(' '));
-      const name = path.basename(file.fsPath);
-      if (result.ok) {
-        services.milestones.reach('compiled');
-        vscode.window.setStatusBarMessage(
-          vscode.l10n.t('$(check) {0} compiled in {1} ms', name, Math.round(result.durationMs)),
-          5000,
-        );
-      } else {
-        const errors = result.diagnostics.filter(({ severity }) => severity === 'error').length;
-        const found =
-          errors === 1
-            ? vscode.l10n.t('$(error) {0}: 1 error', name)
-            : vscode.l10n.t('$(error) {0}: {1} errors', name, errors);
-        vscode.window.setStatusBarMessage(found, 5000);
-        // Not awaited: the compile is done, and its answer known.
-        void chooseHeaders(file, result).then((chosen) => (chosen ? compileCommand(services, file) : undefined));
-      }
-      return result;
-    },
-  );
+  return await withCancel(vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)), async (_, signal) => {
+    const result = await compileSource(file.fsPath, { ...services.buildOptions(file), signal });
+    showDiagnostics(services.diagnostics, file, result.diagnostics);
+    services.compileView.remember(file, result);
+    services.log.info(result.command.join(' '));
+    const name = path.basename(file.fsPath);
+    if (result.ok) {
+      services.milestones.reach('compiled');
+      vscode.window.setStatusBarMessage(
+        vscode.l10n.t('$(check) {0} compiled in {1} ms', name, Math.round(result.durationMs)),
+        5000,
+      );
+    } else {
+      const errors = result.diagnostics.filter(({ severity }) => severity === 'error').length;
+      const found =
+        errors === 1
+          ? vscode.l10n.t('$(error) {0}: 1 error', name)
+          : vscode.l10n.t('$(error) {0}: {1} errors', name, errors);
+      vscode.window.setStatusBarMessage(found, 5000);
+      // Not awaited: the compile is done, and its answer known.
+      void chooseHeaders(file, result).then((chosen) => (chosen ? compileCommand(services, file) : undefined));
+    }
+    return result;
+  });
 }
 
 /** Shows what the compile of the file found by itself, and why. */

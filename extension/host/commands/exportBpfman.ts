@@ -1,16 +1,14 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { exportBpfman } from '../../core/bpfman/exportBpfman.ts';
-import { openObject } from '../../session/bpfObject.ts';
-import { saveIfDirty, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
 
 /** XDP: Export for bpfman. Writes object, image build and Kubernetes resource beside the source, and shows the resource. */
 export async function exportBpfmanCommand(services: Services, target: unknown): Promise<unknown> {
   const file = await targetFile(target);
   if (!file) return undefined;
-  await saveIfDirty(file);
-  const { elf, spec, name } = await openObject(file.fsPath, services.buildOptions(file));
+  const { elf, spec, name } = await buildWithProgress(services, file);
   const resourceName = name.toLowerCase().replaceAll('_', '-');
   const image = await vscode.window.showInputBox({
     title: vscode.l10n.t('Image that will hold {0}', name),

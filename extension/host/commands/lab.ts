@@ -8,6 +8,7 @@ import { trafficKinds, trafficLimits } from '../../protocol/labTraffic.ts';
 import type { LabStatus } from '../../session/lab/lab.ts';
 import type { LabTopology } from '../../session/lab/plan.ts';
 import { commands } from '../ids.ts';
+import { untilCancelled, withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 
 /** What the pickers ask for. */
@@ -35,16 +36,19 @@ export async function startLab(services: Services, wish: LabWish): Promise<void>
     String(rate),
   ];
   const status = await orInTerminal(services, asWords, async () => {
-    const { labUp } = await import('../../session/lab/lab.ts');
+    const { labDown, labUp } = await import('../../session/lab/lab.ts');
     const { labPlan } = await import('../../session/lab/plan.ts');
     const { parseMix } = await import('../../session/lab/trafficMix.ts');
     const trafficScript = inDist(services, 'lab-traffic.mjs');
     const plan = labPlan(topology);
-    return await labUp({
-      plan,
-      packetsPerSecond: rate,
-      trafficScript,
-      ...(mix === undefined ? {} : { mix: parseMix(mix) }),
+    return await withCancel(vscode.l10n.t('Starting the lab'), (_, signal) => {
+      const up = labUp({
+        plan,
+        packetsPerSecond: rate,
+        trafficScript,
+        ...(mix === undefined ? {} : { mix: parseMix(mix) }),
+      });
+      return untilCancelled(signal, up, () => labDown());
     });
   });
   if (status !== undefined) tellUp(services, status);

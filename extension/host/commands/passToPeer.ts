@@ -5,6 +5,7 @@ import type { Survey } from '../../session/interfaces/survey.ts';
 import { openObject } from '../../session/bpfObject.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { commands } from '../ids.ts';
+import { untilCancelled, withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import { requireTrust } from '../trust.ts';
 import { isNode } from '../views/interfaces/nodes.ts';
@@ -32,17 +33,21 @@ export async function passToPeerCommand(
     ? iface.netns
     : (iface.peer.netns ?? namespaceOfPeer(iface, survey) ?? (await askNamespace()));
   if (netns === null) return;
-  const object = await openObject(passProgram, services.buildOptions(vscode.Uri.file(passProgram)));
+  const file = vscode.Uri.file(passProgram);
   const guardSeconds = await guardSecondsFor(services, name, netns);
-  const live = await services.attachments.attach({
-    object,
-    program: 'xdp_pass',
-    iface: name,
-    mode: 'native',
-    via: 'link',
-    keep: false,
-    ...(netns === undefined ? {} : { netns }),
-    ...(guardSeconds === undefined ? {} : { guardSeconds }),
+  const live = await withCancel(vscode.l10n.t('Attaching {0} to {1}', 'xdp_pass', name), async (_, signal) => {
+    const object = await openObject(passProgram, { ...services.buildOptions(file), signal });
+    const attaching = services.attachments.attach({
+      object,
+      program: 'xdp_pass',
+      iface: name,
+      mode: 'native',
+      via: 'link',
+      keep: false,
+      ...(netns === undefined ? {} : { netns }),
+      ...(guardSeconds === undefined ? {} : { guardSeconds }),
+    });
+    return await untilCancelled(signal, attaching, (attached) => services.attachments.detach(attached));
   });
   vscode.window.setStatusBarMessage(vscode.l10n.t('$(check) {0} takes packets now', live.iface), 5000);
 }

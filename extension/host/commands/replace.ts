@@ -3,9 +3,10 @@ import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { HotReload } from '../../session/attach/hotReload.ts';
 import type { LiveAttachment } from '../../session/attach/attachmentTypes.ts';
-import { buildFile, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import { guardSecondsFor } from '../guards.ts';
 import { showReplaced } from '../hotReload.ts';
+import { withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import { attachmentOf, placeOf } from '../views/interfaces/nodes.ts';
 import { pickProgram } from './attach.ts';
@@ -17,21 +18,22 @@ export async function replaceCommand(services: Services, target: unknown): Promi
   const file =
     target !== undefined && live.object !== undefined ? vscode.Uri.file(live.object.file) : await targetFile(undefined);
   if (!file) return;
-  const object = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Compiling {0}', path.basename(file.fsPath)) },
-    () => buildFile(services, file),
-  );
+  const object = await buildWithProgress(services, file);
   const program = await pickProgram(object);
   if (!program) return;
   const keepMaps = await pickMaps();
   if (keepMaps === undefined) return;
   const guardSeconds = await guardSecondsFor(services, live.iface, live.netns);
-  const replaced = await services.attachments.replace(live, {
-    object,
-    program: program.name,
-    keepMaps,
-    ...(guardSeconds === undefined ? {} : { guardSeconds }),
-  });
+  const title = vscode.l10n.t('Replacing {0} on {1}', live.program, live.iface);
+  const replaced = await withCancel(title, (_, signal) =>
+    services.attachments.replace(live, {
+      object,
+      program: program.name,
+      keepMaps,
+      signal,
+      ...(guardSeconds === undefined ? {} : { guardSeconds }),
+    }),
+  );
   showReplaced(services, replaced);
 }
 

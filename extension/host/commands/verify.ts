@@ -4,6 +4,7 @@ import type { BpfObject } from '../../session/bpfObject.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
 import type { Verdict } from '../../session/verify.ts';
 import { buildFile, targetFile } from '../build.ts';
+import { untilCancelled, withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 
 /** Asks the kernel's verifier about every program of the file; rejections become Problems on the C lines. */
@@ -11,9 +12,9 @@ export async function verifyCommand(services: Services, target: unknown): Promis
   const file = await targetFile(target);
   if (!file) return undefined;
   const title = vscode.l10n.t('Verifying {0}', path.basename(file.fsPath));
-  return await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, async () => {
-    const object = await buildFile(services, file);
-    const verdicts = await showVerdicts(services, file, object);
+  return await withCancel(title, async (_, signal) => {
+    const object = await buildFile(services, file, signal);
+    const verdicts = await untilCancelled(signal, showVerdicts(services, file, object, { signal }));
     const rejected = verdicts.filter(({ verdict }) => verdict === 'rejected');
     const accepted = verdicts.filter(({ verdict }) => verdict === 'accepted');
     vscode.window.setStatusBarMessage(
@@ -46,8 +47,10 @@ export async function showVerdicts(
   object: BpfObject,
   { client, signal }: VerifyOptions = {},
 ): Promise<Verdict[]> {
-  const { verifyObject } = await import('../../session/verify.ts');
-  const verdicts = await verifyObject(client ?? (await services.kernel.own()), object);
+  const { verifyObject, verifyUntil } = await import('../../session/verify.ts');
+  const helper = client ?? (await services.kernel.own());
+  const verdicts =
+    signal === undefined ? await verifyObject(helper, object) : await verifyUntil(signal, helper, object);
   if (signal?.aborted) return verdicts;
   for (const { name, failure } of verdicts) {
     if (failure) services.log.info(`Verifier log of ${name}:\n${failure.log}`);

@@ -1,8 +1,8 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
 import { type BpfObject, chooseProgram } from '../../session/bpfObject.ts';
-import { buildFile, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import { sourceOf } from '../commands/goToSource.ts';
+import { untilCancelled, withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import { requireTrust } from '../trust.ts';
 import { isNode } from '../views/interfaces/nodes.ts';
@@ -22,12 +22,11 @@ export async function showMachineCodeCommand(services: Services, target: unknown
   requireTrust();
   const { machineRowsOf } = await import('./rows.ts');
   const title = vscode.l10n.t('Reading machine code');
-  const progress = { location: vscode.ProgressLocation.Window, title };
   if (isNode(target) && (target.kind === 'program' || target.kind === 'behind')) {
     const { progId } = target.program;
     const file = sourceOf(target);
-    const made = await vscode.window.withProgress(progress, () =>
-      machineRowsOf(services, { kind: 'loaded', id: progId }, file),
+    const made = await withCancel(title, (_, signal) =>
+      untilCancelled(signal, machineRowsOf(services, { kind: 'loaded', id: progId }, file)),
     );
     await services.disassembly.show({ file, kind: 'machine', ...made });
     return;
@@ -37,8 +36,8 @@ export async function showMachineCodeCommand(services: Services, target: unknown
   const chosen = await chooseFromFile(services, listing?.file ?? target, listing?.program ?? named);
   if (chosen === undefined) return;
   const { file, object, program } = chosen;
-  const made = await vscode.window.withProgress(progress, () =>
-    machineRowsOf(services, { kind: 'file', object, program }, file),
+  const made = await withCancel(title, (_, signal) =>
+    untilCancelled(signal, machineRowsOf(services, { kind: 'file', object, program }, file)),
   );
   await services.disassembly.show({ file, kind: 'machine', ...made });
 }
@@ -50,10 +49,7 @@ async function chooseFromFile(
 ): Promise<{ file: vscode.Uri; object: BpfObject; program: string } | undefined> {
   const file = await targetFile(target);
   if (!file) return undefined;
-  const title = vscode.l10n.t('Compiling {0}', path.basename(file.fsPath));
-  const object = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () =>
-    buildFile(services, file),
-  );
+  const object = await buildWithProgress(services, file);
   const program = typeof named === 'string' ? chooseProgram(object, named).name : await pickProgram(object);
   return program === undefined ? undefined : { file, object, program };
 }

@@ -11,6 +11,7 @@ import {
   undoableEntries,
 } from '../../session/maps/edit.ts';
 import { importedEntries } from '../../session/maps/importedEntries.ts';
+import { withCancel } from '../progress.ts';
 import type { MapAnswers } from './mapAnswers.ts';
 
 export type Edit = Extract<FromMapsView, { kind: 'set' | 'delete' | 'clear' | 'import' | 'undo' }>;
@@ -54,7 +55,7 @@ export class MapEdits {
       case 'import': {
         const entries = await chosenEntries(this.#answers);
         if (entries === undefined) return undefined;
-        return this.#keep([], await setEntries(client, map, entries));
+        return this.#keep([], await this.#import(entries));
       }
       case 'undo': {
         const last = this.#done.pop();
@@ -62,6 +63,17 @@ export class MapEdits {
         return messageOf([], await undo(client, map, last));
       }
     }
+  }
+
+  /** Who stops it has what was there before, as far as that many entries can be undone. */
+  async #import(entries: EntryEdit[]): Promise<Edited> {
+    const { client, map } = this.#answers;
+    return await withCancel(vscode.l10n.t('Importing into {0}', map.info.name), async (_, signal) => {
+      const edited = await setEntries(client, map, entries, { signal });
+      if (!signal.aborted || edited.changes.length < edited.done) return edited;
+      await undo(client, map, edited);
+      return { done: 0, changes: [], failures: [], left: entries.length };
+    });
   }
 
   /** What an edit needs to be undone is kept up to a limit, and a map may be larger than that. */

@@ -1,8 +1,10 @@
-import { open } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { addCsvColumns, csvHeader, csvLines } from '../../core/maps/csv.ts';
 import { decodeEntries, type MapEntry } from '../../core/maps/entries.ts';
+import { XdpError } from '../../core/errors.ts';
+import { withCancel } from '../progress.ts';
 import type { MapAnswers } from './mapAnswers.ts';
 
 /** So many entries are decoded at once: the file may be large, this process stays small. */
@@ -14,13 +16,14 @@ export async function exportMap(answers: MapAnswers): Promise<void> {
   const file = await askForFile(name, { JSON: ['json'], CSV: ['csv'] });
   if (file === undefined) return;
   const write = file.path.toLowerCase().endsWith('.csv') ? writeCsv : writeJson;
-  const handle = await open(file.fsPath, 'w');
-  let count: number;
-  try {
-    count = await write(answers, (text) => handle.appendFile(text));
-  } finally {
-    await handle.close();
-  }
+  const count = await withCancel(vscode.l10n.t('Exporting {0}', name), async (report, signal) => {
+    const pages: Pages = {
+      answers,
+      signal,
+      onCount: (done) => report({ message: vscode.l10n.t('{0} entries', done) }),
+    };
+    return await inPlace(file.fsPath, (append) => write(pages, append));
+  });
   const written = path.basename(file.fsPath);
   const done =
     count === 1
@@ -31,20 +34,39 @@ export async function exportMap(answers: MapAnswers): Promise<void> {
 
 type Write = (text: string) => Promise<void>;
 
-/** The map is read twice, since the first line names the columns of all that follow. */
-async function writeCsv(answers: MapAnswers, write: Write): Promise<number> {
-  const { schema } = answers.map;
-  const columns = new Set<string>();
-  await eachPage(answers, async (entries) => addCsvColumns(schema, entries, columns));
-  await write(csvHeader(schema, columns));
-  return await eachPage(answers, (entries) => write(csvLines(schema, entries, columns)));
+interface Pages {
+  answers: MapAnswers;
+  signal: AbortSignal;
+  onCount(done: number): void;
 }
 
-async function writeJson(answers: MapAnswers, write: Write): Promise<number> {
-  const { schema, info } = answers.map;
+/** The file is there when it is whole: what was stopped, or failed, leaves what was there before. */
+async function inPlace<T>(file: string, work: (append: Write) => Promise<T>): Promise<T> {
+  const unfinished = `${file}.${process.pid}.part`;
+  const handle = await open(unfinished, 'w');
+  try {
+    const result = await work((text) => handle.appendFile(text)).finally(() => handle.close());
+    await rename(unfinished, file);
+    return result;
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+/** The map is read twice, since the first line names the columns of all that follow. */
+async function writeCsv(pages: Pages, write: Write): Promise<number> {
+  const { schema } = pages.answers.map;
+  const columns = new Set<string>();
+  await eachPage(pages, async (entries) => addCsvColumns(schema, entries, columns));
+  await write(csvHeader(schema, columns));
+  return await eachPage(pages, (entries) => write(csvLines(schema, entries, columns)));
+}
+
+async function writeJson(pages: Pages, write: Write): Promise<number> {
+  const { schema, info } = pages.answers.map;
   const head = { id: info.id, name: info.name, type: info.type, possibleCpus: schema.possibleCpus.length };
   let before = `${JSON.stringify(head).slice(0, -1)},"entries":[\n`;
-  const count = await eachPage(answers, async (entries) => {
+  const count = await eachPage(pages, async (entries) => {
     if (entries.length === 0) return;
     await write(before + entries.map((entry) => JSON.stringify(entry)).join(',\n'));
     before = ',\n';
@@ -54,7 +76,10 @@ async function writeJson(answers: MapAnswers, write: Write): Promise<number> {
 }
 
 /** Answers how many entries there were. */
-async function eachPage({ client, map }: MapAnswers, work: (entries: MapEntry[]) => Promise<void>): Promise<number> {
+async function eachPage(
+  { answers: { client, map }, signal, onCount }: Pages,
+  work: (entries: MapEntry[]) => Promise<void>,
+): Promise<number> {
   let count = 0;
   let cursor: Uint8Array | undefined;
   do {
@@ -66,6 +91,8 @@ async function eachPage({ client, map }: MapAnswers, work: (entries: MapEntry[])
     await work(decodeEntries(map.schema, page));
     count += page.count;
     cursor = page.cursor;
+    onCount(count);
+    if (signal.aborted) throw new XdpError('cancelled', 'It was stopped before it finished');
   } while (cursor !== undefined);
   return count;
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../../protocol/webview.ts';
 import { xdpPrograms } from '../../session/bpfObject.ts';
-import { buildFile, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import type { Services } from '../services.ts';
 import type { VerdictStories } from '../story/verdictStories.ts';
 import { MapFeed } from '../maps/mapFeed.ts';
@@ -54,7 +54,7 @@ export class PacketPanel implements vscode.Disposable {
     const file = await targetFile(target);
     if (!file) return;
     this.#proposal = proposal;
-    const object = await buildFile(this.#services, file);
+    const object = await buildWithProgress(this.#services, file);
     const programs = xdpPrograms(object.spec);
     const found = (programs.length > 0 ? programs : object.spec.programs).map(({ name, section }) => ({
       file,

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { possibleCpus } from '../../session/engine/target.ts';
 import { storyOfTest } from '../../session/engine/story.ts';
 import { saveIfDirty } from '../build.ts';
+import { withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 import { requireTrust } from '../trust.ts';
 import type { VerdictStories } from './verdictStories.ts';
@@ -26,9 +27,8 @@ export async function showTestStory(services: Services, stories: VerdictStories,
   if (item === undefined || uri === undefined) return;
   for (const document of vscode.workspace.textDocuments)
     if (document.isDirty && /\.(c|h|xdptest\.json)$/.test(document.uri.path)) await saveIfDirty(document.uri);
-  const told = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Following the packet…') },
-    () => storyOfTest({ testFile: uri.fsPath, test: item.id }, services.buildOptions(uri), possibleCpus()),
+  const told = await withCancel(vscode.l10n.t('Following the packet…'), (_, signal) =>
+    storyOfTest({ testFile: uri.fsPath, test: item.id }, { ...services.buildOptions(uri), signal }, possibleCpus()),
   );
   await stories.show(told);
 }

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { translated } from '../../core/text/language.ts';
 import type { Generated, Progress } from '../../session/generate/generate.ts';
 import type { describeInput as DescribeInput } from '../../session/generate/report.ts';
-import { buildFile, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import { pickProgram } from '../commands/attach.ts';
 import { packetTestEditor } from '../ids.ts';
 import { withCancel } from '../progress.ts';
@@ -20,10 +20,7 @@ const timeMs = 15_000;
 export async function generatePacketsCommand(services: Services, target: unknown): Promise<Generated | undefined> {
   const file = await targetFile(target);
   if (!file) return undefined;
-  const compiling = vscode.l10n.t('Compiling {0}', path.basename(file.fsPath));
-  const object = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: compiling }, () =>
-    buildFile(services, file),
-  );
+  const object = await buildWithProgress(services, file);
   const program = await pickProgram(object, vscode.l10n.t('Generate packets: program'));
   if (!program) return undefined;
   const title = vscode.l10n.t('Generating packets for {0}', program.name);

@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import { setImmediate as events } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
@@ -225,7 +226,7 @@ class FileReporter {
 
 function printedLines(printk: TestResult['steps'][number]['printk']): readonly string[] {
   if (printk === undefined) return [];
-  return 'problem' in printk ? [vscode.l10n.t('(could not be read: {0})', printk.problem)] : printk;
+  return 'problem' in printk ? [vscode.l10n.t('(could not be read: {0})', translated(printk.problem))] : printk;
 }
 
 function indented(message: string | vscode.MarkdownString): string[] {

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { scanSource } from '../../core/c/source.ts';
 import { XdpError } from '../../core/errors.ts';
 import { chooseProgram } from '../../session/bpfObject.ts';
-import { buildFile, targetFile } from '../build.ts';
+import { buildWithProgress, targetFile } from '../build.ts';
 import { logText } from '../language/explainLog.ts';
 import type { Services } from '../services.ts';
 import type { VerifierView } from './verifierView.ts';
@@ -45,7 +45,7 @@ async function programOf(services: Services, file: vscode.Uri, source: vscode.Te
   const { refused } = services.verdicts;
   const [first] = refused?.file.toString() === file.toString() ? refused.programs : [];
   if (first !== undefined) return first;
-  const object = await buildFile(services, file);
+  const object = await buildWithProgress(services, file);
   return (object.spec.programs[0] ?? chooseProgram(object, undefined)).name;
 }
 

@@ -25,6 +25,8 @@ export interface ReplaceRequest {
   /** Maps of the same name and definition go on with what is in them. */
   keepMaps: boolean;
   guardSeconds?: number;
+  /** Stops it as long as the new program does not run: then nothing of it is left, and the one before runs on. */
+  signal?: AbortSignal;
 }
 
 export interface Replaced {

@@ -130,6 +130,7 @@ export class Attachments {
     });
     let attachment: Attachment;
     try {
+      if (request.signal?.aborted === true) throw new XdpError('cancelled', 'It was stopped before it finished');
       attachment = await client.call('xdp/replace', {
         attachment: before.attachment,
         object: loaded.object,

@@ -34,6 +34,8 @@ export interface EditOptions {
   expect?: 'new' | 'existing';
   /** CPU numbers that the value is for; the other CPUs keep theirs. */
   cpus?: readonly number[];
+  /** Stops it between two calls of the helper: what was not tried is `left`. */
+  signal?: AbortSignal;
 }
 
 /** Sets entries. Fields that a value leaves out keep what they have. Throws `value-invalid` before anything is written. */
@@ -58,6 +60,7 @@ export async function setEntries(
   return await writeAll(client, map, 'set', entries, {
     ...(options.expect === undefined ? {} : { expect: options.expect }),
     ...(slots === undefined ? {} : { slots }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
 }
 
@@ -166,13 +169,17 @@ async function writeAll(
   map: OpenMap,
   kind: MapWrite['kind'],
   entries: readonly Entry[],
-  more: Pick<MapWrite, 'slots' | 'expect'>,
+  { signal, ...more }: Pick<MapWrite, 'slots' | 'expect'> & Pick<EditOptions, 'signal'>,
 ): Promise<Edited> {
   const valueSize = entryValueBytes(map.schema);
   const perBatch = Math.max(1, Math.min(batchEntries, Math.floor(batchBytes / (map.schema.keySize + valueSize))));
   const edited: Edited = { done: 0, changes: [], failures: [], left: 0 };
   let undoBytes = 0;
   for (let from = 0; from < entries.length; from += perBatch) {
+    if (signal?.aborted === true) {
+      edited.left = entries.length - from;
+      break;
+    }
     const batch = entries.slice(from, from + perBatch);
     const masked = batch.some(({ mask }) => mask !== undefined);
     const all = new Uint8Array(masked ? valueSize : 0).fill(0xff);

@@ -1,3 +1,4 @@
+import { translated } from '../../../extension/core/text/language.ts';
 import type { ToMapsView } from '../../../extension/protocol/webview.ts';
 import { keyText } from '../../../extension/core/maps/entries.ts';
 import { fill, formatInteger } from '../../common/format.ts';
@@ -96,5 +97,5 @@ function failureOf(answer: Edited): string | undefined {
 
 function sentence({ message, fix }: { message: string; fix?: string | undefined }): string {
   const said = /[.!?]$/.test(message) ? message : `${message}.`;
-  return fix === undefined ? said : `${said} ${fix}`;
+  return translated(fix === undefined ? said : `${said} ${fix}`);
 }

@@ -74,8 +74,8 @@ function namespaceItem({ namespace }: NodeOf<'namespace'>): vscode.TreeItem {
     ? namespace.kind === 'process'
       ? vscode.l10n.t('process {0}', namespace.netns)
       : ''
-    : namespace.problem;
-  item.tooltip = open ? vscode.l10n.t('Network namespace {0}', namespace.label) : namespace.problem;
+    : translated(namespace.problem);
+  item.tooltip = open ? vscode.l10n.t('Network namespace {0}', namespace.label) : translated(namespace.problem);
   return item;
 }
 

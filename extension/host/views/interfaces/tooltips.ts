@@ -1,3 +1,4 @@
+import { translated } from '../../../core/text/language.ts';
 import * as vscode from 'vscode';
 import type { Advice } from '../../../core/preflight/situation.ts';
 import { describeLifelines } from '../../../session/attach/lifelines.ts';
@@ -99,5 +100,5 @@ function heldBy({ via, linkId }: NodeOf<'program'>['program']): string {
 }
 
 export function adviceTooltip({ cause, fix }: Advice): vscode.MarkdownString {
-  return new vscode.MarkdownString(`${plain(`${cause}.`)}\n\n${plain(fix)}`);
+  return new vscode.MarkdownString(`${plain(translated(`${cause}.`))}\n\n${plain(translated(fix))}`);
 }
