@@ -88,6 +88,12 @@ export const testRequirements = [
     packages: ['chromium'],
     present: () => findBrowser() !== undefined,
   },
+  {
+    what: 'A font with Chinese letters',
+    why: 'tells how much room Chinese texts take',
+    packages: ['fonts-wqy-microhei', 'fonts-noto-cjk'],
+    present: hasChineseFont,
+  },
   command('bpftool', "the kernel's own view of programs and maps", ['bpftool', 'linux-tools-common']),
   command('tshark', 'says what is in a packet'),
   {
@@ -138,6 +144,14 @@ export function findBrowser() {
   return ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
     .map(findCommand)
     .find((file) => file !== undefined);
+}
+
+function hasChineseFont() {
+  return [
+    'truetype/wqy/wqy-microhei.ttc',
+    'opentype/noto/NotoSansCJK-Regular.ttc',
+    'truetype/droid/DroidSansFallbackFull.ttf',
+  ].some((file) => existsSync(`/usr/share/fonts/${file}`));
 }
 
 /**

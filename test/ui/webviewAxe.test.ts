@@ -22,6 +22,7 @@ const views: Record<string, string[]> = {
     'verifier-branch',
     'verifier-filter',
   ],
+  'the packet panel': ['packet-wide-dark', 'packet-failed', 'packet-noprogram'],
   'the packet builder': ['tests-picture-dark', 'tests-mistake', 'tests-sweep', 'tests-paste'],
 };
 

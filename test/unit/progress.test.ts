@@ -39,9 +39,9 @@ afterEach(() => {
 });
 
 /** Work that ends when it is told to. */
-function held<T>(): { work: Promise<T>; end(result: T): void; fail(error: Error): void } {
-  let end = (_: T): void => undefined;
-  let fail = (_: Error): void => undefined;
+function held<T>(): { work: Promise<T>; end: (result: T) => void; fail: (error: Error) => void } {
+  let end: (result: T) => void = () => undefined;
+  let fail: (error: Error) => void = () => undefined;
   const work = new Promise<T>((resolve, reject) => {
     end = resolve;
     fail = reject;

@@ -208,7 +208,7 @@ export class PacketPanel extends LitElement {
       case 'failed': {
         const { message, fix, log } = run.failure;
         return html`<xdp-notice kind="error" flush message=${message} fix=${fix ?? ''}></xdp-notice>
-          ${log === undefined ? nothing : html`<details><summary>${strings.verifierLog}</summary><pre>${log}</pre></details>`}`;
+          ${log === undefined ? nothing : html`<details><summary>${strings.verifierLog}</summary><pre tabindex="0">${log}</pre></details>`}`;
       }
     }
   }

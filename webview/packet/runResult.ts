@@ -239,7 +239,7 @@ export class RunResult extends LitElement {
     if (printk.length === 0 && printkProblem === undefined) return nothing;
     return html`<h3>${strings.printk}</h3>
       ${printkProblem === undefined ? nothing : html`<p class="muted">${printkProblem}</p>`}
-      ${printk.length === 0 ? nothing : html`<pre>${printk.join('\n')}</pre>`}`;
+      ${printk.length === 0 ? nothing : html`<pre tabindex="0">${printk.join('\n')}</pre>`}`;
   }
 }
 

@@ -213,7 +213,7 @@ export class TestEditor extends LitElement {
         <button class="link" type="button" @click=${() => this.push(this.packetEdit(packetTemplates[0]?.layers ?? []))}>${strings.ownPacket}</button>`;
     }
     if (packet.kind === 'problem') {
-      return html`<p class="problem">${fill(strings.unreadable, { message: packet.message })}</p><pre>${packet.written}</pre>
+      return html`<p class="problem">${fill(strings.unreadable, { message: translated(packet.message) })}</p><pre tabindex="0">${packet.written}</pre>
         <button class="link" type="button" @click=${this.showText}>${strings.asText}</button>`;
     }
     return html`<xdp-packet-editor

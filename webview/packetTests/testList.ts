@@ -2,6 +2,7 @@ import { css, html, LitElement, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { OutlinedTest } from '../../extension/core/packetTest/outline.ts';
 import { buildPacket } from '../../extension/core/packet/build.ts';
+import { translated } from '../../extension/core/text/language.ts';
 import { summarize } from '../../extension/core/packet/summary.ts';
 import { baseStyles } from '../common/theme.ts';
 import { strings } from './strings.ts';
@@ -128,7 +129,7 @@ function packetLine({ packets }: OutlinedTest): string {
     case 'pcap':
       return `${first.file} #${first.index}${more}`;
     case 'problem':
-      return first.message;
+      return translated(first.message);
     case 'layers':
       try {
         const { source, destination, protocol, info } = summarize(buildPacket(first.layers));

@@ -37,7 +37,7 @@ type Write = (text: string) => Promise<void>;
 interface Pages {
   answers: MapAnswers;
   signal: AbortSignal;
-  onCount(done: number): void;
+  onCount: (done: number) => void;
 }
 
 /** The file is there when it is whole: what was stopped, or failed, leaves what was there before. */
@@ -45,7 +45,12 @@ async function inPlace<T>(file: string, work: (append: Write) => Promise<T>): Pr
   const unfinished = `${file}.${process.pid}.part`;
   const handle = await open(unfinished, 'w');
   try {
-    const result = await work((text) => handle.appendFile(text)).finally(() => handle.close());
+    let result: T;
+    try {
+      result = await work((text) => handle.appendFile(text));
+    } finally {
+      await handle.close();
+    }
     await rename(unfinished, file);
     return result;
   } finally {
