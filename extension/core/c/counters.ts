@@ -17,14 +17,15 @@ const fields = [
   new RegExp(String.raw`\+\+\s*${place}`, 'g'),
   new RegExp(String.raw`${atomic}&\s*\(?\s*${place}`, 'g'),
 ];
+// What costs little is looked at first: looking back over blanks from each blank would be quadratic.
 const wholes = [
   /\(\s*\*\s*(\w+)\s*\)\s*(?:\+\+|\+=)/g,
-  /(?<![\w)\]]\s*)\*\s*(\w+)\s*\+=/g,
+  /(?=\*)(?<![\w)\]]\s*)\*\s*(\w+)\s*\+=/g,
   /\+\+\s*\*\s*(\w+)/g,
   new RegExp(String.raw`${atomic}(\w+)\s*,`, 'g'),
 ];
 const names = [
-  /(?<![\w.>]\s*)\b(\w+)\s*(?:\+\+|\+=)/g,
+  /(?<!\w)(?=\w)(?<![\w.>]\s*)(\w+)\s*(?:\+\+|\+=)/g,
   /\+\+\s*(\w+)\b(?!\s*(?:->|\.|\[))/g,
   new RegExp(String.raw`${atomic}&\s*(\w+)\s*,`, 'g'),
 ];

@@ -1,4 +1,5 @@
 /** Packets as people paste them: Scapy expressions, hex dumps of any tool, C arrays, base64. */
+import { XdpError } from '../errors.ts';
 import { exactLayers } from './exact.ts';
 import { packetInvalid } from './fail.ts';
 import { looksLikeHex, parseHexPackets } from './hex.ts';
@@ -24,18 +25,25 @@ export function readPasted(text: string): Pasted {
   const starts = expressionStarts(text);
   if (starts.length > 1) {
     const ends = [...starts.slice(1), text.length];
-    // Blanks in front keep the positions of errors right.
-    return {
-      form: 'scapy',
-      packets: starts.map((start, i) => parseScapy(' '.repeat(start) + text.slice(start, ends[i]).trimEnd())),
-    };
+    return { form: 'scapy', packets: starts.map((start, i) => parseFrom(text.slice(start, ends[i]).trimEnd(), start)) };
   }
   return { form: 'scapy', packets: [parseScapy(text)] };
 }
 
+/** The positions of errors are those in the whole text. */
+function parseFrom(text: string, start: number): readonly Layer[] {
+  try {
+    return parseScapy(text);
+  } catch (error) {
+    if (!(error instanceof XdpError)) throw error;
+    const position = start + Number(error.details['position'] ?? 0);
+    throw packetInvalid(error.message, { ...error.details, position }, error.fix);
+  }
+}
+
 /** Lines of text among dump lines: what tcpdump prints. */
 function isDumpWithText(text: string): boolean {
-  return /^\s*0x0{3,8}:[ \t]+[0-9a-f]{2}/im.test(text) || /^0{4,8}[: ][ \t]+[0-9a-f]{2}/im.test(text);
+  return /^[ \t]*0x0{3,8}:[ \t]+[0-9a-f]{2}/im.test(text) || /^0{4,8}[: ][ \t]+[0-9a-f]{2}/im.test(text);
 }
 
 /** Where a line begins with a layer, outside all parentheses: one expression a line, or one over several lines. */

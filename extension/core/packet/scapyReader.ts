@@ -78,17 +78,25 @@ export class Reader {
 
   /** Strings side by side are one string. */
   private adjacent(): Node {
-    let node = this.primary();
-    while (node.kind === 'text' || node.kind === 'bytes') {
+    const first = this.primary();
+    if (first.kind !== 'text' && first.kind !== 'bytes') return first;
+    const parts: Node[] = [first];
+    let length = first.value.length;
+    for (;;) {
       this.space();
       if (!/^(?:[rRbB]{0,2})["']/.test(this.text.slice(this.at, this.at + 3))) break;
       const next = this.primary();
-      if (node.kind === 'text' && next.kind === 'text') node = { ...node, value: node.value + next.value };
-      else if (node.kind === 'bytes' && next.kind === 'bytes') {
-        node = { ...node, value: Uint8Array.from([...node.value, ...next.value]) };
-      } else throw this.error('Text and bytes cannot be joined.', next.position);
+      if (next.kind !== first.kind) throw this.error('Text and bytes cannot be joined.', next.position);
+      length += next.value.length;
+      if (length > maxLiteral) throw this.error(`The string is longer than ${maxLiteral} bytes.`, first.position);
+      parts.push(next);
     }
-    return node;
+    if (first.kind === 'text')
+      return { ...first, value: parts.map((part) => (part.kind === 'text' ? part.value : '')).join('') };
+    return {
+      ...first,
+      value: Uint8Array.from(parts.flatMap((part) => (part.kind === 'bytes' ? [...part.value] : []))),
+    };
   }
 
   private primary(): Node {

@@ -74,7 +74,8 @@ function folders(values: readonly string[]): string[] {
 
 function* commands(text: string): Generator<Command> {
   const plain = withoutBlocks(text).replaceAll(/(^|\s)#.*/g, '$1');
-  const start = /([A-Za-z_]\w*)[ \t]*\(/g;
+  // From a word's beginning on, so that a long one is read once.
+  const start = /\b([A-Za-z_]\w*)[ \t]*\(/g;
   for (let match = start.exec(plain); match !== null; match = start.exec(plain)) {
     const { args, end } = readArguments(plain, start.lastIndex);
     start.lastIndex = end;
@@ -130,7 +131,7 @@ function expand(text: string, variables: ReadonlyMap<string, string>, depth = 0)
   if (depth > 8) return unknownValue;
   return text
     .replaceAll(/\$<BUILD_INTERFACE:([^<>]*)>/g, '$1')
-    .replaceAll(/\$<[^>]*>/g, unknownValue)
+    .replaceAll(/\$<[^>]{0,1000}>/g, unknownValue)
     .replaceAll(/\$\{([^{}$]*)\}/g, (_all, name: string) => {
       const value = variables.get(name);
       return value === undefined ? unknownValue : expand(value, variables, depth + 1);

@@ -1,6 +1,6 @@
 import type { CSource } from '../source.ts';
 import { t } from '../../text/language.ts';
-import { functionAt, structName, structOf, typeOfVariable } from './expressions.ts';
+import { functionAt, lineBefore, structName, structOf, typeOfVariable } from './expressions.ts';
 import { firstKernel, type Helper, programTypesOf } from './helpers.ts';
 import { type Knowledge, recordNamed } from './knowledge.ts';
 import { mapAttributes, mapTypes, sections, verdicts } from './vocabulary.ts';
@@ -22,7 +22,7 @@ const maxItems = 400;
 
 /** What BPF has at this place: nothing of plain C, which other extensions know better. */
 export function completionsAt(source: CSource, knowledge: Knowledge, offset: number): Completion[] {
-  const line = source.text.slice(source.text.lastIndexOf('\n', offset - 1) + 1, offset);
+  const line = lineBefore(source.text, offset);
   const word = /\w*$/.exec(line)?.[0] ?? '';
   const before = line.slice(0, line.length - word.length);
   if (/\/\/|^\s*\*/.test(line)) return [];

@@ -14,6 +14,11 @@ export function wordAt(text: string, offset: number): { word: string; start: num
   return start === end ? undefined : { word: text.slice(start, end), start, end };
 }
 
+/** The end of the line before an offset: what is looked for in it need not be looked for in a line of megabytes. */
+export function lineBefore(text: string, offset: number): string {
+  return text.slice(Math.max(text.lastIndexOf('\n', offset - 1) + 1, offset - 1000), offset);
+}
+
 /** The name of the struct that `a->b.c` is a value of or points to. */
 export function structOf(
   source: CSource,

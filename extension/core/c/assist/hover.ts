@@ -1,7 +1,7 @@
 import type { CSource, MapDefinition } from '../source.ts';
 import { t } from '../../text/language.ts';
 import { helperText } from './completion.ts';
-import { layoutOf, numberOf, structOf, wordAt } from './expressions.ts';
+import { layoutOf, lineBefore, numberOf, structOf, wordAt } from './expressions.ts';
 import { defineNamed, type Knowledge, recordNamed } from './knowledge.ts';
 import { mapTypes, verdicts } from './vocabulary.ts';
 
@@ -122,7 +122,7 @@ function bytes(count: number): string {
 }
 
 function fieldText(source: CSource, knowledge: Knowledge, start: number, name: string): string | undefined {
-  const line = source.text.slice(source.text.lastIndexOf('\n', start - 1) + 1, start);
+  const line = lineBefore(source.text, start);
   const path = /((?:\w+(?:\[[^\]]*\])?(?:->|\.))+)$/.exec(line)?.[1];
   if (path === undefined) return undefined;
   const struct = structOf(source, knowledge, { path: path.replace(/(?:->|\.)$/, ''), offset: start });
