@@ -179,6 +179,16 @@ test('global data are variables, and a queue shows its head', () => {
   expect(cli.text(['map', String(mapOf('queue').id)])).toMatch(/its head/);
 });
 
+test('a map that was declared with no entries says how many it has', () => {
+  const pin = `/sys/fs/bpf/xdp_storage_${process.pid}`;
+  bpftool('map', 'create', pin, 'type', 'cgroup_storage', 'key', '16', 'value', '8', 'entries', '0', 'name', 'storage');
+  try {
+    expect(cli.text(['map', pin])).toMatch(/^storage \(cgroup_storage, .*\): 0 entries\n$/);
+  } finally {
+    rmSync(pin);
+  }
+});
+
 test('one entry is looked up, by the very prefix in a trie, and a Bloom filter is asked', async () => {
   xdp('set', 'lpm', '10.0.0.0/8', '9');
   const [route] = read('lpm');

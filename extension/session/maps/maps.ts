@@ -143,8 +143,15 @@ const keylessTypes = new Set([
   'perf_event_array',
   'bloom_filter',
   'xskmap',
+  // Addresses of code, which are others in each run and on each engine.
   'stack_trace',
+  'cgroup_array',
   'arena',
+  'insn_array',
+  'sk_storage',
+  'inode_storage',
+  'task_storage',
+  'cgrp_storage',
 ]);
 
 /** Can the entries of this map be listed at all? Views skip the others instead of showing an error on each. */

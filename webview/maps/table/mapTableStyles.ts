@@ -225,8 +225,24 @@ export const mapTableStyles = css`
   .heat-5 {
     background-color: color-mix(in srgb, var(--vscode-charts-blue) 22%, transparent);
   }
+  /* Shades would take the contrast away: the warmer the cell, the longer a line under its number. */
   :host-context(.vscode-high-contrast) td {
-    background-color: transparent;
+    background: linear-gradient(var(--vscode-contrastBorder), var(--vscode-contrastBorder)) right 8px bottom 1px / 0 2px no-repeat;
+  }
+  :host-context(.vscode-high-contrast) .heat-1 {
+    background-size: calc((100% - 16px) * 20 / 100) 2px;
+  }
+  :host-context(.vscode-high-contrast) .heat-2 {
+    background-size: calc((100% - 16px) * 40 / 100) 2px;
+  }
+  :host-context(.vscode-high-contrast) .heat-3 {
+    background-size: calc((100% - 16px) * 60 / 100) 2px;
+  }
+  :host-context(.vscode-high-contrast) .heat-4 {
+    background-size: calc((100% - 16px) * 80 / 100) 2px;
+  }
+  :host-context(.vscode-high-contrast) .heat-5 {
+    background-size: calc((100% - 16px) * 100 / 100) 2px;
   }
   /* Enough of the text's own colour to be read on every shade of heat. */
   td.changed {

@@ -27,7 +27,10 @@ export function describe(opened: OpenedMap, page: RawPage, names: Names): string
     ? page.count === 0
       ? t('empty (reading more would take it out)')
       : t('its head (reading more would take it out)')
-    : t('{0} of at most {1} entries', page.count, info.maxEntries);
+    : info.maxEntries === 0
+      ? // The storage of cgroups has as many as there are cgroups.
+        t('{0} entries', page.count)
+      : t('{0} of at most {1} entries', page.count, info.maxEntries);
   const title = `${info.name} (${facts.join(', ')}): ${count}`;
   if (page.count === 0) return title;
   const shown = part(schema, page, 0, shownRows);
