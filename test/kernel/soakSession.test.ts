@@ -107,10 +107,15 @@ test(
     // In the first interval code is loaded when it is first used.
     const [, settled] = all;
     for (const { files } of all.slice(1)) expect(files).toEqual(settled?.files);
-    // KiB in half a day: 70 bytes for each save, half a byte for each second of the map viewer. A short sample may still learn something.
-    const limit = count(48, 16);
+    // KiB in half a day, 7 of which are this test's own figures: some bytes for each save. A short sample may still learn something.
+    const limit = count(48, 12);
     for (const what of ['data', 'allocated', 'clientData', 'serverData'] as const)
       expect(growth(series(what)), what).toBeLessThan(limit);
+    // Compiled code grows as functions become warm, ever slower; what is compiled anew all day grows on.
+    for (const what of ['engine', 'clientEngine', 'serverEngine'] as const) {
+      const firstHalf = (middle?.[what] ?? 0) - (start?.[what] ?? 0);
+      expect(growth(series(what)), what).toBeLessThan(count(2048, 0.6 * firstHalf));
+    }
     // Wall-clock time is everybody's on this machine; beside other work a median of a short sample says little.
     expect(growth(series('pollsWork')) / quantile(series('pollsWork'), 0.5)).toBeLessThan(count(3, 0.25));
     expect(day.done.packets).toBeGreaterThan(0);
