@@ -4,6 +4,8 @@ import { parseObject } from '../../extension/core/object/parseObject.ts';
 import { formatInteger } from '../../webview/common/format.ts';
 import { bytesAt, MapModel, type MapSchemaMessage } from '../../webview/maps/data/mapModel.ts';
 import { RowCache, type RowsRead } from '../../webview/maps/data/rowCache.ts';
+import { Snapshots } from '../../webview/maps/data/snapshots.ts';
+import { Conversation } from '../../webview/maps/data/conversation.ts';
 import { cellsOf } from '../../webview/maps/table/cells.ts';
 import {
   buildColumns,
@@ -406,4 +408,14 @@ test('integers are grouped as the language groups them', () => {
   for (const value of [0, 7, -7, 999, 1000, -1000, 1_234_567, -123_456, 2n ** 64n - 1n, 1.5, 1e21]) {
     expect(formatInteger(value)).toBe(native.format(value));
   }
+});
+
+test('what differs between snapshots is named as in the table', () => {
+  const namer = (map: string): Snapshots =>
+    new Snapshots(new MapModel(schemaOf(map, 2)), new Conversation(1, () => undefined), () => undefined);
+  expect(namer('stats').keyName(1)).toBe('1 XDP_DROP');
+  expect(namer('narrow').keyName(7)).toBe('7');
+  const flow = { saddr: '10.0.0.1', dport: 53, proto: 17, pad: 0 };
+  expect(namer('flows').keyName(flow)).toBe('saddr 10.0.0.1 dport 53 proto 17');
+  expect(namer('flows').keyName('nothing of the kind')).toBe('nothing of the kind');
 });

@@ -1,4 +1,4 @@
-import { decodeEntries } from '../../../extension/core/maps/entries.ts';
+import { decodeEntries, encodeKey } from '../../../extension/core/maps/entries.ts';
 import {
   compareSnapshots,
   expectationOf,
@@ -6,10 +6,12 @@ import {
   type SnapshotDifference,
   takeSnapshot,
 } from '../../../extension/core/maps/snapshot.ts';
+import type { Value } from '../../../extension/core/maps/value.ts';
 import { fill } from '../../common/format.ts';
 import { strings } from '../strings.ts';
 import type { Conversation } from './conversation.ts';
-import type { MapModel } from './mapModel.ts';
+import { valueText } from './leaves.ts';
+import { bytesAt, type MapModel } from './mapModel.ts';
 
 /** They stay in this page: the oldest is let go. */
 const maxSnapshots = 10;
@@ -88,6 +90,16 @@ export class Snapshots {
     const { before, after } = this;
     if (after === undefined) return '';
     return JSON.stringify(expectationOf(after.snapshot, before === after ? undefined : before?.snapshot), null, 2);
+  }
+
+  /** A key as the table shows it: `1 XDP_DROP`, `10.0.0.0/8`. */
+  keyName(key: Value): string {
+    try {
+      return this.model.keyText(bytesAt(encodeKey(this.model.schema, key)));
+    } catch {
+      // A text that is no text in the map's own bytes cannot be written back.
+      return valueText(key);
+    }
   }
 
   nameOf({ number, takenAt }: Taken): string {

@@ -14,7 +14,7 @@ const maxLines = 500;
 
 type Line =
   | { kind: 'added' | 'removed'; key: string; text: string }
-  | { kind: 'changed'; key: string; field: string; before: string; after: string; delta: string };
+  | { kind: 'changed'; key: string; name: string; field: string; before: string; after: string; delta: string };
 
 /** Two snapshots and what is different between them. Fires `save` and `copy` with text. */
 @customElement('xdp-snapshot-pane')
@@ -117,18 +117,18 @@ export class SnapshotPane extends LitElement {
       ...removed.map(
         ({ key, value, values }): Line => ({
           kind: 'removed',
-          key: valueText(key),
+          key: snapshots.keyName(key),
           text: short(values ?? value ?? null),
         }),
       ),
       ...added.map(
         ({ key, value, values, sum }): Line => ({
           kind: 'added',
-          key: valueText(key),
+          key: snapshots.keyName(key),
           text: short(sum ?? values ?? value ?? null),
         }),
       ),
-      ...changed.flatMap(linesOf),
+      ...changed.flatMap((change) => linesOf(change, snapshots)),
     ];
     const summary = fill(strings.snapshotSummary, {
       added: formatInteger(added.length),
@@ -160,16 +160,18 @@ export class SnapshotPane extends LitElement {
       case 'removed':
         return html`<tr data-change="removed"><td>${strings.snapshotRemoved}</td><th scope="row">${line.key}</th><td></td><td class="num">${line.text}</td><td></td><td></td></tr>`;
       case 'changed':
-        return html`<tr data-change="changed" data-key=${line.key}><td>${strings.snapshotChanged}</td><th scope="row">${line.key}</th><td>${line.field}</td>
+        return html`<tr data-change="changed" data-key=${line.key}><td>${strings.snapshotChanged}</td><th scope="row">${line.name}</th><td>${line.field}</td>
           <td class="num">${line.before}</td><td class="num">${line.after}</td><td class="num">${line.delta}</td></tr>`;
     }
   }
 }
 
-function linesOf({ key, fields }: SnapshotChange): Line[] {
+function linesOf({ key, fields }: SnapshotChange, snapshots: Snapshots): Line[] {
+  const name = snapshots.keyName(key);
   return fields.map(({ path, before, after, delta }) => ({
     kind: 'changed',
     key: valueText(key),
+    name,
     field: path,
     before: number(before),
     after: number(after),
