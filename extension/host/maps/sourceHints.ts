@@ -15,7 +15,7 @@ export function registerSourceHints(numbers: SourceNumbers): vscode.Disposable {
   );
 }
 
-/** `5 entries, 70,123/s rx_packets`: opens the map in an editor tab. */
+/** `5 entries, 70,123/s rx_packets`: opens the map in an editor tab. One for each interface where the program is attached. */
 class MapLenses implements vscode.CodeLensProvider {
   readonly #numbers: SourceNumbers;
   readonly onDidChangeCodeLenses: vscode.Event<void>;
@@ -29,15 +29,17 @@ class MapLenses implements vscode.CodeLensProvider {
     const maps = this.#numbers.of(document.uri.fsPath);
     if (maps.size === 0 || !isBpfSource(document)) return [];
     return scanSource(document.getText()).maps.flatMap(({ name, nameSpan }) => {
-      const map = maps.get(name);
-      if (map === undefined) return [];
       const range = new vscode.Range(document.positionAt(nameSpan.start), document.positionAt(nameSpan.end));
-      return new vscode.CodeLens(range, {
-        title: `$(pulse) ${titleOf(map)}`,
-        tooltip: vscode.l10n.t('What {0} holds now; opens it in an editor tab', name),
-        command: commands.openMap,
-        arguments: [{ id: map.id, name }],
-      });
+      const found = maps.get(name) ?? [];
+      return found.map(
+        (map) =>
+          new vscode.CodeLens(range, {
+            title: `$(pulse) ${found.length === 1 ? '' : `${map.iface}: `}${titleOf(map)}`,
+            tooltip: vscode.l10n.t('What {0} holds now; opens it in an editor tab', name),
+            command: commands.openMap,
+            arguments: [{ id: map.id, name }],
+          }),
+      );
     });
   }
 }
@@ -52,7 +54,7 @@ function titleOf({ entries, fields }: MapNumbers): string {
   return `${count}: ${integer(sum)} ${name}${rate}`;
 }
 
-/** Behind the lines that count. Which entry a line counts in is not known: it is the sum over all of them. */
+/** Behind the lines that count. Which entry a line counts in is not known: it is the sum over all of them, on all interfaces. */
 class CounterHints implements vscode.InlayHintsProvider {
   readonly #numbers: SourceNumbers;
   readonly onDidChangeInlayHints: vscode.Event<void>;
@@ -69,9 +71,9 @@ class CounterHints implements vscode.InlayHintsProvider {
     return findCounters(scanSource(document.getText())).flatMap(({ end, of }) => {
       const line = document.lineAt(document.positionAt(end).line);
       if (!range.contains(line.range.end)) return [];
-      const found = of.kind === 'map' ? maps.get(of.map)?.fields.get(of.field) : variableIn(maps, of.name);
-      if (found === undefined) return [];
-      const hint = new vscode.InlayHint(line.range.end, textOf(found));
+      const found = of.kind === 'map' ? fieldsOf(maps.get(of.map) ?? [], of.field) : variableIn(maps, of.name);
+      if (found.length === 0) return [];
+      const hint = new vscode.InlayHint(line.range.end, textOf(sumOf(found)));
       hint.paddingLeft = true;
       hint.tooltip =
         of.kind === 'map'
@@ -86,12 +88,24 @@ class CounterHints implements vscode.InlayHintsProvider {
   }
 }
 
-function variableIn(maps: ReadonlyMap<string, MapNumbers>, name: string): FieldNumber | undefined {
-  for (const [map, { fields }] of maps) {
-    const found = map.startsWith('.') ? fields.get(name) : undefined;
-    if (found !== undefined) return found;
+function variableIn(maps: ReadonlyMap<string, readonly MapNumbers[]>, name: string): FieldNumber[] {
+  for (const [map, numbers] of maps) {
+    const found = map.startsWith('.') ? fieldsOf(numbers, name) : [];
+    if (found.length > 0) return found;
   }
-  return undefined;
+  return [];
+}
+
+function fieldsOf(maps: readonly MapNumbers[], field: string): FieldNumber[] {
+  return maps.flatMap(({ fields }) => fields.get(field) ?? []);
+}
+
+/** Its rate is known when that of each is. */
+function sumOf(numbers: readonly FieldNumber[]): FieldNumber {
+  return numbers.reduce((all, { sum, perSecond }) => ({
+    sum: all.sum + sum,
+    perSecond: all.perSecond === undefined || perSecond === undefined ? undefined : all.perSecond + perSecond,
+  }));
 }
 
 function textOf({ sum, perSecond }: FieldNumber): string {

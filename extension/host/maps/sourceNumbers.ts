@@ -22,6 +22,8 @@ export interface FieldNumber {
 
 export interface MapNumbers {
   id: number;
+  /** Where its program is attached. */
+  iface: string;
   name: string;
   entries: number;
   /** By the field's path, '' for a value that is one number; empty for maps that are only counted. */
@@ -69,12 +71,15 @@ export class SourceNumbers implements vscode.Disposable {
     this.#changed.dispose();
   }
 
-  /** By the map's name in the source. */
-  of(file: string): ReadonlyMap<string, MapNumbers> {
-    const found = this.#watched.filter(({ live, numbers }) => live.object?.file === file && numbers !== undefined);
-    return new Map(
-      found.flatMap(({ map, numbers }) => (numbers === undefined ? [] : [[map.info.name, numbers] as const])),
-    );
+  /** By the map's name in the source: one for each attachment that has a map of its own. */
+  of(file: string): ReadonlyMap<string, readonly MapNumbers[]> {
+    const found = new Map<string, MapNumbers[]>();
+    for (const { live, map, numbers } of this.#watched) {
+      if (live.object?.file !== file || numbers === undefined) continue;
+      const known = found.get(map.info.name) ?? [];
+      if (!known.some(({ id }) => id === numbers.id)) found.set(map.info.name, [...known, numbers]);
+    }
+    return found;
   }
 
   /** Maps of programs whose source is in sight. */
@@ -136,10 +141,11 @@ function sayable(numbers: MapNumbers | undefined): unknown {
 async function readNumbers(watched: Watched): Promise<void> {
   const { map, live, leaves } = watched;
   const { id, name, maxEntries, keySize } = map.info;
+  const { iface } = live;
   if (maxEntries * (keySize + entryValueBytes(map.schema)) > maxBytes) {
     watched.table ??= MapTable.open(live.client, map);
     const { total, workMs } = await (await watched.table).arrange({});
-    watched.numbers = { id, name, entries: total, fields: new Map() };
+    watched.numbers = { id, iface, name, entries: total, fields: new Map() };
     watched.notBeforeMs = Date.now() + restAfterWork * workMs;
     return;
   }
@@ -153,7 +159,7 @@ async function readNumbers(watched: Watched): Promise<void> {
     const isKnown = grown !== undefined && grown >= 0n && periodMs > 0;
     fields.set(leaf.label, { sum, perSecond: isKnown ? (Number(grown) * 1000) / periodMs : undefined });
   }
-  watched.numbers = { id, name, entries: page.count, fields };
+  watched.numbers = { id, iface, name, entries: page.count, fields };
   watched.atNs = page.atNs;
 }
 
