@@ -15,9 +15,11 @@ export function createStatusBar(services: Services): vscode.Disposable {
       return;
     }
     const more = live.length > 1 ? ` +${live.length - 1}` : '';
-    item.text = `$(plug) ${first.program} on ${first.iface} (${first.mode})${more}`;
+    item.text = `$(plug) ${vscode.l10n.t('{0} on {1} ({2})', first.program, first.iface, first.mode)}${more}`;
     item.tooltip = live
-      .map(({ program, iface, mode, progId }) => `${program} on ${iface} (${mode}), id ${progId}`)
+      .map(({ program, iface, mode, progId }) =>
+        vscode.l10n.t('{0} on {1} ({2}), id {3}', program, iface, mode, progId),
+      )
       .join('\n');
     item.show();
   };

@@ -12,9 +12,11 @@ export function registerTasks(context: vscode.ExtensionContext): vscode.Disposab
     async provideTasks() {
       if (!vscode.workspace.isTrusted) return [];
       const files = await vscode.workspace.findFiles('**/*.bpf.c', '**/node_modules/**', 100);
-      return files.map((uri) =>
-        compileTask(context, { type: taskType, task: 'compile', file: vscode.workspace.asRelativePath(uri) }),
-      );
+      return files.flatMap((uri) => {
+        const folder = vscode.workspace.getWorkspaceFolder(uri);
+        const file = vscode.workspace.asRelativePath(uri, false);
+        return folder === undefined ? [] : [compileTask(context, { type: taskType, task: 'compile', file }, folder)];
+      });
     },
     resolveTask(task) {
       const { definition } = task;
@@ -27,17 +29,25 @@ export function registerTasks(context: vscode.ExtensionContext): vscode.Disposab
 function compileTask(
   context: vscode.ExtensionContext,
   definition: XdpTaskDefinition,
-  scope: vscode.Task['scope'] = vscode.TaskScope.Workspace,
+  scope: vscode.Task['scope'],
 ): vscode.Task {
   const cli = context.asAbsolutePath('dist/cli.js');
   // Desktop VS Code is Electron: this makes its executable a Node.js.
   const options = { env: { ELECTRON_RUN_AS_NODE: '1' } };
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  // Its file is relative to the folder that it is of; a task of the whole workspace is of its first.
+  const { uri } = typeof scope === 'object' ? scope : (vscode.workspace.workspaceFolders?.[0] ?? {});
   const execution = new vscode.ProcessExecution(process.execPath, [cli, 'compile', definition.file], {
     ...options,
-    ...(folder === undefined ? {} : { cwd: folder }),
+    ...(uri === undefined ? {} : { cwd: uri.fsPath }),
   });
-  const task = new vscode.Task(definition, scope, `compile ${definition.file}`, taskType, execution, '$xdp');
+  const task = new vscode.Task(
+    definition,
+    scope ?? vscode.TaskScope.Workspace,
+    `compile ${definition.file}`,
+    taskType,
+    execution,
+    '$xdp',
+  );
   task.group = vscode.TaskGroup.Build;
   task.presentationOptions = { reveal: vscode.TaskRevealKind.Silent };
   return task;

@@ -66,6 +66,23 @@ describe('the extension', () => {
     rmSync(made, { recursive: true, force: true });
   });
 
+  it('gives another extension what docs/api.md promises', async () => {
+    const seen = await vscode.commands.executeCommand<Record<string, unknown>>('apiConsumer.look', source);
+    const { refused, ...others } = seen;
+    assert.deepEqual(others, {
+      version: 1,
+      ok: true,
+      diagnostics: [],
+      action: 'XDP_DROP',
+      attachments: [],
+      changes: 0,
+    });
+    const { code, message, fix } = refused as Record<string, string>;
+    assert.equal(code, 'packet-invalid');
+    assert.match(message ?? '', /999 does not fit/);
+    assert.ok(fix === undefined || fix.length > 0);
+  });
+
   it('gives other extensions an API whose answers are the documents of the CLI', async () => {
     const api = (await extension?.activate()) as XdpApi;
     const file = vscode.Uri.file(source);

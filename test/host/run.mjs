@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import { cache, root } from '../../extension/build/paths.mjs';
 import { runMain } from '../../extension/build/terminal.mjs';
 import { conclude } from '../support/vscodeRun.mjs';
-import { bundleHostTests } from './harness/bundle.mjs';
+import { bundleHostTests, consumer } from './harness/bundle.mjs';
 
 await runMain(async () => {
   const { entry, results } = await bundleHostTests();
@@ -24,6 +24,6 @@ await runMain(async () => {
     logLevel: 'warning',
   });
   const { runInServer } = await import(outfile);
-  await runInServer({ extension: root, entry });
+  await runInServer({ extension: root, entry, consumer });
   conclude('host', results);
 });

@@ -10,7 +10,7 @@ import { runTests } from '@vscode/test-electron';
 import { root } from '../../extension/build/paths.mjs';
 import { runMain, UserError } from '../../extension/build/terminal.mjs';
 import { conclude } from '../support/vscodeRun.mjs';
-import { bundleHostTests } from './harness/bundle.mjs';
+import { bundleHostTests, consumer } from './harness/bundle.mjs';
 
 await runMain(async () => {
   const { entry, results } = await bundleHostTests();
@@ -24,7 +24,7 @@ await runMain(async () => {
     });
     await runTests({
       version: process.env.XDP_TEST_VSCODE_VERSION ?? 'stable',
-      extensionDevelopmentPath: root,
+      extensionDevelopmentPath: [root, consumer.folder],
       extensionTestsPath: entry,
       launchArgs: [
         folder,

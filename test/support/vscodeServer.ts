@@ -10,6 +10,8 @@ import { giveTo } from './vscodeUser.ts';
 export interface TestServerOptions {
   /** A packaged extension, installed as a user would. */
   vsix?: string;
+  /** Folders of extensions that are there before it starts, by the names that VS Code gives them: `publisher.name-version`. */
+  extensions?: Readonly<Record<string, string>>;
   /**
    * False: workspace trust is on, as users have it, and the folder is not trusted (Restricted Mode).
    * Default true: the question does not come up.
@@ -47,6 +49,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const dataDir = path.join(folder, 'server');
   mkdirSync(path.join(folder, 'tmp'));
   if (vsix !== undefined) cpSync(await installedExtensions(vsix), extensionsDir, { recursive: true });
+  for (const [name, from] of Object.entries(options.extensions ?? {}))
+    cpSync(from, path.join(extensionsDir, name), { recursive: true });
   const own = options.user === undefined ? undefined : giveTo(options.user, { install, folder, dataDir });
   const server = await startServer({
     install,

@@ -61,8 +61,8 @@ test('XDP and tc programs are attached to the interfaces that were named, and th
     spec: {
       byteCode: { image: { url: base.image } },
       programs: [
-        { name: 'xdp_classify', type: 'xdp', xdpInfo: { links: [link] } },
-        { name: 'tc_mark', type: 'tc', tcInfo: { links: [{ ...link, direction: 'ingress' }] } },
+        { name: 'xdp_classify', type: 'XDP', xdp: { links: [link] } },
+        { name: 'tc_mark', type: 'TC', tc: { links: [{ ...link, direction: 'Ingress' }] } },
       ],
     },
   });
@@ -81,7 +81,7 @@ test('one program of several, on the primary interface of every node', async () 
   const { resource } = exportBpfman({ ...base, spec, programs: ['xdp_drop'] });
   expect(readYaml(resource)).toMatchObject({
     spec: {
-      programs: [{ name: 'xdp_drop', xdpInfo: { links: [{ interfaceSelector: { primaryNodeInterface: true } }] } }],
+      programs: [{ name: 'xdp_drop', xdp: { links: [{ interfaceSelector: { primaryNodeInterface: true } }] } }],
     },
   });
 });
@@ -95,4 +95,10 @@ test.each([
 ])('%j is refused', async (wrong, message) => {
   const spec = await specOf('multi/xdp_multi.bpf.c');
   expect(() => exportBpfman({ ...base, spec, ...wrong })).toThrow(message);
+});
+
+test('a program whose name the resource does not take is refused', async () => {
+  const spec = await specOf('pass/xdp_pass.bpf.c');
+  const renamed = { ...spec, programs: spec.programs.map((program) => ({ ...program, name: '_x' })) };
+  expect(() => exportBpfman({ ...base, spec: renamed })).toThrow(/no program named _x/);
 });

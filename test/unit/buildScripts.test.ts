@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { componentsOf } from '../../extension/build/notices.mjs';
+import { niceToHave, productRequirements } from '../../extension/build/requirements.mjs';
 import { readSystem } from '../../extension/build/system.mjs';
 import { readOwnRows, readVitestRows, suiteOutcome, withoutSkips } from '../../extension/build/testResults.mjs';
 
@@ -82,4 +83,22 @@ test('every package that is bundled goes with its licence, and the licence allow
     expect(['MIT', 'BSD-3-Clause', 'CC-BY-4.0'], name).toContain(license);
     expect(text.length, name).toBeGreaterThan(500);
   }
+});
+
+test('the dev container has what the product needs, from Debian and npm, and shares no file system of the host', () => {
+  const text = readFileSync('.devcontainer/devcontainer.json', 'utf8');
+  const container = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, '')) as {
+    postCreateCommand: string;
+    mounts?: string[];
+  };
+  const installed = new Set(container.postCreateCommand.split(' '));
+  for (const { what, packages } of [...productRequirements, ...niceToHave])
+    expect(
+      packages.some((each) => installed.has(each)),
+      what,
+    ).toBe(true);
+  expect(container.postCreateCommand).toMatch(
+    /^sudo apt-get update && sudo apt-get install [^&|;]* && npm ci && npm run build$/,
+  );
+  expect(container.mounts ?? []).toEqual([]);
 });

@@ -68,6 +68,24 @@ describe('the manifest', () => {
   });
 });
 
+test('the front page says the same in both languages', () => {
+  const parts = (file: string): object => {
+    const text = readFileSync(path.join(root, file), 'utf8');
+    const all = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, found]) => found ?? '');
+    return {
+      headings: all(/^(#+) /gm),
+      steps: all(/^(\d+)\. /gm),
+      pictures: all(/!\[[^\]]*\]\(([^)]+)\)/g),
+      code: all(/^```\n([\s\S]*?)^```$/gm),
+      links: [...new Set(all(/\]\((docs\/[\w./-]+\.md|bpf\/[\w./-]+)\)/g))].sort(),
+      commands: all(/`(xdp\s[a-z-]+\s(?:--)?[a-z][\w-]*)/g)
+        .map((command) => command.replaceAll(/\s/g, ' '))
+        .sort(),
+    };
+  };
+  expect(parts('README.zh-CN.md')).toEqual(parts('README.md'));
+});
+
 describe('a finished text', () => {
   const examples = Object.entries(chinese).filter(
     ([text]) => /\{0\}/.test(text) && text.replace(/\{\d+\}/g, '').length > 20,

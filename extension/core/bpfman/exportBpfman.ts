@@ -28,12 +28,12 @@ export interface BpfmanOptions {
 
 /** Where a program stands among others on the same interface: 0 runs first, 1000 last. bpfman's own samples take 55. */
 const priority = 55;
-/** bpfman's word for libbpf's program type. */
+/** The word of the image's labels for libbpf's program type. */
 const kinds: Readonly<Record<string, 'xdp' | 'tc'>> = { xdp: 'xdp', sched_cls: 'tc' };
 
 /**
  * The image holds the object and two labels that list what is in it; the resource is bpfman's `ClusterBpfApplication`
- * (bpfman.io/v1alpha1, operator 0.6). Fails with `usage` on names that Kubernetes or a container registry would refuse.
+ * (bpfman.io/v1alpha1, operator 0.6: config/crd/bases/bpfman.io_clusterbpfapplications.yaml). Fails with `usage` on names that Kubernetes or a container registry would refuse.
  */
 export function exportBpfman(options: BpfmanOptions): BpfmanExport {
   const { spec, objectFile, image, name } = options;
@@ -71,12 +71,17 @@ function programResource(program: ProgramSpec, interfaces: readonly string[]): Y
   const kind = kindOf(program);
   const link = { interfaceSelector, priority };
   return kind === 'xdp'
-    ? { name: program.name, type: kind, xdpInfo: { links: [link] } }
-    : { name: program.name, type: kind, tcInfo: { links: [{ ...link, direction: 'ingress' }] } };
+    ? { name: program.name, type: 'XDP', xdp: { links: [link] } }
+    : { name: program.name, type: 'TC', tc: { links: [{ ...link, direction: 'Ingress' }] } };
 }
 
 function kindOf(program: ProgramSpec): 'xdp' | 'tc' {
   const kind = kinds[program.type];
+  if (!nameRules.program.test(program.name)) {
+    throw new XdpError('usage', `bpfman takes no program named ${program.name}.`, {
+      fix: 'A name for it has 3 to 64 letters, digits and underscores, and begins with a letter.',
+    });
+  }
   // Programs that run on redirected frames are loaded with the maps that name them, never attached.
   if (kind !== undefined && !/^xdp(\.frags)?\/(devmap|cpumap)/.test(program.section)) return kind;
   throw new XdpError('usage', `bpfman cannot attach ${program.name} (section ${program.section}) to an interface.`, {
@@ -111,6 +116,8 @@ const nameRules = {
   resource: /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
   image: /^[\w.-]+(:\d+)?(\/[\w.-]+)*(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/,
   interface: /^[^\s/:]{1,15}$/,
+  /** As the resource's definition has it. */
+  program: /^[a-zA-Z]\w{2,63}$/,
 } as const;
 
 function requireNames({ name, image, interfaces = [] }: BpfmanOptions): void {

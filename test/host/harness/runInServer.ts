@@ -10,13 +10,15 @@ export interface HostRun {
   extension: string;
   /** The module whose `run` VS Code calls. */
   entry: string;
+  /** Another extension, which is installed. */
+  consumer: { name: string; folder: string };
 }
 
 const limitMs = 8 * 60_000;
 
 /** Loads the extension and its tests into a VS Code, and returns when VS Code says that they have ended. */
-export async function runInServer({ extension, entry }: HostRun): Promise<void> {
-  const server = await startTestServer({ readsPayload: true });
+export async function runInServer({ extension, entry, consumer }: HostRun): Promise<void> {
+  const server = await startTestServer({ readsPayload: true, extensions: { [consumer.name]: consumer.folder } });
   try {
     // A copy, since tests compile and save there.
     const folder = path.join(server.folder, 'examples');
