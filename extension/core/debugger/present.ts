@@ -24,9 +24,11 @@ export interface Presented {
 
 const maxElements = 1000;
 const shownElements = 8;
+/** Values inside values that a text spells out. Damaged debug information has arrays of themselves. */
+const shownDepth = 4;
 
 /** `name` says what a value without a telling type is: an address, a MAC. Never throws. */
-export function present(value: TypedValue, name: string, inspector: Inspector): Presented {
+export function present(value: TypedValue, name: string, inspector: Inspector, depth = 0): Presented {
   const bare = bareType(value.type);
   const memory = value.storage.kind === 'memory' ? value.storage.pointer : undefined;
   const shown: Presented = {
@@ -41,6 +43,7 @@ export function present(value: TypedValue, name: string, inspector: Inspector): 
     return { ...shown, text: describePointer(memory, inspector.machine, inspector.image), isPlain: false };
   }
   try {
+    const inside = { inspector, depth: depth + 1 };
     switch (bare.kind) {
       case 'struct':
       case 'union':
@@ -51,12 +54,12 @@ export function present(value: TypedValue, name: string, inspector: Inspector): 
           }));
         shown.hasChildren = bare.members.length > 0;
         bytesOf(value, inspector);
-        shown.text = summary(value, inspector);
+        shown.text = depth < shownDepth ? summary(value, inside) : '{…}';
         break;
       case 'array':
         shown.children = () => elements(value, bare.element, bare.count ?? 0);
         shown.hasChildren = (bare.count ?? 0) > 0;
-        shown.text = arrayText(value, bare.element, name, inspector);
+        shown.text = depth < shownDepth ? arrayText(value, bare.element, name, inside) : '[…]';
         break;
       case 'pointer':
         presentPointer(shown, value, inspector);
@@ -97,15 +100,20 @@ function presentPointer(shown: Presented, value: TypedValue, inspector: Inspecto
       : [{ name: '*', value: target }];
 }
 
+interface Inside {
+  inspector: Inspector;
+  depth: number;
+}
+
 /** `{first = 5, second = 1000, …}`. */
-function summary(value: TypedValue, inspector: Inspector): string {
+function summary(value: TypedValue, { inspector, depth }: Inside): string {
   const bare = bareType(value.type);
   if (bare.kind !== 'struct' && bare.kind !== 'union') return '';
   const named = bare.members.filter((member) => member.name !== '');
   const parts = named.slice(0, shownElements).map((member) => {
     const part = memberAt(value, member);
     const inner = bareType(member.type).kind;
-    const text = inner === 'struct' || inner === 'union' ? '{…}' : present(part, member.name, inspector).text;
+    const text = inner === 'struct' || inner === 'union' ? '{…}' : present(part, member.name, inspector, depth).text;
     return `${member.name} = ${text}`;
   });
   return `{${[...parts, ...(named.length < bare.members.length || named.length > shownElements ? ['…'] : [])].join(', ')}}`;
@@ -119,7 +127,7 @@ function elements(value: TypedValue, element: CType, count: number): { name: str
   }));
 }
 
-function arrayText(value: TypedValue, element: CType, name: string, inspector: Inspector): string {
+function arrayText(value: TypedValue, element: CType, name: string, { inspector, depth }: Inside): string {
   const bare = bareType(element);
   const bytes = bytesOf(value, inspector);
   if (bare.kind === 'base' && bare.size === 1) {
@@ -135,7 +143,7 @@ function arrayText(value: TypedValue, element: CType, name: string, inspector: I
   const whole = bareType(value.type);
   const count = whole.kind === 'array' ? (whole.count ?? 0) : 0;
   const shown = elements(value, element, Math.min(count, shownElements)).map(
-    (each) => present(each.value, name, inspector).text,
+    (each) => present(each.value, name, inspector, depth).text,
   );
   return `[${[...shown, ...(count > shownElements ? ['…'] : [])].join(', ')}]`;
 }

@@ -198,9 +198,17 @@ export function sizeOfType(type: CType, depth = 0): number {
   }
 }
 
+/** Types that one text is made of: a function that takes itself would be endless, and wide before it is deep. */
+const maxParts = 256;
+
 /** As C declares it: `struct iphdr *`, `__u8[16]`, `int (*)[11]`. */
-export function typeText(type: CType, inner = '', depth = 0): string {
-  if (depth > maxChain) return `…${inner}`;
+export function typeText(type: CType): string {
+  return textOfType(type, '', { depth: 0, left: { parts: maxParts } });
+}
+
+function textOfType(type: CType, inner: string, { depth, left }: { depth: number; left: { parts: number } }): string {
+  if (depth > maxChain || left.parts-- <= 0) return `…${inner}`;
+  const deeper = { depth: depth + 1, left };
   const named = (name: string): string =>
     inner === '' || inner.startsWith('[') ? `${name}${inner}` : `${name} ${inner}`;
   switch (type.kind) {
@@ -216,18 +224,18 @@ export function typeText(type: CType, inner = '', depth = 0): string {
     case 'qualified':
       // What is behind the star qualifies the pointer, what is before it the target.
       return type.target.kind === 'pointer'
-        ? typeText(type.target, inner === '' ? type.qualifier : `${type.qualifier} ${inner}`, depth + 1)
-        : `${type.qualifier} ${typeText(type.target, inner, depth + 1)}`;
+        ? textOfType(type.target, inner === '' ? type.qualifier : `${type.qualifier} ${inner}`, deeper)
+        : `${type.qualifier} ${textOfType(type.target, inner, deeper)}`;
     case 'pointer': {
       const { target } = type;
       const wrapped = target.kind === 'array' || target.kind === 'function' ? `(*${inner})` : `*${inner}`;
-      return typeText(target, wrapped, depth + 1);
+      return textOfType(target, wrapped, deeper);
     }
     case 'array':
-      return typeText(type.element, `${inner}[${type.count ?? ''}]`, depth + 1);
+      return textOfType(type.element, `${inner}[${type.count ?? ''}]`, deeper);
     case 'function': {
-      const parameters = type.parameters.map((parameter) => typeText(parameter, '', depth + 1)).join(', ');
-      return typeText(type.result, `${inner}(${parameters === '' ? 'void' : parameters})`, depth + 1);
+      const parameters = type.parameters.map((parameter) => textOfType(parameter, '', deeper)).join(', ');
+      return textOfType(type.result, `${inner}(${parameters === '' ? 'void' : parameters})`, deeper);
     }
   }
 }
