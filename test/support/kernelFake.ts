@@ -100,6 +100,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     createByteStore: () => -1,
     pin: () => 0,
     openPin: () => -2,
+    openProcess: () => -3,
     close: (fd) => {
       open.delete(fd);
     },

@@ -12,7 +12,7 @@ import {
   programInfoMapIds,
 } from './info.ts';
 import { openEvents } from './events.ts';
-import { closeFd } from './libc.ts';
+import { closeFd, openProcess } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
 import { overhearLinkFailure } from './linkWords.ts';
 import { openObject } from './object.ts';
@@ -52,6 +52,7 @@ export function bindLibbpf(): Libbpf {
     },
     pin: (fd, path) => libbpf.pin(fd, path),
     openPin: (path) => libbpf.openPin(path),
+    openProcess,
     close: closeFd,
     createXdpLink: (programFd, ifindex, flags) => {
       const opts = Buffer.alloc(64); // struct bpf_link_create_opts: sz, flags, …

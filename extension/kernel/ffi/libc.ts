@@ -42,6 +42,11 @@ const recv = lazyFunction<(fd: number, data: Uint8Array, length: number, flags: 
   'int64_t recv(int fd, void *data, size_t length, int flags)',
 );
 
+const syscall = lazyFunction<(number: number, pid: number, flags: number) => number>(
+  libc,
+  'long syscall(long number, int pid, unsigned int flags)',
+);
+
 /** -errno for a libc function that answers -1; `koffi.errno()` is right only directly after the call. */
 function negative(result: number): number {
   return result < 0 ? -koffi.errno() : result;
@@ -54,6 +59,13 @@ export function closeFd(fd: number): void {
 /** _exit(2): at once, without waiting for threads that sit in a system call. The kernel closes every fd. */
 export function exitProcess(status: number): void {
   exitNow(status);
+}
+
+/** By its number, the same on every architecture: glibc has a function for it since 2.36 only. */
+const SYS_pidfd_open = 434;
+
+export function openProcess(pid: number): number {
+  return negative(Number(syscall(SYS_pidfd_open, pid, 0)));
 }
 
 const affinityBytes = 1024; // 8192 CPUs, the most a kernel is built for (CONFIG_NR_CPUS)

@@ -30,6 +30,8 @@ export interface Libbpf {
   /** BPF_OBJ_PIN / BPF_OBJ_GET; the latter returns an fd. */
   pin(fd: number, path: string): number;
   openPin(path: string): number;
+  /** pidfd_open(2), kernel ≥ 5.3: an fd of the process, or -errno. */
+  openProcess(pid: number): number;
   close(fd: number): void;
 
   /** bpf_link_create(…, BPF_XDP): returns a link fd. `flags`: XDP_FLAGS_*. */

@@ -3,6 +3,7 @@ import { mapTypeName, valueBytes } from '../../../core/maps/types.ts';
 import { errno, errnoText } from '../../libbpf/errno.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { OpenMap } from './mapRefs.ts';
+import { ownerOf, withOwner } from './owners.ts';
 import { readingOf, unreadable } from './mapTraits.ts';
 
 /** One value, undefined when there is no such key. A Bloom filter is asked whether `key`, a value, may be in it. */
@@ -11,7 +12,7 @@ export function lookup(libbpf: Libbpf, map: OpenMap, key: Uint8Array, possibleCp
   const reading = readingOf(map.info);
   if (type === 'bloom_filter') return mayContain(libbpf, map, key);
   if (reading.kind === 'none') throw unreadable(map.info, map.name, reading.reason);
-  if (reading.kind === 'keys') requireSize(map, 'key', key.length, map.info.keySize);
+  if (reading.kind !== 'head') requireSize(map, 'key', key.length, map.info.keySize);
   const value = new Uint8Array(valueBytes(type, map.info.valueSize, possibleCpus));
   const result = lookupInto(libbpf, map, key, value);
   if (result === -errno.ENOENT) return undefined;
@@ -48,8 +49,11 @@ export function lookupMany(
 
 /** 0, or -errno; -ENOENT also where a trie only has a shorter prefix that covers the key. */
 export function lookupInto(libbpf: Libbpf, map: OpenMap, key: Uint8Array, value: Uint8Array): number {
+  const type = mapTypeName(map.info.type);
+  const owner = ownerOf(type);
+  if (owner !== undefined) return withOwner(libbpf, owner, key, (given) => libbpf.mapLookup(map.fd, given, value));
   const result = libbpf.mapLookup(map.fd, map.info.keySize === 0 ? undefined : key, value);
-  if (result < 0 || mapTypeName(map.info.type) !== 'lpm_trie') return result;
+  if (result < 0 || type !== 'lpm_trie') return result;
   return holdsPrefix(libbpf, map, key) ? result : -errno.ENOENT;
 }
 

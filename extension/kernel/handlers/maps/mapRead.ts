@@ -4,6 +4,7 @@ import type { MapPage } from '../../../protocol/kernel.ts';
 import { errno, errnoText } from '../../libbpf/errno.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { OpenMap } from './mapRefs.ts';
+import { type OwnerKind, ownersOf, withOwner } from './owners.ts';
 import { mostEntries, readingOf, unreadable } from './mapTraits.ts';
 
 /** Where a page ended. On the wire: one byte for the kind, u32 entries so far, then the kernel's own cursor. */
@@ -36,6 +37,8 @@ export function readMap(libbpf: Libbpf, request: ReadRequest): Page {
       throw unreadable(info, name, reading.reason);
     case 'head':
       return readHead(libbpf, request);
+    case 'owners':
+      return readByOwners(libbpf, request, reading.of);
     case 'keys':
       return readByKeys(libbpf, request);
   }
@@ -47,6 +50,33 @@ function readHead(libbpf: Libbpf, { map }: ReadRequest): Page {
   if (result === -errno.ENOENT) return { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) };
   if (result < 0) throw unreadable(map.info, map.name, errnoText(result), -result);
   return { count: 1, keys: new Uint8Array(0), values: value };
+}
+
+/** The cursor is the last one that was asked for. */
+function readByOwners(libbpf: Libbpf, { map, limit, cursor }: ReadRequest, kind: OwnerKind): Page {
+  const { valueSize } = map.info;
+  const last = cursor === undefined ? -1 : new DataView(decodeCursor(cursor).at.buffer).getUint32(0, true);
+  const left = ownersOf(kind).filter((number) => number > last);
+  const keys: Uint8Array[] = [];
+  const values: Uint8Array[] = [];
+  for (const [at, number] of left.entries()) {
+    const key = new Uint8Array(Uint32Array.of(number).buffer);
+    const value = new Uint8Array(valueSize);
+    const result = withOwner(libbpf, kind, key, (given) => libbpf.mapLookup(map.fd, given, value));
+    if (result >= 0) {
+      keys.push(key);
+      values.push(value);
+    } else if (result !== -errno.ENOENT) {
+      throw unreadable(map.info, map.name, explainRead(libbpf, map.fd, result), -result);
+    }
+    if (keys.length < limit || at === left.length - 1) continue;
+    return { ...joined(keys, values), cursor: encodeCursor({ kind: 'key', seen: 0, at: key }) };
+  }
+  return joined(keys, values);
+}
+
+function joined(keys: readonly Uint8Array[], values: readonly Uint8Array[]): Page {
+  return { count: keys.length, keys: Buffer.concat(keys), values: Buffer.concat(values) };
 }
 
 function readByKeys(libbpf: Libbpf, request: ReadRequest): Page {

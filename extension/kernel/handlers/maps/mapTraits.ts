@@ -1,12 +1,17 @@
 import { XdpError } from '../../../core/errors.ts';
 import { mapTypeName } from '../../../core/maps/types.ts';
+import { type OwnerKind } from './owners.ts';
 import type { BpfMapInfo } from '../../libbpf/port.ts';
 
 /**
  * How a map's entries can be read from user space: by keys (with batch lookups where the kernel has them), by a look at
- * the head, or not at all.
+ * the head, by asking for each process or cgroup, or not at all.
  */
-export type Reading = { kind: 'keys' } | { kind: 'head' } | { kind: 'none'; reason: string };
+export type Reading =
+  | { kind: 'keys' }
+  | { kind: 'head' }
+  | { kind: 'owners'; of: OwnerKind }
+  | { kind: 'none'; reason: string };
 
 const none = (reason: string): Reading => ({ kind: 'none', reason });
 
@@ -32,13 +37,13 @@ export function readingOf({ type: number, valueSize }: BpfMapInfo): Reading {
       return none('it is memory shared with the program, not a table');
     case 'insn_array':
       return none('it holds instruction addresses');
+    case 'task_storage':
+      return { kind: 'owners', of: 'process' };
+    case 'cgrp_storage':
+      return { kind: 'owners', of: 'cgroup' };
     case 'sk_storage':
     case 'inode_storage':
-    case 'task_storage':
-    case 'cgrp_storage':
-      return none(
-        'its values belong to kernel objects (sockets, inodes, tasks, cgroups), not to keys that can be listed',
-      );
+      return none('its values belong to sockets or inodes, which only a process that has them open can ask for');
     case 'sockmap':
     case 'sockhash':
     case 'reuseport_sockarray':

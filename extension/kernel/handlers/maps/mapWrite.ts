@@ -1,10 +1,12 @@
 import { toErrorData, XdpError } from '../../../core/errors.ts';
 import { mapTypeName, roundUp8, valueBytes } from '../../../core/maps/types.ts';
 import type { MapWrite, MapWritten } from '../../../protocol/kernel.ts';
+import type { Libbpf } from '../../libbpf/port.ts';
 import type { Context } from '../context.ts';
 import { lookupInto, requireSize } from './mapLookup.ts';
 import type { OpenMap } from './mapRefs.ts';
 import { readingOf } from './mapTraits.ts';
+import { ownerOf, withOwner } from './owners.ts';
 import { withReference } from './references.ts';
 import { writeError, writeFlags } from './writeFailures.ts';
 
@@ -17,15 +19,22 @@ export function update(
   const { libbpf } = context;
   requireSize(map, 'key', entry.key.length, map.info.keySize);
   requireSize(map, 'value', entry.value.length, bytesOfValue(context, map));
-  const key = map.info.keySize === 0 ? undefined : entry.key;
-  const result = withReference(context, map, entry.value, (value) => libbpf.mapUpdate(map.fd, key, value, entry.flags));
+  const result = withReference(context, map, entry.value, (value) =>
+    withKey(libbpf, map, entry.key, (key) => libbpf.mapUpdate(map.fd, key, value, entry.flags)),
+  );
   if (result < 0) throw writeError(libbpf, map, { did: 'updated', ...entry, result });
 }
 
 export function remove({ libbpf }: Context, map: OpenMap, key: Uint8Array): void {
   requireSize(map, 'key', key.length, map.info.keySize);
-  const result = libbpf.mapDelete(map.fd, key);
+  const result = withKey(libbpf, map, key, (given) => libbpf.mapDelete(map.fd, given ?? key));
   if (result < 0) throw writeError(libbpf, map, { did: 'deleted', flags: 0, key, result });
+}
+
+/** The key as the kernel takes it: none where the map has none, a descriptor where a value hangs on a process or a cgroup. */
+function withKey(libbpf: Libbpf, map: OpenMap, key: Uint8Array, work: (key: Uint8Array | undefined) => number): number {
+  const owner = ownerOf(mapTypeName(map.info.type));
+  return owner === undefined ? work(map.info.keySize === 0 ? undefined : key) : withOwner(libbpf, owner, key, work);
 }
 
 function bytesOfValue(context: Context, { info }: OpenMap): number {

@@ -58,8 +58,6 @@ function takenByDescriptor(type: string): string | undefined {
     case 'cgroup_array':
       return 'an open cgroup of the process that writes';
     case 'inode_storage':
-    case 'task_storage':
-    case 'cgrp_storage':
       return 'an open file of the process that writes as its key';
     default:
       return undefined;

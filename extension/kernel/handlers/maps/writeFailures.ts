@@ -3,6 +3,7 @@ import { mapTypeName } from '../../../core/maps/types.ts';
 import { errno, errnoName, errnoText } from '../../libbpf/errno.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { OpenMap } from './mapRefs.ts';
+import { ownerOf } from './owners.ts';
 
 /** BPF_ANY, BPF_NOEXIST, BPF_EXIST of include/uapi/linux/bpf.h. */
 export const writeFlags = { any: 0, new: 1, existing: 2 } as const;
@@ -50,6 +51,9 @@ function explain(libbpf: Libbpf, map: OpenMap, attempt: Attempt): Explanation {
       };
     case errno.ENOENT:
       if (flags === writeFlags.existing) return { why: 'there is no such key (BPF_EXIST)' };
+      if (did === 'updated' && ownerOf(type) !== undefined) {
+        return { why: ownerOf(type) === 'process' ? 'there is no such process' : 'there is no such cgroup' };
+      }
       return did === 'updated' ? { why: 'what the value refers to does not exist' } : { why: 'there is no such key' };
     case errno.EINVAL:
       return invalid(map, type, attempt);
