@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -363,6 +363,25 @@ test('a metrics file is kept up to date and never half written', async () => {
     child.kill('SIGTERM');
   }
   expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
+});
+
+test.for([
+  ['prometheus', false],
+  ['csv', true],
+] as const)('a map that is freed takes its metrics along: a file of %s stays: %s', async ([format, stays]) => {
+  const pin = `/sys/fs/bpf/xdp_metrics_${process.pid}`;
+  const file = path.join(folder, `freed.${format}`);
+  bpftool('map', 'create', pin, 'type', 'hash', 'key', '4', 'value', '4', 'entries', '4', 'name', 'freed');
+  const id = String((bpftool('map', 'show', 'pinned', pin) as { id: number }).id);
+  const args = [cli.file, 'map', 'export', id, '--format', format, '-o', file, '--watch', '20'];
+  const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  try {
+    await eventually('the file', () => existsSync(file));
+  } finally {
+    rmSync(pin);
+  }
+  expect([await exit, existsSync(file)]).toEqual([2, stays]);
 });
 
 test('metrics in the format and with the labels that are asked for', () => {

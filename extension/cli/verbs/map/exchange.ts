@@ -47,7 +47,10 @@ export async function exportMap(args: readonly string[], context: Context): Prom
   }
   await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
     for (;;) {
-      const pieces = await piecesOf(opened, format, labels);
+      const pieces = await piecesOf(opened, format, labels).catch(async (error: unknown) => {
+        await forgetMetrics(error, format, file);
+        throw error;
+      });
       if (file === undefined) {
         await context.output.pieces(pieces);
         return;
@@ -79,6 +82,13 @@ async function piecesOf(
     case 'prometheus':
       return metricsPieces(schema, () => chunksOf(schema, page), { format, labels });
   }
+}
+
+/** A collector would go on telling what a map counted that is gone. Whoever keeps data in a file keeps it. */
+async function forgetMetrics(error: unknown, format: ExportFormat, file: string | undefined): Promise<void> {
+  const isMetrics = format === 'openmetrics' || format === 'prometheus';
+  const isGone = error instanceof XdpError && error.code === 'map-not-found';
+  if (isMetrics && isGone && file !== undefined) await rm(file, { force: true });
 }
 
 /** Whoever reads the file, a collector of metrics say, sees the old one or the new one, never half of it. */
