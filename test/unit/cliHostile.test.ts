@@ -58,6 +58,10 @@ test('a pasted verifier log, and text of a packet', () => {
   expectHarmless(['packet', `Ether(\x1b[2J)`]);
 });
 
+test('a log without an end', () => {
+  expectHarmless(['explain', '/dev/zero']);
+});
+
 test('names in a packet test file', async () => {
   const folder = project();
   const file = join(folder, 'x.xdptest.json');

@@ -229,7 +229,7 @@ test('every command has a title in the manifest’s languages and the category',
     const text = english[title.slice(1, -1)] ?? '';
     // Title case, as VS Code's own; an ellipsis only behind what asks something first.
     expect(text, command).toMatch(
-      /^[A-Z]\S*( (\S*[A-Z]\S*|a|an|and|as|bpf_printk|bpfman|clangd|for|from|in|is|on|or|the|to|by|with))*…?$/,
+      /^[A-Z]\S*( (\S*[A-Z]\S*|a|an|and|as|bpf_printk|bpfman|clangd|for|from|in|is|of|on|or|the|to|by|with))*…?$/,
     );
   }
 });

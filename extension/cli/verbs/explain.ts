@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { createReadStream } from 'node:fs';
 import { XdpError } from '../../core/errors.ts';
 import { t } from '../../core/text/language.ts';
 import { openObject } from '../../session/bpfObject.ts';
@@ -33,19 +32,22 @@ export const explain: Verb = {
 /** What the longest log that the kernel writes takes, and the output of a loader around it. */
 const maxLogBytes = 256 << 20;
 
+/** Piece by piece: what is named may be a pipe or a device without an end. */
 async function readLog(name: string): Promise<string> {
-  const log =
-    name === '-'
-      ? await text(process.stdin)
-      : (
-          await readFile(name).catch((cause: unknown) => {
-            throw fileError(name, cause);
-          })
-        ).toString('utf8');
-  if (log.length > maxLogBytes) {
-    throw new XdpError('usage', `${name} is too long for a log of the verifier (${log.length} characters).`, {
-      fix: 'Cut it to the end of the log, which tells why.',
-    });
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const piece of name === '-' ? process.stdin : createReadStream(name)) {
+      pieces.push(piece as Buffer);
+      bytes += (piece as Buffer).length;
+      if (bytes > maxLogBytes) {
+        throw new XdpError('usage', `${name} is too long for a log of the verifier (over ${maxLogBytes >> 20} MiB).`, {
+          fix: 'Cut it to the end of the log, which tells why.',
+        });
+      }
+    }
+  } catch (cause) {
+    throw fileError(name, cause);
   }
-  return log;
+  return Buffer.concat(pieces).toString('utf8');
 }

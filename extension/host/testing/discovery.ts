@@ -9,6 +9,8 @@ const pattern = `**/*${suffix}`;
 const ignored = /\/(node_modules|\.git)\//;
 /** So many files are no tests of one project, but a folder opened by mistake. */
 const maxFiles = 10_000;
+/** As the CLI has it. */
+const maxFileMiB = 64;
 /** Long enough for a burst of keystrokes. */
 const typingMs = 250;
 /** Long enough for a folder to have its files. */
@@ -81,7 +83,12 @@ export class Discovery implements vscode.Disposable {
     item.busy = true;
     try {
       const { parseTestFile } = await import('../../core/packetTest/parseTestFile.ts');
-      const text = openText(uri) ?? new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+      const open = openText(uri);
+      if (open === undefined && (await vscode.workspace.fs.stat(uri)).size > maxFileMiB << 20) {
+        item.error = translated(`${uri.fsPath} is larger than ${maxFileMiB} MiB.`);
+        return;
+      }
+      const text = open ?? new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
       const { file, problems } = parseTestFile(text);
       this.#problems.set(
         uri,
