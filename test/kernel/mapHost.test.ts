@@ -2,11 +2,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { compareSnapshots, readSnapshot } from '../../extension/core/maps/snapshot.ts';
+import { saveText } from '../../extension/host/maps/mapFiles.ts';
 import { MapSession } from '../../extension/host/maps/mapSession.ts';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject } from '../../extension/protocol/kernel.ts';
 import type { ToMapsView } from '../../extension/protocol/webview.ts';
 import { openMap } from '../../extension/session/maps/maps.ts';
+import { type Answer, Conversation } from '../../webview/maps/data/conversation.ts';
+import { MapModel, type MapSchemaMessage } from '../../webview/maps/data/mapModel.ts';
+import { Snapshots } from '../../webview/maps/data/snapshots.ts';
 import { bpftool, fixture, helper } from '../support/kernelHelper.ts';
 
 /** What the user chooses in dialogs: a file, and a button. */
@@ -26,6 +31,7 @@ vi.mock('vscode', () => {
       fs: {
         stat: async ({ fsPath }: { fsPath: string }) => ({ size: chosen.size ?? statSync(fsPath).size }),
         readFile: async ({ fsPath }: { fsPath: string }) => readFileSync(fsPath),
+        writeFile: async ({ fsPath }: { fsPath: string }, bytes: Uint8Array) => writeFileSync(fsPath, bytes),
       },
     },
   };
@@ -66,6 +72,7 @@ async function sessionOf(name: string) {
   return {
     id,
     ask,
+    session,
     undoable: () => said.findLast((message) => message.kind === 'history')?.undoable,
     /** The file that an export wrote. */
     exported: async (ending: string): Promise<string> => {
@@ -158,6 +165,35 @@ test('an import that does not fit says which entries were not written; a dialog 
   expect(dump()).toHaveLength(2);
   expect(await ask({ kind: 'undo' })).toMatchObject(edited(2));
   expect(dump()).toEqual([]);
+});
+
+test('a snapshot that the view saves is compared with the map later', async () => {
+  const { id, ask, session } = await sessionOf('tiny');
+  const count = (value: number) => ask({ kind: 'set', key: u32s(1), value: u32s(value) });
+  await count(10);
+  const conversation = new Conversation(id, (question) => {
+    void ask(question as Asked).then((answer) =>
+      conversation.accept({ ...(answer as Answer), request: question.request }),
+    );
+  });
+  const snapshots = new Snapshots(
+    new MapModel((await session.schema()) as MapSchemaMessage),
+    conversation,
+    () => undefined,
+  );
+  await snapshots.take();
+  chosen.file = path.join(folder, 'tiny-1.json');
+  await saveText('tiny-1.json', JSON.stringify(snapshots.after?.snapshot, undefined, 2));
+  await count(15);
+  await snapshots.take();
+  const saved = readSnapshot(JSON.parse(readFileSync(chosen.file, 'utf8')), chosen.file);
+  const now = snapshots.after!.snapshot;
+  const changed = [{ key: 1, before: 10, after: 15, fields: [{ path: '', before: '10', after: '15', delta: '5' }] }];
+  expect(compareSnapshots(saved, now)).toEqual({ added: [], removed: [], changed, same: 0, notes: [] });
+  expect(snapshots.difference).toEqual(compareSnapshots(saved, now));
+  expect(JSON.parse(snapshots.expectation)).toEqual({ tiny: [{ key: 1, value: 15 }] });
+  await ask({ kind: 'undo' });
+  await ask({ kind: 'undo' });
 });
 
 test('an export that nobody names a file for writes none', async () => {
