@@ -203,7 +203,7 @@ test('a tab that is closed while its map is borrowed leaves nothing held', async
 });
 
 test('after the helper was started again the map is borrowed anew, once; what is gone is said, and what failed is offered', async () => {
-  const { held, lent, answer, open } = machine();
+  const { attach, held, lent, answer, open } = machine();
   const tab = open({ about: { id: 50, name: 'theirs' }, offer: 'It was opened by hand.' });
   tab.feed.receive({ kind: 'action', command: 'reopenMap' });
   await answer();
@@ -212,6 +212,10 @@ test('after the helper was started again the map is borrowed anew, once; what is
     held.clear();
     lent.delayed = true;
     const resumed = Promise.all([tab.feed.resume(), tab.feed.resume()]);
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = tab.said.length;
+    attach(attachment('other', 'veth1', [1, 'counts']));
+    expect(tab.said.slice(before).some((message) => message.kind === 'maps' && message.over !== undefined)).toBe(false);
     await answer();
     await resumed;
   };
@@ -227,4 +231,14 @@ test('after the helper was started again the map is borrowed anew, once; what is
   lent.problem = new XdpError('map-not-found', 'There is no map with id 50');
   await restart();
   expect([tab.shows(), tab.offers()]).toEqual(['There is no map with id 50', undefined]);
+});
+
+test('who chooses another map is not asked any more whether to open the one before', () => {
+  const { attach, open } = machine();
+  attach(attachment('other', 'veth1', [1, 'counts']));
+  const tab = open({ about: { id: 50, name: 'theirs' }, offer: 'It was opened by hand.' });
+  expect(tab.offers()).toBe('reopenMap');
+  tab.feed.receive({ kind: 'select', mapId: 1 });
+  attach(attachment('third', 'veth2', [2, 'more']));
+  expect([tab.shows(), tab.offers()]).toEqual([1, undefined]);
 });

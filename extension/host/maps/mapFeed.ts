@@ -158,22 +158,23 @@ export class MapFeed {
    */
   #borrow(ids: readonly number[]): Promise<void> {
     this.#pending++;
-    this.#borrowing = this.#borrowing.then(async () => {
-      this.#pending--;
-      const missing = ids.filter((id) => !this.#borrowed.some(({ map }) => map.info.id === id));
-      if (this.#disposed || missing.length === 0) return;
-      try {
-        const borrowed = await borrowMaps(this.#services.kernel, undefined, missing);
-        if (this.#disposed) return letGo(borrowed);
-        this.#borrowed.push(...borrowed);
-        this.#offer = undefined;
-      } catch (error) {
-        const { code, message } = toErrorData(error);
-        this.#offer = code === 'map-not-found' ? undefined : message;
-        this.#lost = code === 'map-not-found' ? message : undefined;
-      }
-    });
+    this.#borrowing = this.#borrowing.then(() => this.#borrowMissing(ids)).finally(() => this.#pending--);
     return this.#borrowing;
+  }
+
+  async #borrowMissing(ids: readonly number[]): Promise<void> {
+    const missing = ids.filter((id) => !this.#borrowed.some(({ map }) => map.info.id === id));
+    if (this.#disposed || missing.length === 0) return;
+    try {
+      const borrowed = await borrowMaps(this.#services.kernel, undefined, missing);
+      if (this.#disposed) return letGo(borrowed);
+      this.#borrowed.push(...borrowed);
+      this.#offer = undefined;
+    } catch (error) {
+      const { code, message } = toErrorData(error);
+      this.#offer = code === 'map-not-found' ? undefined : message;
+      this.#lost = code === 'map-not-found' ? message : undefined;
+    }
   }
 
   async #reopen(): Promise<void> {
@@ -196,6 +197,11 @@ export class MapFeed {
       case 'select': {
         const chosen = this.#shown().find(({ map }) => map.info.id === message.mapId);
         if (chosen !== undefined) this.#about = identityOf(chosen);
+        // Another one than that of somebody else, which could be opened again.
+        if (this.#offer !== undefined && chosen !== undefined) {
+          this.#offer = undefined;
+          this.#post({ kind: 'clearProblem' });
+        }
         this.#sendSchema();
         return;
       }
