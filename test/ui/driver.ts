@@ -14,6 +14,8 @@ export interface LaunchOptions extends Pick<TestServerOptions, 'trust' | 'settin
   folder: string;
   /** Default: the packaged extension for this machine. */
   vsix?: string;
+  /** What a language pack makes of VS Code for its extensions; its own words stay English. Default `en`. */
+  language?: 'zh-cn';
 }
 
 export type ThemeName = 'light' | 'dark' | 'high contrast' | 'high contrast light';
@@ -32,10 +34,11 @@ export const openApps = new Set<App>();
 /** A real VS Code of this test's own, in a real browser. `await app.close()` in the end. */
 export async function launchApp(options: LaunchOptions): Promise<App> {
   const target = process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64';
-  const { folder, vsix = vsixPath(target), ...others } = options;
+  const { folder, vsix = vsixPath(target), language, ...others } = options;
   const server = await startTestServer({ vsix, ...others });
   try {
     const { context, page } = await openPage();
+    if (language !== undefined) await context.addInitScript(`globalThis._VSCODE_NLS_LANGUAGE = '${language}';`);
     await page.goto(workbenchUrl(server.url, folder));
     await workbenchReady(page);
     const app = new App(server, folder, context, page);

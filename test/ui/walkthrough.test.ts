@@ -6,8 +6,9 @@ import path from 'node:path';
 import type { FrameLocator, Locator } from 'playwright-core';
 import { root } from '../../extension/build/paths.mjs';
 import { type App, launchApp } from './driver.ts';
-import { exactly, until } from './driverWaits.ts';
+import { until } from './driverWaits.ts';
 import { helperProcesses } from './helperProcesses.ts';
+import { Walkthrough, wordsOf } from './walkthroughPage.ts';
 
 const broken = path.join(root, 'bpf/templates/walkthrough/xdp_missing_check.bpf.c');
 
@@ -46,73 +47,6 @@ function entries(name: string): Map<string, number> {
       value === undefined ? (values ?? []).reduce((sum, each) => sum + number(each.value), 0) : number(value),
     ]),
   );
-}
-
-/** What the walkthrough says in one language. */
-interface Words {
-  titles: Record<string, string>;
-  buttons: Record<string, string[]>;
-}
-
-/** From the manifest's texts: the steps by their ids, with the buttons of each: links that have a line of their own. */
-function wordsOf(file: string): Words {
-  const texts = JSON.parse(readFileSync(path.join(root, file), 'utf8')) as Record<string, string>;
-  const steps = Object.keys(texts).flatMap((key) => /^walkthrough\.(\w+)\.title$/.exec(key)?.[1] ?? []);
-  const text = (step: string, part: string): string => texts[`walkthrough.${step}.${part}`] ?? '';
-  return {
-    titles: Object.fromEntries(steps.map((step) => [step, text(step, 'title')])),
-    buttons: Object.fromEntries(
-      steps.map((step) => [
-        step,
-        [...text(step, 'description').matchAll(/^\[([^\]]+)\]/gm)].map(([, name = '']) => name),
-      ]),
-    ),
-  };
-}
-
-/** The Get Started page as a newcomer uses it. */
-class Walkthrough {
-  readonly #app: App;
-  readonly #words: Words;
-
-  constructor(app: App, words: Words) {
-    this.#app = app;
-    this.#words = words;
-  }
-
-  step(id: string): Locator {
-    const title = this.#app.page.locator('.step-title').filter({ hasText: exactly(this.#words.titles[id] ?? '') });
-    return this.#app.page.locator('.getting-started-step').filter({ has: title });
-  }
-
-  /** VS Code folds a step and unfolds the next one at times of its own: unfolding and pressing is tried until it was pressed. */
-  async press(id: string, button = 0): Promise<void> {
-    const name = this.#words.buttons[id]?.[button] ?? '';
-    const target = this.step(id).getByRole('button', { name, exact: true });
-    await until(`the button ${name} of ${id}`, async () => {
-      if (!(await target.isVisible())) await this.#unfold(id);
-      return await target.click({ timeout: 3000 }).then(
-        () => true as const,
-        () => undefined,
-      );
-    });
-  }
-
-  async #unfold(id: string): Promise<void> {
-    await this.step(id)
-      .locator('.step-title')
-      .click({ timeout: 3000 })
-      // Something is in front of it for a moment.
-      .catch(() => undefined);
-  }
-
-  async isDone(id: string): Promise<boolean> {
-    return (await this.step(id).locator('.codicon-getting-started-step-checked.complete').count()) > 0;
-  }
-
-  async done(id: string): Promise<void> {
-    await until(`${id} to be checked off`, async () => ((await this.isDone(id)) ? true : undefined));
-  }
 }
 
 /** Somebody who has never seen XDP: each step is done by its button, and checked off by what happened in the kernel. */

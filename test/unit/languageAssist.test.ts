@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { check } from '../../extension/core/c/assist/checks.ts';
 import { completionsAt } from '../../extension/core/c/assist/completion.ts';
 import { firstKernel, parseHelpers, programTypesOf } from '../../extension/core/c/assist/helpers.ts';
+import { headerPictures } from '../../extension/core/c/assist/headerPictures.ts';
 import { hoverAt } from '../../extension/core/c/assist/hover.ts';
 import type { Knowledge } from '../../extension/core/c/assist/knowledge.ts';
 import { signatureAt } from '../../extension/core/c/assist/signature.ts';
@@ -76,9 +78,48 @@ test.each([
   ['ip->sad|dr', /__be32[\s\S]*network order/],
   ['return XDP_T|X', /goes out where it came in/],
   ['x = SLO|TS', /#define SLOTS 8/],
+  ['bpf_map_delete_elem(&flo|ws, &key)', /one value for each \*possible\* CPU/],
+  [
+    'struct ip|hdr *other;',
+    /RFC 791 §3\.1[\s\S]*\|version\|  ihl  \|      tos      \|            tot_len            \|/,
+  ],
+  ['struct udp|hdr *udp;', /\[RFC 768\]\(https:\/\/www\.rfc-editor\.org\/rfc\/rfc768\.html\)/],
+  ['x = BPF_MAP_TYPE_HA|SH', /one value for all CPUs: count with `__sync_fetch_and_add`/],
 ])('hover: %s', (body, expected) => {
   const { source, offset } = at(body);
   expect(hoverAt(source, knowledge, offset)?.text).toMatch(expected);
+});
+
+test.each([
+  ['SEC("x|dp")', /\*\*native\*\*[\s\S]*\*\*generic\*\*[\s\S]*\*\*offload\*\*[\s\S]*xdp interfaces/],
+  ['SEC("xdp.fra|gs")', /several fragments[\s\S]*\*\*native\*\*/],
+  ['SEC("licen|se")', /^`SEC\("license"\)` the licence of the programs$/],
+])('hover outside of functions: %s', (text, expected) => {
+  const offset = text.indexOf('|');
+  const source = scanSource(`${text.replace('|', '')}\nint f(void) { return 0; }\n`);
+  expect(hoverAt(source, knowledge, offset)?.text).toMatch(expected);
+});
+
+test('the pictures of headers have the fields of the structures at their places, as clang lays them out', () => {
+  const includes = ['if_ether', 'if_arp', 'ip', 'ipv6', 'tcp', 'udp', 'icmp', 'icmpv6'].map(
+    (name) => `#include <linux/${name}.h>`,
+  );
+  // Structures of the kernel alone, which no header of user space has.
+  const own = ['struct vlan_hdr { __be16 h_vlan_TCI, h_vlan_encapsulated_proto; };'];
+  const sctp = 'struct sctphdr { __be16 source, dest; __be32 vtag; __le32 checksum; };';
+  const tag = 'struct xdp_vlan_hdr { __be16 tci, proto; };';
+  const asserts = [...headerPictures].flatMap(([struct, { fields }]) => {
+    let bits = 0;
+    const places = fields.flatMap(([name, length]) => {
+      const at = bits;
+      bits += length;
+      return length % 8 === 0 ? [`__builtin_offsetof(struct ${struct}, ${name}) == ${at / 8}`] : [];
+    });
+    return [...places, `sizeof(struct ${struct}) == ${bits / 8}`];
+  });
+  expect(asserts.length).toBeGreaterThan(50);
+  const source = [...includes, ...own, sctp, tag, ...asserts.map((each) => `_Static_assert(${each}, "");`)].join('\n');
+  execFileSync('clang', ['-fsyntax-only', '-x', 'c', '-'], { input: source, stdio: ['pipe', 'pipe', 'inherit'] });
 });
 
 test('signature help counts the arguments', () => {

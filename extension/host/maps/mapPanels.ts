@@ -19,6 +19,11 @@ const StoredState = v.object({
   }),
 });
 
+interface PanelPlace {
+  viewColumn: vscode.ViewColumn;
+  preserveFocus?: boolean;
+}
+
 interface OpenPanel {
   panel: vscode.WebviewPanel;
   feed: MapFeed;
@@ -65,16 +70,11 @@ export class MapPanels implements vscode.Disposable {
     await Promise.all([...this.#open].map(({ feed }) => feed.resume()));
   }
 
-  /** A map of this window's programs. */
-  show(map: { id: number; name: string }): void {
-    this.#create(map.name, { about: map });
-  }
-
-  /** The tab that shows this map, or a new one beside the active one, which keeps its place. */
-  showBeside(map: { id: number; name: string }): void {
-    const there = [...this.#open].find(({ feed }) => feed.selected === map.id);
-    if (there !== undefined) there.panel.reveal(undefined, true);
-    else this.#create(map.name, { about: map }, { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true });
+  /** A map of this window's programs. `place`: in the tab that shows it already, or in a new one there. */
+  show(map: { id: number; name: string }, place?: PanelPlace): void {
+    const there = place && [...this.#open].find(({ feed }) => feed.selected === map.id);
+    if (there !== undefined) there.panel.reveal(undefined, place?.preserveFocus);
+    else this.#create(map.name, { about: map }, place);
   }
 
   /** Maps of others. */
@@ -84,11 +84,7 @@ export class MapPanels implements vscode.Disposable {
     this.#create(first.map.info.name, { about: first.map.info, borrowed });
   }
 
-  #create(
-    title: string,
-    options: FeedOptions,
-    place: { viewColumn: vscode.ViewColumn; preserveFocus?: boolean } = { viewColumn: vscode.ViewColumn.Active },
-  ): void {
+  #create(title: string, options: FeedOptions, place: PanelPlace = { viewColumn: vscode.ViewColumn.Active }): void {
     const panel = vscode.window.createWebviewPanel(panels.map, title, place, { enableFindWidget: false });
     this.#fill(panel, options);
   }

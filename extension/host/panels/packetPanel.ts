@@ -10,8 +10,14 @@ import { answerCapture } from './captures.ts';
 import { configureWebview } from '../webviewHtml.ts';
 import { type Choice, PacketRuns } from './packetRuns.ts';
 
-/** What the panel is opened with, in place of what it held. */
-export type Proposal = Omit<Extract<ToPacketPanel, { kind: 'proposal' }>, 'kind'>;
+type Proposal = Omit<Extract<ToPacketPanel, { kind: 'proposal' }>, 'kind'>;
+
+interface OpenOptions {
+  /** Takes the place of the packet that the panel held. */
+  proposal?: Proposal;
+  /** Of a new panel. Default: beside the active editor. */
+  viewColumn?: vscode.ViewColumn;
+}
 
 /** One test-run panel per window: packets built by hand, run through a program, beside its live counters. */
 export class PacketPanel implements vscode.Disposable {
@@ -50,7 +56,7 @@ export class PacketPanel implements vscode.Disposable {
   }
 
   /** Opens the panel on the programs of a file: the command's argument, or the active editor's. */
-  async open(target: unknown, proposal?: Proposal): Promise<void> {
+  async open(target: unknown, { proposal, viewColumn }: OpenOptions = {}): Promise<void> {
     const file = await targetFile(target);
     if (!file) return;
     this.#proposal = proposal;
@@ -67,19 +73,14 @@ export class PacketPanel implements vscode.Disposable {
       this.#panel.reveal(undefined, false);
       await this.#sendPrograms();
     } else {
-      this.#create();
+      this.#create(viewColumn ?? vscode.ViewColumn.Beside);
     }
   }
 
-  #create(): void {
-    const panel = vscode.window.createWebviewPanel(
-      'xdp.packet',
-      vscode.l10n.t('XDP Packet'),
-      vscode.ViewColumn.Beside,
-      {
-        retainContextWhenHidden: true,
-      },
-    );
+  #create(viewColumn: vscode.ViewColumn): void {
+    const panel = vscode.window.createWebviewPanel('xdp.packet', vscode.l10n.t('XDP Packet'), viewColumn, {
+      retainContextWhenHidden: true,
+    });
     this.#panel = panel;
     const media = vscode.Uri.joinPath(this.#services.extensionUri, 'extension', 'host', 'media');
     panel.iconPath = {

@@ -13,7 +13,7 @@ import type { MapPanels } from '../maps/mapPanels.ts';
 import type { PacketPanel } from '../panels/packetPanel.ts';
 import type { Services } from '../services.ts';
 import type { PacketTests } from '../testing/packetTests.ts';
-import { openPractice, practiceFile } from './practiceProject.ts';
+import { besideWalkthrough, openPractice, practiceFile } from './practiceProject.ts';
 
 /** What the steps work with. */
 export interface Practice {
@@ -62,7 +62,7 @@ export async function openWalkthroughCommand(): Promise<void> {
 }
 
 async function read(services: Services, which: 'firewall' | 'broken'): Promise<void> {
-  await openPractice(services, which);
+  await openPractice(services, which, { reading: true });
   services.milestones.reach('practice');
 }
 
@@ -85,7 +85,12 @@ async function showNotes({ extensionUri }: Services, step: unknown): Promise<voi
   if (typeof step !== 'string' || !/^[a-z]+$/.test(step)) return;
   const suffix = vscode.env.language.toLowerCase() === 'zh-cn' ? '.zh-cn' : '';
   const notes = vscode.Uri.joinPath(extensionUri, 'extension/host/media/walkthrough', `${step}${suffix}.md`);
-  await vscode.commands.executeCommand('markdown.showPreviewToSide', notes);
+  await vscode.commands.executeCommand('vscode.openWith', notes, 'vscode.markdown.preview.editor', {
+    viewColumn: besideWalkthrough(),
+    preserveFocus: true,
+    // The next notes take their place.
+    preview: true,
+  });
 }
 
 /** Problems make room again when there are none. */
@@ -112,7 +117,7 @@ async function hasLab(): Promise<boolean> {
 function watch({ services, mapPanels }: Practice): void {
   const { info } = mapOf(services, 'dropped');
   services.milestones.look();
-  mapPanels.showBeside(info);
+  mapPanels.show(info, { viewColumn: besideWalkthrough(), preserveFocus: true });
 }
 
 async function block(practice: Practice): Promise<void> {
@@ -131,10 +136,11 @@ async function block(practice: Practice): Promise<void> {
 async function packet({ services, packets }: Practice): Promise<void> {
   const file = await openPractice(services, 'firewall');
   const here = attachedHere(services);
-  await packets.open(file, {
+  const proposal = {
     expression: `Ether()/IP(src="${sender}")/UDP(dport=53)`,
     ...(here === undefined ? {} : { attachedProgId: here.progId }),
-  });
+  };
+  await packets.open(file, { proposal, viewColumn: besideWalkthrough() });
 }
 
 async function debug(services: Services, test: unknown): Promise<void> {

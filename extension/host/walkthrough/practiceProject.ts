@@ -26,13 +26,30 @@ export async function practiceFile(services: Services, which: PracticeFile): Pro
   return file;
 }
 
-/** Beside the walkthrough, so that its next step stays in sight. */
-export async function openPractice(services: Services, which: PracticeFile): Promise<vscode.Uri> {
+/** Beside the walkthrough, so that its next step stays in sight. `reading`: the user goes on there, not in the walkthrough. */
+export async function openPractice(
+  services: Services,
+  which: PracticeFile,
+  { reading = false }: { reading?: boolean } = {},
+): Promise<vscode.Uri> {
   const file = await practiceFile(services, which);
-  const shown = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === file.toString());
-  const viewColumn = shown?.viewColumn ?? vscode.ViewColumn.Beside;
-  await vscode.window.showTextDocument(file, { viewColumn, preview: false });
+  await vscode.window.showTextDocument(file, {
+    viewColumn: besideWalkthrough(),
+    preview: false,
+    preserveFocus: !reading,
+  });
   return file;
+}
+
+/**
+ * The column that is there beside the walkthrough, else a new one. Which group is the active one is no help: a link of the
+ * walkthrough runs before its group has become that. VS Code says nothing of what the walkthrough's own tab holds.
+ */
+export function besideWalkthrough(): vscode.ViewColumn {
+  const others = vscode.window.tabGroups.all.filter(
+    ({ activeTab }) => activeTab !== undefined && activeTab.input !== undefined,
+  );
+  return others.at(-1)?.viewColumn ?? vscode.ViewColumn.Beside;
 }
 
 async function exists(uri: vscode.Uri): Promise<boolean> {

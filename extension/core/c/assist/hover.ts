@@ -3,6 +3,7 @@ import { t } from '../../text/language.ts';
 import { helperText } from './completion.ts';
 import { layoutOf, lineBefore, numberOf, structOf, wordAt } from './expressions.ts';
 import { defineNamed, type Knowledge, recordNamed } from './knowledge.ts';
+import { headerNote, sectionNote, sharingNote } from './notes.ts';
 import { mapTypes, verdicts } from './vocabulary.ts';
 
 export interface Hover {
@@ -16,6 +17,8 @@ export interface Hover {
 export function hoverAt(source: CSource, knowledge: Knowledge, offset: number): Hover | undefined {
   const at = wordAt(source.text, offset);
   if (at === undefined || /^\d/.test(at.word)) return undefined;
+  const section = sectionAt(source.text, at);
+  if (section !== undefined) return section;
   const { word, start, end } = at;
   const text = textOf(source, knowledge, at);
   return text === undefined ? undefined : { text, start, end };
@@ -33,11 +36,28 @@ export function hoverAt(source: CSource, knowledge: Knowledge, offset: number): 
     if (kfunc !== undefined)
       return `${c(`extern ${kfunc.prototype} __ksym;`)}\n\n${t('A function of the running kernel.')}`;
     const said = [...verdicts, ...mapTypes].find(({ name }) => name === word);
-    if (said !== undefined) return `\`${word}\` ${t(said.text)}`;
+    if (said !== undefined) return [`\`${word}\` ${t(said.text)}`, ...some(sharingNote(word))].join('  \n');
+    const header = /\bstruct\s+$/.test(src.text.slice(Math.max(0, place.start - 20), place.start))
+      ? headerNote(word)
+      : undefined;
+    if (header !== undefined) return header;
     const field = fieldText(src, known, place.start, word);
     if (field !== undefined) return field;
     return macroText(src, known, word);
   }
+}
+
+/** `SEC("xdp.frags")`, of which the cursor is in one word. */
+function sectionAt(text: string, at: { start: number; end: number }): Hover | undefined {
+  const from = text.lastIndexOf('"', at.start) + 1;
+  const end = text.indexOf('"', at.end);
+  if (end < 0 || !/\bSEC\(\s*"$/.test(text.slice(Math.max(0, from - 20), from))) return undefined;
+  const note = sectionNote(text.slice(from, end).replace(/^\?/, ''));
+  return note === undefined ? undefined : { text: note, start: from, end };
+}
+
+function some<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
 }
 
 function c(code: string): string {
@@ -89,6 +109,7 @@ function mapText(source: CSource, knowledge: Knowledge, map: MapDefinition): str
   if (map.maxEntries !== undefined) lines.push(t('at most {0} entries', entries ?? `\`${map.maxEntries}\``));
   const memory = memoryOf(map, { keySize, valueSize, entries });
   if (memory !== undefined) lines.push(memory);
+  lines.push(...some(sharingNote(map.type ?? '')));
   return lines.join('  \n');
 }
 
