@@ -11,6 +11,7 @@ import { LanguageFeatures } from './language/languageClient.ts';
 import { registerLanguage } from './language/language.ts';
 import { VerifyOnSave } from './language/verifyOnSave.ts';
 import { PacketPanel } from './panels/packetPanel.ts';
+import { panelOnMachine } from './panels/panelOnMachine.ts';
 import { PacketTestEditor } from './panels/packetTestEditor.ts';
 import { createServices, type Services } from './services.ts';
 import { createStatusBar } from './statusBar.ts';
@@ -40,7 +41,7 @@ export function activate(context: vscode.ExtensionContext): XdpApi {
   const sourceNumbers = new SourceNumbers(services);
   const maps = new MapsView(services, mapPanels);
   const stories = new VerdictStories();
-  const packets = new PacketPanel(services, stories);
+  const packets = new PacketPanel(panelOnMachine(services, stories));
   const tests = new PacketTests(services);
   const reload = startHotReload(services);
   const traces = new Traces(services);

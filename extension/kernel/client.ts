@@ -55,17 +55,21 @@ const startMs = 30_000;
 /** Time for a helper to end after its pipe was closed, before it is killed. */
 const endMs = 5_000;
 
+/** The package for systems without a kernel of ours has none. Errors: `file-not-found`. */
+export function requireHelper(helperPath: string): void {
+  if (existsSync(helperPath)) return;
+  throw new XdpError('file-not-found', `The kernel helper is not at ${helperPath}`, {
+    fix: 'In a clone run npm run build. The packages for Linux on x64 and arm64 have it; the one for all other systems runs packets in the built-in machine only (--engine vm).',
+  });
+}
+
 /**
  * Starts the kernel helper in the first way that works. Errors: `privilege`, `elevation-refused`, `netns-not-found`,
  * `libbpf-missing`, `libbpf-too-old`, `environment`, `helper-died`, `helper-protocol`.
  */
 export async function startHelper(options: StartHelperOptions): Promise<HelperClient> {
   const { netns } = options;
-  if (!existsSync(options.helperPath)) {
-    throw new XdpError('file-not-found', `The kernel helper is not at ${options.helperPath}`, {
-      fix: 'In a clone run npm run build; else install the extension again.',
-    });
-  }
+  requireHelper(options.helperPath);
   // Better said before a password is asked for. Where /run/netns cannot be seen, the launch script finds out.
   if (netns !== undefined && isNetns(netns) && isMissing(netns)) throw noSuchNetns(netns);
   const request = { ...options, netns };

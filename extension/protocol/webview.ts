@@ -308,6 +308,8 @@ const runAnswers = [
     action: v.string(),
     retval: u32,
     durationNs: v.optional(v.number()),
+    /** Absent: the kernel. */
+    engine: v.optional(v.literal('vm')),
     repeat: u32,
     spread: v.optional(v.object({ medianNs: v.number(), minNs: v.number(), maxNs: v.number(), batches: u32 })),
     /** True when a repeated run would not see the same packet again. */
@@ -384,6 +386,8 @@ export const toPacketPanel = v.variant('kind', [
     interfaces: v.array(v.object({ name: v.string(), ifindex: u32 })),
     /** Programs of this window that are attached and can be run where they are. `progId` names one. */
     attached: v.array(v.object({ progId: u32, program: v.string(), iface: v.string() })),
+    /** What there is none of here: without a kernel packets run in the built-in machine. */
+    lacks: v.optional(v.array(v.picklist(['kernel', 'debugger', 'story']))),
   }),
   /** Takes the place of the packet in the form. `attachedProgId`: and it is to run there. */
   v.object({ kind: v.literal('proposal'), expression: v.string(), attachedProgId: v.optional(u32) }),

@@ -1,5 +1,6 @@
 import { XdpError } from '../core/errors.ts';
 import type { HelperClient, StartHelperOptions } from '../kernel/client.ts';
+import { requireLinux } from './requireLinux.ts';
 
 export type Elevation = StartHelperOptions['elevation'];
 
@@ -147,18 +148,14 @@ export class KernelAccess {
     await this.release();
   }
 
-  #start(
+  async #start(
     profile: StartHelperOptions['profile'],
     netns: string | undefined,
     { elevation = this.#options.elevation, ask = true }: { elevation?: Elevation; ask?: boolean } = {},
   ): Promise<HelperClient> {
-    if (process.platform !== 'linux') {
-      const message = `XDP programs are loaded by a Linux kernel; this is ${process.platform}.`;
-      const fix = 'Open the folder on a Linux machine: over Remote-SSH, in WSL 2, or in a dev container.';
-      return Promise.reject(new XdpError('environment', message, { fix }));
-    }
+    requireLinux();
     const { helperPath, execPath, askPassword, onLog, start = startRealHelper } = this.#options;
-    return start({
+    return await start({
       helperPath,
       execPath,
       profile,

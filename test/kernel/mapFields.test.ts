@@ -4,7 +4,7 @@ import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject } from '../../extension/protocol/kernel.ts';
 import { setEntries, undo } from '../../extension/session/maps/edit.ts';
 import { type OpenMap, openLoadedMap } from '../../extension/session/maps/maps.ts';
-import { schemaMessage } from '../../extension/host/maps/mapSession.ts';
+import { schemaMessage } from '../../extension/host/maps/schemaMessage.ts';
 import { bytesAt, MapModel } from '../../webview/maps/data/mapModel.ts';
 import type { Row } from '../../webview/maps/data/rowCache.ts';
 import { cellRequest } from '../../webview/maps/edit/encode.ts';

@@ -120,6 +120,24 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
     show: noEvent,
     ...disposable,
   };
+  /** What the last panel was sent, and how it answers. */
+  const panel = { received: [] as Record<string, unknown>[], send: (_message: unknown): unknown => undefined };
+  const createWebviewPanel = () => ({
+    visible: true,
+    webview: {
+      cspSource: '',
+      asWebviewUri: (uri: FakeUri) => uri,
+      postMessage: (message: Record<string, unknown>) => Promise.resolve(panel.received.push(message) > 0),
+      onDidReceiveMessage: (listener: (message: unknown) => unknown) => {
+        panel.send = listener;
+        return disposable;
+      },
+    },
+    onDidChangeViewState: noEvent,
+    onDidDispose: noEvent,
+    reveal: noEvent,
+    ...disposable,
+  });
   const messageOf = ({ message }: { message: string }): string => message;
   const run = {
     token: { onCancellationRequested: noEvent },
@@ -181,7 +199,10 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
     languages: { createDiagnosticCollection: () => ({ set: noEvent, delete: noEvent, ...disposable }) },
     debug: { onDidTerminateDebugSession: noEvent },
     tests: { createTestController: () => controller },
+    env: { language: 'en' },
+    ViewColumn: { Beside: -2 },
     window: {
+      createWebviewPanel,
       activeTextEditor: undefined,
       createOutputChannel: () => log,
       onDidChangeActiveTextEditor: noEvent,
@@ -208,6 +229,7 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
         onDidDelete: noEvent,
         ...disposable,
       }),
+      getConfiguration: () => ({ get: () => undefined }),
       onDidOpenTextDocument: noEvent,
       onDidChangeTextDocument: noEvent,
       onDidCloseTextDocument: noEvent,
@@ -227,5 +249,5 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
     await handlers[0]?.({ include: [file] }, token);
     return results;
   }
-  return { api, commands, shown, runTests };
+  return { api, commands, shown, runTests, panel };
 }

@@ -145,11 +145,16 @@ describe('the palette offers', () => {
   test('without a kernel what the built-in machine can do', () =>
     check({ ...folder, ...firewall, ...mac }, [...noKernelNeeded, ...machineForC]));
 
-  test('in a page without a machine the log', () => check({ ...folder, ...firewall, ...web }, ['showLog']));
+  test('in a page without a machine a packet, and the log', () =>
+    check({ ...folder, ...firewall, ...web }, ['runPacket', 'showLog']));
 
   test('on packet tests their other editor', () => {
-    check({ ...folder, ...web, ...tests }, ['openPacketTests', 'showLog']);
-    check({ ...folder, ...web, activeCustomEditorId: 'xdp.packetTests' }, ['openPacketTestsAsText', 'showLog']);
+    check({ ...folder, ...web, ...tests }, ['openPacketTests', 'runPacket', 'showLog']);
+    check({ ...folder, ...web, activeCustomEditorId: 'xdp.packetTests' }, [
+      'openPacketTestsAsText',
+      'runPacket',
+      'showLog',
+    ]);
   });
 
   test('on a log of the verifier its view', () =>
@@ -167,7 +172,7 @@ describe('buttons and menus', () => {
     ['editor/title', 'of a BPF source', { ...folder, ...firewall }, [...title, 'verify']],
     ['editor/title', 'of another C file', { ...folder, ...ordinary }, []],
     ['editor/title', 'of what is not trusted', { ...folder, ...firewall, isWorkspaceTrusted: false }, []],
-    ['editor/title', 'of a page', { ...folder, ...firewall, ...web }, []],
+    ['editor/title', 'of a page', { ...folder, ...firewall, ...web }, ['runPacket']],
     [
       'editor/title',
       'without a kernel',

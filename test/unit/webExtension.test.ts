@@ -4,6 +4,7 @@ import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
 import { beforeAll, expect, test } from 'vitest';
 import { webBundle } from '../../extension/build/bundle.mjs';
+import { parsePacketText } from '../../extension/core/packet/parsePacket.ts';
 import { commands } from '../../extension/host/ids.ts';
 import { compile } from '../../extension/toolchain/compile.ts';
 import { fakeVscode } from '../support/fakeVscode.ts';
@@ -19,6 +20,8 @@ beforeAll(async () => {
 interface Started {
   vscode: ReturnType<typeof fakeVscode>;
   activate: () => void;
+  /** Bytes as the bundle's own realm has them. */
+  bytes: (values: readonly number[]) => Uint8Array;
 }
 
 function start(folder: string): Started {
@@ -47,13 +50,11 @@ function start(folder: string): Started {
     performance,
     setTimeout,
   };
-  runInContext(`(function (module, exports, require) { ${bundle}\n})`, createContext(worker))(
-    module,
-    module.exports,
-    require,
-  );
+  const realm = createContext(worker);
+  runInContext(`(function (module, exports, require) { ${bundle}\n})`, realm)(module, module.exports, require);
   const context = { subscriptions: [], extensionUri: vscode.api.Uri.parse('https://host/extension') };
-  return { vscode, activate: () => module.exports.activate(context) };
+  const bytes = runInContext('(values) => Uint8Array.from(values)', realm) as Started['bytes'];
+  return { vscode, activate: () => module.exports.activate(context), bytes };
 }
 
 test('the bundle asks for nothing of Node', () => {
@@ -84,6 +85,36 @@ test('packet tests run in the built-in machine, on an object that was built befo
     JSON.parse(readFileSync(join(folder, 'xdp_counter.xdptest.json'), 'utf8')) as { tests: { name: string }[] }
   ).tests;
   expect(results).toEqual(names.map(({ name }) => `passed ${name}`));
+});
+
+test('a packet that was built by hand runs in the built-in machine; nothing is offered that takes more', async () => {
+  const folder = project();
+  cpSync(join(repository, 'bpf/examples/counter'), folder, { recursive: true });
+  const source = join(folder, 'xdp_counter.bpf.c');
+  await compile({ file: source, output: source.replace(/c$/, 'o'), bundledInclude });
+  const { vscode, activate, bytes } = start(folder);
+  activate();
+  await vscode.commands.get(commands.runPacket)?.(
+    vscode.api.Uri.parse('vscode-vfs://github/owner/project/xdp_counter.bpf.c') as never,
+  );
+  expect(vscode.shown).toEqual([]);
+  const { panel } = vscode;
+  panel.send({ kind: 'ready' });
+  await expect
+    .poll(() => panel.received.at(-1))
+    .toMatchObject({
+      programs: [{ name: 'xdp_counter', section: 'xdp' }],
+      lacks: ['kernel', 'debugger', 'story'],
+    });
+  const packet = bytes([...parsePacketText('Ether()/IP()/TCP()').bytes]);
+  const context = {};
+  panel.send({ kind: 'run', run: 1, program: 0, packet, repeat: 1, context });
+  const answer = (kind: string) => panel.received.find((message) => message['kind'] === kind);
+  await expect.poll(() => answer('result')).toMatchObject({ run: 1, action: 'XDP_PASS', engine: 'vm' });
+  panel.send({ kind: 'live', run: 2, program: 0, packet, frames: 1, context });
+  await expect
+    .poll(() => answer('failed'))
+    .toMatchObject({ run: 2, message: expect.stringContaining('built-in machine') });
 });
 
 test('without the object it is said what is missing', async () => {

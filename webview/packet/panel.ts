@@ -134,6 +134,8 @@ export class PacketPanel extends LitElement {
     const chosen = this.programs?.programs[this.program];
     const same = message.programs.findIndex(({ file, name }) => file === chosen?.file && name === chosen.name);
     this.programs = message;
+    // What was chosen in another window, on a machine with a kernel.
+    if (message.lacks?.includes('kernel') === true) this.inputs = { ...this.inputs, mode: 'fresh' };
     this.program = message.selected !== undefined && message.selected >= 0 ? message.selected : Math.max(0, same);
   }
 
@@ -191,9 +193,13 @@ export class PacketPanel extends LitElement {
           </section>
         </div>
       </div>
-      <section class="live" aria-label=${strings.counters}>
-        <xdp-live-maps heading=${strings.counters} .store=${this.store}></xdp-live-maps>
-      </section></div>`;
+      ${
+        this.programs?.lacks?.includes('kernel') === true
+          ? nothing
+          : html`<section class="live" aria-label=${strings.counters}>
+              <xdp-live-maps heading=${strings.counters} .store=${this.store}></xdp-live-maps>
+            </section>`
+      }</div>`;
   }
 
   private renderRun(): TemplateResult {
@@ -222,6 +228,7 @@ export class PacketPanel extends LitElement {
           .stale=${of !== this.revision}
           .recorded=${recorded}
           .story=${story}
+          .tellsStory=${this.programs?.lacks?.includes('story') !== true}
           @record=${() => channel.post({ kind: 'record', run: result.run })}
           @story=${() => channel.post({ kind: 'story', run: result.run })}
           @open-recorded=${() => channel.post({ kind: 'openRecorded', run: result.run })}

@@ -140,13 +140,7 @@ export class RunBar extends LitElement {
           title=${strings.runTitle}
           @click=${() => this.dispatchEvent(new CustomEvent('run'))}
         >${this.running ? strings.running : strings.run}</vscode-button>
-        <vscode-button
-          secondary
-          icon="debug-alt"
-          ?disabled=${this.blocked}
-          title=${strings.debugTitle}
-          @click=${() => this.dispatchEvent(new CustomEvent('debug'))}
-        >${strings.debug}</vscode-button>
+        ${this.lacks('debugger') ? nothing : this.renderDebug()}
         <vscode-button
           secondary
           icon="list-ordered"
@@ -176,6 +170,20 @@ export class RunBar extends LitElement {
       }`;
   }
 
+  private renderDebug(): TemplateResult {
+    return html`<vscode-button
+      secondary
+      icon="debug-alt"
+      ?disabled=${this.blocked}
+      title=${strings.debugTitle}
+      @click=${() => this.dispatchEvent(new CustomEvent('debug'))}
+    >${strings.debug}</vscode-button>`;
+  }
+
+  private lacks(what: NonNullable<Programs['lacks']>[number]): boolean {
+    return this.programs?.lacks?.includes(what) === true;
+  }
+
   private get blocked(): boolean {
     return this.problems.length > 0 || (this.programs?.programs.length ?? 0) === 0;
   }
@@ -202,7 +210,9 @@ export class RunBar extends LitElement {
     </label>`;
   }
 
-  private renderMode(inputs: RunInputs): TemplateResult {
+  /** Without a kernel there is one way only. */
+  private renderMode(inputs: RunInputs): TemplateResult | typeof nothing {
+    if (this.lacks('kernel')) return nothing;
     const attached = this.programs?.attached ?? [];
     const chosen = attachedOf(inputs, attached);
     return html`<label class="mode" title=${strings.runOnHelp}>${strings.runOn}

@@ -42,6 +42,8 @@ export class RunResult extends LitElement {
   @property({ attribute: false }) recorded: { file: string; test: string } | undefined;
   /** The way of this run was asked for: it is in the editor, or `problem` says why not. */
   @property({ attribute: false }) story: { problem?: string | undefined } | undefined;
+  /** There is a clang that compiles without optimisation. */
+  @property({ attribute: false }) tellsStory = true;
   @state() private highlight: ByteRange | undefined;
   private analysis: Analysis | undefined;
 
@@ -70,9 +72,11 @@ export class RunResult extends LitElement {
         <span class="action ${toneOf(action)}" title="retval ${retval}">${action}</span>
         ${redirect === undefined ? nothing : html`<span class="target">${fill(strings.redirectTo, { target: redirect })}</span>`}
         ${
-          durationNs === undefined
-            ? nothing
-            : html`<span class="time">${fill(strings.perPacket, { time: formatNanoseconds(durationNs) })}</span>
+          result.engine === 'vm'
+            ? html`<span class="muted" title=${strings.inMachineTitle}>${strings.inMachine}</span>`
+            : durationNs === undefined
+              ? nothing
+              : html`<span class="time">${fill(strings.perPacket, { time: formatNanoseconds(durationNs) })}</span>
                 <span class="muted">${spreadText(result)}</span>`
         }
         ${result.attachedTo === undefined ? html`<span class="next">${this.renderStory()} ${this.renderRecord()}</span>` : nothing}
@@ -84,6 +88,7 @@ export class RunResult extends LitElement {
   }
 
   private renderStory(): TemplateResult | typeof nothing {
+    if (!this.tellsStory) return nothing;
     if (this.story !== undefined && this.story.problem === undefined)
       return html`<span class="muted" role="status">${strings.pathShown}</span>`;
     return html`<button

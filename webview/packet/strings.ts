@@ -168,6 +168,9 @@ export const strings = inLanguage({
   noResult: 'Nothing has run yet. Press Run (Ctrl+Enter).',
   stale: 'The packet or its context was changed after this run.',
   perPacket: '{time} per packet',
+  inMachine: 'in the built-in machine',
+  inMachineTitle:
+    'There is no kernel here. No verifier saw the program: that it runs in the built-in machine does not mean that a kernel loads it.',
   meanOf: 'mean of {count} runs',
   medianOf: '{min} to {max} · median of {batches} batches, {count} runs',
   ranAttached: 'Ran on the program that is attached to {iface}: its counters moved.',

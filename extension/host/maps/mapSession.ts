@@ -7,6 +7,7 @@ import { MapAnswers, type Question, refusal } from './mapAnswers.ts';
 import { type Edit, MapEdits } from './mapEdits.ts';
 import { MapEvents } from './mapEvents.ts';
 import { exportMap } from './mapFiles.ts';
+import { schemaMessage } from './schemaMessage.ts';
 
 export type MapRequest =
   | Question
@@ -121,22 +122,4 @@ export class MapSession {
 /** Is it looked at as a stream of events? */
 export function isStream({ info }: OpenMap): boolean {
   return info.type === 'ringbuf' || info.type === 'perf_event_array';
-}
-
-/** What a view needs to decode pages by itself. */
-export function schemaMessage(map: OpenMap): Extract<ToMapsView, { kind: 'schema' }> {
-  const { id, name, type, keySize, valueSize, maxEntries, btfKeyTypeId, btfValueTypeId } = map.info;
-  return {
-    kind: 'schema',
-    mapId: id,
-    type,
-    name,
-    keySize,
-    valueSize,
-    maxEntries,
-    ...(map.btf ? { btf: map.btf } : {}),
-    keyTypeId: btfKeyTypeId,
-    valueTypeId: btfValueTypeId,
-    possibleCpus: [...map.schema.possibleCpus],
-  };
 }

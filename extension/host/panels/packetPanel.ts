@@ -1,14 +1,12 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../../protocol/webview.ts';
-import { xdpPrograms } from '../../session/bpfObject.ts';
-import { buildWithProgress, targetFile } from '../build.ts';
+import { type BpfObject, xdpPrograms } from '../../session/bpfObject.ts';
+import type { MapFeed } from '../maps/mapFeed.ts';
 import type { Services } from '../services.ts';
-import type { VerdictStories } from '../story/verdictStories.ts';
-import { MapFeed } from '../maps/mapFeed.ts';
 import { answerCapture } from './captures.ts';
 import { configureWebview } from '../webviewHtml.ts';
-import { type Choice, PacketRuns } from './packetRuns.ts';
+import { type Choice, PacketRuns, type RunSurroundings } from './packetRuns.ts';
 
 type Proposal = Omit<Extract<ToPacketPanel, { kind: 'proposal' }>, 'kind'>;
 
@@ -19,9 +17,25 @@ interface OpenOptions {
   viewColumn?: vscode.ViewColumn;
 }
 
+/** Where the panel is: on a machine, or in a page. */
+export interface PanelSurroundings extends RunSurroundings, Pick<Services, 'extensionUri'> {
+  /** The file that the command is about; undefined where none was chosen. */
+  target(argument: unknown): Promise<vscode.Uri | undefined>;
+  /** Opens the file for the first time, which may take a while. */
+  build(file: vscode.Uri): Promise<BpfObject>;
+  /** Absent where nothing can be attached. */
+  attachments?: Pick<Services['attachments'], 'live' | 'onDidChange'>;
+  /** The counters of what is attached. */
+  liveMaps?(post: (message: ToPacketPanel) => void): MapFeed;
+  /** Undefined as long as no helper runs: opening the panel asks for no password. */
+  interfaces?(): Promise<{ name: string; ifindex: number }[] | undefined>;
+  /** Steps through a program; absent where there is no process for the debugger. */
+  debug?(choice: Choice, request: Omit<Extract<FromPacketPanel, { kind: 'debug' }>, 'kind' | 'program'>): Promise<void>;
+}
+
 /** One test-run panel per window: packets built by hand, run through a program, beside its live counters. */
 export class PacketPanel implements vscode.Disposable {
-  readonly #services: Services;
+  readonly #around: PanelSurroundings;
   readonly #runs: PacketRuns;
   #panel: vscode.WebviewPanel | undefined;
   #feed: MapFeed | undefined;
@@ -33,13 +47,12 @@ export class PacketPanel implements vscode.Disposable {
   #ready = false;
   #closed: () => void = () => undefined;
 
-  constructor(services: Services, stories: VerdictStories) {
-    this.#services = services;
+  constructor(around: PanelSurroundings) {
+    this.#around = around;
     this.#runs = new PacketRuns(
-      services,
+      around,
       (program) => this.#choices[program],
       (message) => this.#post(message),
-      stories,
     );
   }
 
@@ -57,10 +70,10 @@ export class PacketPanel implements vscode.Disposable {
 
   /** Opens the panel on the programs of a file: the command's argument, or the active editor's. */
   async open(target: unknown, { proposal, viewColumn }: OpenOptions = {}): Promise<void> {
-    const file = await targetFile(target);
+    const file = await this.#around.target(target);
     if (!file) return;
     this.#proposal = proposal;
-    const object = await buildWithProgress(this.#services, file);
+    const object = await this.#around.build(file);
     const programs = xdpPrograms(object.spec);
     const found = (programs.length > 0 ? programs : object.spec.programs).map(({ name, section }) => ({
       file,
@@ -82,28 +95,28 @@ export class PacketPanel implements vscode.Disposable {
       retainContextWhenHidden: true,
     });
     this.#panel = panel;
-    const media = vscode.Uri.joinPath(this.#services.extensionUri, 'extension', 'host', 'media');
+    const media = vscode.Uri.joinPath(this.#around.extensionUri, 'extension', 'host', 'media');
     panel.iconPath = {
       dark: vscode.Uri.joinPath(media, 'xdp.svg'),
       light: vscode.Uri.joinPath(media, 'xdp-light.svg'),
     };
-    configureWebview(panel.webview, this.#services.extensionUri, { script: 'packet', element: 'xdp-packet-panel' });
-    const feed = new MapFeed(this.#services, (message) => this.#post(message));
+    configureWebview(panel.webview, this.#around.extensionUri, { script: 'packet', element: 'xdp-packet-panel' });
+    const feed = this.#around.liveMaps?.((message) => this.#post(message));
     this.#feed = feed;
-    feed.visible = panel.visible;
+    if (feed !== undefined) feed.visible = panel.visible;
     panel.webview.onDidReceiveMessage((raw: unknown) => {
       const message = v.safeParse(fromPacketPanel, raw);
       if (message.success) void this.#receive(message.output);
     });
     panel.onDidChangeViewState(() => {
-      feed.visible = panel.visible;
+      if (feed !== undefined) feed.visible = panel.visible;
     });
-    const attachments = this.#services.attachments.onDidChange(({ kind }) => {
+    const attachments = this.#around.attachments?.onDidChange(({ kind }) => {
       if (kind !== 'counting' && kind !== 'confirmed') void this.#sendPrograms();
     });
     panel.onDidDispose(() => {
-      attachments.dispose();
-      feed.dispose();
+      attachments?.dispose();
+      feed?.dispose();
       this.#panel = undefined;
       this.#ready = false;
       this.#feed = undefined;
@@ -147,31 +160,34 @@ export class PacketPanel implements vscode.Disposable {
 
   /** What this window attached itself: what is kept from before has no program to run without more privilege. */
   #attached(): { progId: number; program: string; iface: string }[] {
-    const live = this.#services.attachments.live.filter(({ loaded, object }) => loaded && object);
+    const live = (this.#around.attachments?.live ?? []).filter(({ loaded, object }) => loaded && object);
     return live.map(({ progId, program, iface }) => ({ progId, program, iface }));
   }
 
-  /** Interfaces are named only when a helper runs already: opening the panel asks for no password. */
   async #sendPrograms(): Promise<void> {
-    const client = await this.#services.kernel.ownIfRunning()?.catch(() => undefined);
-    this.#interfacesKnown = client !== undefined;
-    const list = client ? (await client.call('interfaces/list', {})).interfaces : [];
+    const interfaces = await this.#around.interfaces?.();
+    this.#interfacesKnown = interfaces !== undefined;
+    const around = this.#around;
+    const lacks = [
+      ...(around.runner.kernel === undefined ? (['kernel'] as const) : []),
+      ...(around.debug === undefined ? (['debugger'] as const) : []),
+      ...(around.tellStory === undefined ? (['story'] as const) : []),
+    ];
     this.#post({
       kind: 'programs',
       programs: this.#choices.map(({ file, name, section }) => ({ file: file.fsPath, name, section })),
       selected: this.#selected,
-      interfaces: list.map(({ name, ifindex }) => ({ name, ifindex })),
+      interfaces: (interfaces ?? []).map(({ name, ifindex }) => ({ name, ifindex })),
       attached: this.#attached(),
+      lacks,
     });
     if (this.#proposal === undefined || !this.#ready) return;
     this.#post({ kind: 'proposal', ...this.#proposal });
     this.#proposal = undefined;
   }
 
-  async #debug({ program, packet, context }: Extract<FromPacketPanel, { kind: 'debug' }>): Promise<void> {
+  async #debug({ program, ...request }: Extract<FromPacketPanel, { kind: 'debug' }>): Promise<void> {
     const choice = this.#choices[program];
-    if (!choice) return;
-    const { debugPacket } = await import('../debug/debugPacket.ts');
-    await debugPacket(choice.file, choice.name, { packet, ...context });
+    if (choice !== undefined) await this.#around.debug?.(choice, request);
   }
 }

@@ -6,12 +6,11 @@ import type { RecordedRun } from '../../core/packetTest/record.ts';
 import type { FromPacketPanel, ToPacketPanel } from '../../protocol/webview.ts';
 import type { RunContext } from '../../session/run/input.ts';
 import type { MapChanges, RunResult } from '../../session/run/run.ts';
-import { buildFile, saveIfDirty } from '../build.ts';
 import { settings } from '../ids.ts';
-import type { VerdictStories } from '../story/verdictStories.ts';
 import type { StoryRequest } from '../../session/engine/story.ts';
-import { schemaMessage } from '../maps/mapSession.ts';
+import { schemaMessage } from '../maps/schemaMessage.ts';
 import type { Services } from '../services.ts';
+import type { PacketRunner } from './packetRunner.ts';
 
 /** A program of a file, as the panel offers it. */
 export interface Choice {
@@ -27,6 +26,13 @@ type Answer = Extract<ToPacketPanel, { run: number }>;
 /** Runs that can still be kept as a test. */
 const maxKept = 20;
 
+/** What is around the runs. */
+export interface RunSurroundings extends Pick<Services, 'log' | 'milestones'> {
+  runner: PacketRunner;
+  /** Shows the way of a run in its source; absent where nothing compiles without optimisation. */
+  tellStory?(source: vscode.Uri, story: StoryRequest): Promise<void>;
+}
+
 interface KeptRun {
   source: vscode.Uri;
   recorded: RecordedRun;
@@ -37,20 +43,17 @@ interface KeptRun {
 
 /** What the packet panel runs: one packet, many, live frames; and what becomes a test of it. */
 export class PacketRuns {
-  readonly #services: Services;
+  readonly #around: RunSurroundings;
   readonly #post: (message: Answer) => void;
-  readonly #stories: VerdictStories;
   readonly #choice: (program: number) => Choice | undefined;
   readonly #kept = new Map<number, KeptRun>();
 
   constructor(
-    services: Services,
+    around: RunSurroundings,
     choice: (program: number) => Choice | undefined,
     post: (message: Answer) => void,
-    stories: VerdictStories,
   ) {
-    this.#stories = stories;
-    this.#services = services;
+    this.#around = around;
     this.#choice = choice;
     this.#post = post;
   }
@@ -81,7 +84,7 @@ export class PacketRuns {
         ...(data.fix === undefined ? {} : { fix: data.fix }),
         ...(typeof log === 'string' ? { log } : {}),
       });
-      this.#services.log.error(data.message);
+      this.#around.log.error(data.message);
     }
   }
 
@@ -100,7 +103,7 @@ export class PacketRuns {
     const result =
       attachedProgId === undefined
         ? await this.#runFresh(choice, { packet, repeat, context, setups })
-        : await this.#runAttached(attachedProgId, { packet, repeat, context });
+        : await this.#kernel().attached(attachedProgId, { packet, repeat, context, setups });
     const { redirectText } = await import('../../session/run/redirect.ts');
     this.#post({
       kind: 'result',
@@ -109,6 +112,7 @@ export class PacketRuns {
       retval: result.retval,
       durationNs: result.durationNs,
       repeat,
+      ...(this.#around.runner.kernel === undefined ? { engine: 'vm' } : {}),
       ...(result.spread === undefined ? {} : { spread: result.spread }),
       packetChanges: result.packetChanges,
       packetIn: result.packetIn,
@@ -128,51 +132,39 @@ export class PacketRuns {
       ...(result.attachedTo === undefined ? {} : { attachedTo: result.attachedTo }),
     });
     if (result.attachedTo === undefined) await this.#keep(run, choice, { result, context, setups, expression });
-    this.#services.milestones.reach('packetRun');
+    this.#around.milestones.reach('packetRun');
     const wanted = vscode.workspace.getConfiguration(undefined, choice.file).get<boolean>(settings.storyAfterRun);
     if (wanted === true && this.#kept.has(run)) await this.#story(run);
-    this.#services.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
+    this.#around.log.info(`${path.basename(choice.file.fsPath)}: ${choice.name} → ${result.action}`);
   }
 
   async #runFresh(
     { file, name }: Choice,
     request: { packet: Uint8Array; repeat: number; context: RunContext; setups: readonly MapSetup[] },
   ): Promise<RunResult & { attachedTo?: string }> {
-    const object = await buildFile(this.#services, file);
-    const client = await this.#services.kernel.own();
-    const { runPacket } = await import('../../session/run/run.ts');
-    return await runPacket(client, object, { program: name, ...request });
+    const { runner } = this.#around;
+    return await runner.one(await runner.open(file), { program: name, ...request });
   }
 
-  async #runAttached(
-    progId: number,
-    request: { packet: Uint8Array; repeat: number; context: RunContext },
-  ): Promise<RunResult & { attachedTo?: string }> {
-    const live = this.#services.attachments.live.find((each) => each.progId === progId);
-    if (live?.loaded === undefined || live.object === undefined) {
-      throw new XdpError('nothing-attached', vscode.l10n.t('That program is not attached any more.'));
-    }
-    const { client, loaded, object, program, iface } = live;
-    const { RunInstance } = await import('../../session/run/instance.ts');
-    const { runAttached } = await import('../../session/run/run.ts');
-    const opening = Promise.resolve(RunInstance.live({ client, loaded, object, program }));
-    return { ...(await runAttached(opening, request, object)), attachedTo: iface };
+  #kernel(): NonNullable<PacketRunner['kernel']> {
+    const { kernel } = this.#around.runner;
+    if (kernel !== undefined) return kernel;
+    throw new XdpError(
+      'not-available',
+      vscode.l10n.t('The built-in machine runs one packet after the other, on fresh maps.'),
+    );
   }
 
   async #live(message: Message<'live'>): Promise<void> {
     const { file, name } = this.#chosen(message);
     const { run, packet, frames, batch } = message;
-    const object = await buildFile(this.#services, file);
-    const client = await this.#services.kernel.own();
-    const { runLive } = await import('../../session/run/live.ts');
-    const { interfaceNames } = await import('../../session/run/interfaces.ts');
+    const kernel = this.#kernel();
+    const object = await this.#around.runner.open(file);
     const context = contextOf(message.context);
-    const names = await interfaceNames(client);
     const setups = await setupsOf(message.maps);
     const request = { program: name, packet, context, setups, frames, ...(batch === undefined ? {} : { batch }) };
-    const { maps, ...result } = await runLive(client, object, request);
-    const iface = names.get(context.ingressIfindex ?? 0) ?? String(context.ingressIfindex);
-    this.#post({ kind: 'liveResult', run, ...result, iface, maps: changesOf(maps) });
+    const { maps, ...result } = await kernel.live(object, request);
+    this.#post({ kind: 'liveResult', run, ...result, maps: changesOf(maps) });
   }
 
   async #runAll(message: Message<'runAll'>): Promise<void> {
@@ -181,12 +173,11 @@ export class PacketRuns {
     const chosen = message.packets === undefined ? await chooseCapture() : undefined;
     const packets = message.packets ?? chosen?.packets;
     if (packets === undefined) return this.#post({ kind: 'cancelled', run });
-    const object = await buildFile(this.#services, file);
-    const client = await this.#services.kernel.own();
-    const { runSequence } = await import('../../session/run/sequence.ts');
+    const { runner } = this.#around;
+    const object = await runner.open(file);
     const context = contextOf(message.context);
     const setups = await setupsOf(message.maps);
-    const { rows, maps } = await runSequence(client, object, { program: name, packets, context, setups });
+    const { rows, maps } = await runner.many(object, { program: name, packets, context, setups });
     this.#post({
       kind: 'sequence',
       run,
@@ -240,14 +231,14 @@ export class PacketRuns {
       }
     } else {
       const text = newTestFile(path.basename(kept.source.fsPath), kept.recorded.program, [test]);
-      edit.createFile(file, { contents: Buffer.from(text) });
+      edit.createFile(file, { contents: new TextEncoder().encode(text) });
     }
     if (!(await vscode.workspace.applyEdit(edit))) {
       throw new XdpError('test-file-invalid', vscode.l10n.t('{0} could not be changed.', path.basename(file.fsPath)));
     }
     await (await vscode.workspace.openTextDocument(file)).save();
     kept.file = file;
-    this.#services.milestones.keep();
+    this.#around.milestones.keep();
     this.#post({ kind: 'recorded', run, file: path.basename(file.fsPath), test: test.name });
   }
 
@@ -256,10 +247,7 @@ export class PacketRuns {
     const kept = this.#kept.get(run);
     try {
       if (kept === undefined) throw new XdpError('usage', vscode.l10n.t('That run is too long ago: run it again.'));
-      const { storyOf } = await import('../../session/engine/story.ts');
-      const { possibleCpus } = await import('../../session/engine/target.ts');
-      await saveIfDirty(kept.source);
-      await this.#stories.show(await storyOf(kept.story, this.#services.buildOptions(kept.source), possibleCpus()));
+      await this.#around.tellStory?.(kept.source, kept.story);
       this.#post({ kind: 'storyShown', run });
     } catch (error) {
       this.#post({ kind: 'storyShown', run, problem: describeError(error) });

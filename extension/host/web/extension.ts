@@ -6,9 +6,12 @@ import * as vscode from 'vscode';
 import { speak } from '../../core/text/language.ts';
 import { followActiveEditor, setContext } from '../contextKeys.ts';
 import { commands } from '../ids.ts';
+import { showError } from '../errors.ts';
+import { PacketPanel } from '../panels/packetPanel.ts';
 import { PacketTestEditor } from '../panels/packetTestEditor.ts';
 import { PacketTests } from '../testing/packetTests.ts';
 import { Milestones } from '../walkthrough/milestones.ts';
+import { panelInPage } from './packetPanel.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   speak(vscode.l10n.bundle ?? {});
@@ -16,7 +19,11 @@ export function activate(context: vscode.ExtensionContext): void {
   setContext('noKernel', true);
   const log = vscode.window.createOutputChannel('XDP', { log: true });
   const diagnostics = vscode.languages.createDiagnosticCollection('xdp');
+  const { extensionUri } = context;
+  const milestones = new Milestones();
+  const packets = new PacketPanel(panelInPage({ log, milestones, extensionUri }));
   const here: ReadonlySet<string> = new Set([
+    commands.runPacket,
     commands.openPacketTests,
     commands.openPacketTestsAsText,
     commands.showLog,
@@ -24,18 +31,22 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     followActiveEditor(),
-    new PacketTestEditor({ log, extensionUri: context.extensionUri }).register(),
+    new PacketTestEditor({ log, extensionUri }).register(),
     diagnostics,
     new PacketTests(
       {
         log,
         diagnostics,
-        milestones: new Milestones(),
+        milestones,
         buildOptions: () => ({ bundledInclude: '/' }),
         kernel: { own: noKernel },
       },
       { engines: 'machine' },
     ),
+    packets,
+    vscode.commands.registerCommand(commands.runPacket, async (target: unknown) => {
+      await packets.open(target).catch((error: unknown) => showError({ log }, error));
+    }),
     vscode.commands.registerCommand(commands.showLog, () => log.show()),
     ...Object.values(commands)
       .filter((id) => !here.has(id))
@@ -50,7 +61,7 @@ function noKernel(): Promise<never> {
 async function sayWhyNot(): Promise<void> {
   await vscode.window.showInformationMessage(
     vscode.l10n.t(
-      'This needs a Linux kernel and clang, which a browser does not have. Open the folder on a Linux machine: in a codespace, over Remote-SSH, in WSL 2 or in a dev container. Packet tests run here on objects that were built before.',
+      'This needs a Linux kernel and clang, which a browser does not have. Open the folder on a Linux machine: in a codespace, over Remote-SSH, in WSL 2 or in a dev container. Packets and packet tests run here on objects that were built before.',
     ),
   );
 }

@@ -99,6 +99,11 @@ export async function open(file: string): Promise<{
   };
 }
 
+/** Only what VS Code itself writes is written. */
+export const writeFile = (file: string): Promise<never> => Promise.reject(missing(file));
+export const rename = writeFile;
+export const randomUUID = (): string => crypto.randomUUID();
+
 /** Nothing is written: what would be compiled into a folder is there already. */
 export const tmpdir = (): string => '/';
 export const mkdtemp = (folder: string): Promise<string> => Promise.resolve(folder);

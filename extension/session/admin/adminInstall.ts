@@ -22,8 +22,10 @@ import {
   findAdminInstall,
   whyUntrusted,
 } from '../../kernel/launch/adminInstall.ts';
+import { requireHelper } from '../../kernel/client.ts';
 import { launchScript } from '../../kernel/launch/script.ts';
 import { execute, findTool, requireTool } from '../lab/privileged.ts';
+import { requireLinux } from '../requireLinux.ts';
 
 export interface AdminOptions {
   /** Default: /opt/xdp-vscode, the only place that the launcher looks at. */
@@ -56,8 +58,10 @@ const sudoersFolder = '/etc/sudoers.d';
 
 /** Copies what the helper is into a folder of root's, and lets the group start exactly that. Root only. */
 export async function adminInstall(source: AdminSource, options: AdminOptions = {}): Promise<AdminStatus> {
+  requireLinux();
   const { directory = adminDirectory, group = 'xdp', rule = 'xdp-vscode' } = options;
   requireRoot('install');
+  requireHelper(path.join(source.dist, 'helper.js'));
   if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(group)) {
     throw new XdpError('usage', `${JSON.stringify(group)} is no name of a group.`, {
       fix: 'Lower-case letters and digits.',

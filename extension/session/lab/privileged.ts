@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
+import { requireLinux } from '../requireLinux.ts';
 
 /** What starts each privileged command: empty as root, `sudo -n --` otherwise. */
 export type Prefix = readonly string[];
@@ -17,6 +18,7 @@ const needed = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n } as const;
 
 /** Finds out how privileged commands can run here, without asking anybody anything. */
 export async function findPrivilege(action: string): Promise<Prefix> {
+  requireLinux();
   if (process.getuid?.() === 0) {
     const capabilities = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
     for (const [capability, bit] of Object.entries(needed)) {

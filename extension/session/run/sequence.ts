@@ -1,12 +1,8 @@
 import { XdpError } from '../../core/errors.ts';
-import type { RawPage } from '../../core/maps/entries.ts';
 import { toHex } from '../../core/packet/hex.ts';
 import { actionName } from '../../core/xdp.ts';
 import type { HelperClient } from '../../kernel/client.ts';
 import type { BpfObject } from '../bpfObject.ts';
-import { openVmMap, faultError, startWithMaps } from '../engine/vm.ts';
-import { isListable, type OpenMap } from '../maps/maps.ts';
-import { diffPages } from '../../core/maps/entries.ts';
 import type { EngineDifference } from '../packetTest/engine.ts';
 import { equalBytes, splitOutput } from './input.ts';
 import { RunInstance } from './instance.ts';
@@ -73,38 +69,6 @@ function outcomeOf(reply: Awaited<ReturnType<RunInstance['runMany']>>[number]): 
   const { packetOut, metadataOut } = splitOutput(reply);
   const events = (reply.events ?? []).reduce((sum, { records, lost }) => sum + records.length + lost, 0);
   return { kind: 'ran', action: actionName(reply.retval), retval: reply.retval, packetOut, metadataOut, events };
-}
-
-/** The same in the built-in machine. */
-export async function runSequenceVm(
-  object: BpfObject,
-  { packets, ...request }: SequenceRequest,
-  possibleCpus: readonly number[],
-): Promise<SequenceResult> {
-  const started = await startWithMaps(object, { ...request, packet: new Uint8Array(0) }, possibleCpus);
-  const { machine, xdpRequest } = started;
-  const maps = machine.maps.filter(({ definition }) => isListable(definition.type));
-  const before = maps.map((map): RawPage => map.read());
-  const rows = packets.map((packet, index): SequenceRow => {
-    const about = { number: index + 1, packetIn: packet };
-    try {
-      const run = machine.runXdp({ ...xdpRequest, packet });
-      if (run.fault !== undefined) throw faultError(object, run.fault);
-      const { retval, packetOut, metadataOut } = run;
-      const events = run.perfEvents.length + started.drainRings();
-      return { ...about, outcome: { kind: 'ran', action: actionName(retval), retval, packetOut, metadataOut, events } };
-    } catch (error) {
-      if (!(error instanceof XdpError)) throw error;
-      return { ...about, outcome: { kind: 'refused', error } };
-    }
-  });
-  const changed = maps.flatMap((map, index): MapChanges[] => {
-    const opened: OpenMap = openVmMap(object, map, possibleCpus);
-    const was = before[index];
-    const changes = was === undefined ? [] : diffPages(opened.schema, was, map.read());
-    return changes.length === 0 ? [] : [{ map: opened, changes }];
-  });
-  return { rows, maps: changed };
 }
 
 /** Where two engines do not agree on what packets did. */

@@ -6,12 +6,12 @@ import { writePcapng } from '../../../core/packet/pcapWrite.ts';
 import { t, translated } from '../../../core/text/language.ts';
 import { writeError } from '../../../session/userFiles.ts';
 import { possibleCpus } from '../../../session/engine/target.ts';
+import { runSequenceVm } from '../../../session/engine/vmSequence.ts';
 import { equalBytes } from '../../../session/run/input.ts';
 import { countActions, mapsJson, sequenceJson } from '../../../session/run/json.ts';
 import {
   compareRows,
   runSequence,
-  runSequenceVm,
   type SequenceRequest,
   type SequenceResult,
   type SequenceRow,
