@@ -6,6 +6,7 @@
  *   node test/ui/webviewHarness.mjs shots [FILTER]   every shot whose name contains FILTER
  *   node test/ui/webviewHarness.mjs axe [FILTER[,FILTER…]] [THEME]  accessibility of the same pages, by axe-core, in all themes
  *   node test/ui/webviewHarness.mjs fits [VIEW]      whether every text has room, in both languages and three widths
+ *   node test/ui/webviewHarness.mjs hostile          whether HTML in what others wrote is shown as text
  *   node test/ui/webviewHarness.mjs keys             how long a keystroke in a packet takes to its bytes
  *   node test/ui/webviewHarness.mjs trace            what 100,000 rows on 128 CPUs cost at 10 Hz, by Chromium's trace
  *
@@ -18,6 +19,7 @@ import { themes } from './webviewHarnessThemes.mjs';
 import { shots } from './webviewHarnessShots.mjs';
 import { axeShots } from './webviewAxe.mjs';
 import { fitsEverywhere } from './webviewFits.mjs';
+import { hostileEverywhere } from './webviewHostile.mjs';
 import { measureKeystrokes } from './webviewKeystroke.mjs';
 import { traceMaps } from './webviewTrace.mjs';
 
@@ -65,6 +67,10 @@ else if (command === 'axe') {
   if (violations.length > 0) process.exitCode = 1;
 } else if (command === 'fits') {
   const { checked, problems } = await fitsEverywhere(argument);
+  console.log([...problems, `${checked} pages checked, ${problems.length} problems`].join('\n'));
+  if (problems.length > 0) process.exitCode = 1;
+} else if (command === 'hostile') {
+  const { checked, problems } = await hostileEverywhere();
   console.log([...problems, `${checked} pages checked, ${problems.length} problems`].join('\n'));
   if (problems.length > 0) process.exitCode = 1;
 } else if (command === 'trace') console.log(JSON.stringify(await traceMaps(), null, 2));

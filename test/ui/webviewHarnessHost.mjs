@@ -5,7 +5,9 @@ import { installPacketTestsHost } from './webviewHarnessPacketTests.mjs';
 import { typeIds } from './webviewHarnessTypes.mjs';
 import { installVerifierHost } from './webviewHarnessVerifier.mjs';
 
-const scene = new URLSearchParams(location.search).get('scene') ?? 'counter';
+const parameters = new URLSearchParams(location.search);
+const scene = parameters.get('scene') ?? 'counter';
+const isHostile = parameters.get('hostile') === '1';
 let state = JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
 const sent = [];
 window.harnessMessages = sent;
@@ -30,7 +32,30 @@ window.acquireVsCodeApi = () => ({
 });
 
 function post(message) {
-  window.postMessage(message, '*');
+  window.postMessage(isHostile ? withHtml(message) : message, '*');
+}
+
+/** Where words of others are: of programs, objects, the kernel, files. */
+const foreign = new Set([
+  'name',
+  'group',
+  'message',
+  'fix',
+  'reason',
+  'section',
+  'log',
+  'file',
+  'program',
+  'detail',
+  'label',
+]);
+
+/** The same with HTML in them. */
+function withHtml(value, key = '') {
+  if (typeof value === 'string') return foreign.has(key) ? `${value}<img src=x onerror="1" class=hostile>` : value;
+  if (Array.isArray(value)) return value.map((each) => withHtml(each, key));
+  if (value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withHtml(each, name)]));
 }
 
 const group = 'xdp_counter on veth0 (native)';
@@ -141,7 +166,8 @@ function flowPage() {
       key.setUint8(flow * 16 + 12, flow % 3 === 2 ? 17 : 6);
       value.setBigUint64(flow * 32, BigInt(flow * 13), true);
       value.setBigUint64(flow * 32 + 8, BigInt(flow) * 1313n, true);
-      flows.values.set(new TextEncoder().encode(['https', 'http', 'dns'][flow % 3]), flow * 32 + 20);
+      const names = isHostile ? ['<b>x</b>', '<i>y</i>', '<u>z</u>'] : ['https', 'http', 'dns'];
+      flows.values.set(new TextEncoder().encode(names[flow % 3]), flow * 32 + 20);
     }
   }
   const value = new DataView(flows.values.buffer);
