@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { compileOperand } from '../../extension/core/maps/query/compile.ts';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
-import { formatInteger } from '../../webview/common/format.ts';
+import { formatInteger, numberStyleOf } from '../../webview/common/format.ts';
 import { bytesAt, MapModel, type MapSchemaMessage } from '../../webview/maps/data/mapModel.ts';
 import { RowCache, type RowsRead } from '../../webview/maps/data/rowCache.ts';
 import { Snapshots } from '../../webview/maps/data/snapshots.ts';
@@ -118,6 +118,19 @@ function ratesOf(rows: RowCache): (number | undefined)[] {
     return reading === undefined || field === undefined ? undefined : rows.model.rate(reading, field);
   });
 }
+
+test('numbers are written as the language writes them, with and without the browser', () => {
+  const numbers = [0, 0.049, 0.05, 0.25, 2.5, 3.5, 9.94, 42, 999.5, 1000, 1234.56, 98_765_432.1, -0.5, -1234.5, 1e20];
+  const wholes = [0n, 999n, 1000n, -1000n, 123_456n, (1n << 64n) - 1n, -(1n << 63n)];
+  for (const language of ['en', 'zh-cn', 'zh-tw', 'ja', 'ko', 'de', 'es', 'fr', 'ru', 'pt-br', 'pl', 'tr']) {
+    const { whole, tenths } = numberStyleOf(language);
+    const integers = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+    const decimals = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    expect([language, ...wholes.map(whole)]).toEqual([language, ...wholes.map((value) => integers.format(value))]);
+    expect([language, ...numbers.map(whole)]).toEqual([language, ...numbers.map((value) => integers.format(value))]);
+    expect([language, ...numbers.map(tenths)]).toEqual([language, ...numbers.map((value) => decimals.format(value))]);
+  }
+});
 
 test('per-CPU structs: named actions, sum, rate over the measured time, idle CPUs folded', () => {
   const model = new MapModel(schemaOf('stats', 3));

@@ -62,6 +62,8 @@ interface CellView {
   /** Pixels. */
   width: number | 'auto';
   margin: number;
+  holds: 'text' | 'trend';
+  /** Made when there is a trend. */
   trend: SVGPathElement | undefined;
 }
 
@@ -111,16 +113,20 @@ export class GridBody {
       if (wanted.has(line)) continue;
       this.shown.delete(line);
       this.spare.push(view);
+      view.active?.removeAttribute('id');
+      view.active = undefined;
     }
+    let above: LineView | undefined;
     for (const line of lines) {
       let view = this.shown.get(line.line);
       if (view === undefined) {
-        view = this.spare.pop() ?? this.newLine();
+        view = this.spare.pop() ?? this.newLine(above);
         this.shown.set(line.line, view);
         view.element.hidden = false;
       }
       if (view.layout !== layout) this.build(view, layout);
       this.fill(view, line, layout, flash);
+      above = view;
     }
     for (const view of this.spare) view.element.hidden = true;
   }
@@ -145,7 +151,7 @@ export class GridBody {
     const view = this.shown.get(line);
     if (view?.layout === undefined) return '';
     const cell = this.cellOf(view, view.layout, column);
-    return cell === undefined || cell.trend !== undefined ? '' : cell.raw || cell.shown;
+    return cell === undefined || cell.holds === 'trend' ? '' : cell.raw || cell.shown;
   }
 
   private cellOf(view: LineView, layout: BodyLayout, column: number): CellView | undefined {
@@ -153,7 +159,13 @@ export class GridBody {
     return view.cells[column + 1 - layout.firstColumn];
   }
 
-  private newLine(): LineView {
+  /** A copy of the line above where there is one: the browser makes that in a fraction of the time that its parts take. */
+  private newLine(above: LineView | undefined): LineView {
+    if (above !== undefined) {
+      const copy = copyOf(above);
+      this.body.append(copy.element);
+      return copy;
+    }
     const element = document.createElement('tr');
     element.setAttribute('role', 'row');
     this.body.append(element);
@@ -186,7 +198,7 @@ export class GridBody {
       });
     }
     layout.columns.forEach((column, at) => {
-      const cell = this.cellFor(view, at, column.kind === 'trend');
+      const cell = this.cellFor(view, at, column.kind === 'trend' ? 'trend' : 'text');
       setWidth(cell, layout.widths[at] ?? 0);
       setMargin(cell, at === 0 ? layout.skipped : 0);
       const { dataset } = cell.element;
@@ -215,11 +227,10 @@ export class GridBody {
     view.keys[0]?.element.prepend(view.fold);
   }
 
-  private cellFor(view: LineView, at: number, isTrend: boolean): CellView {
+  private cellFor(view: LineView, at: number, holds: CellView['holds']): CellView {
     const known = view.cells[at];
-    if (known !== undefined && (known.trend !== undefined) === isTrend) return known;
-    const cell = newCell('td', 'gridcell');
-    if (isTrend) cell.trend = trendIn(cell.element);
+    if (known?.holds === holds) return known;
+    const cell = { ...newCell('td', 'gridcell'), holds };
     if (known === undefined) view.element.append(cell.element);
     else known.element.replaceWith(cell.element);
     view.cells[at] = cell;
@@ -241,7 +252,7 @@ export class GridBody {
     this.fillKeys(view, line, layout);
     view.cells.forEach((cell, at) => {
       const { text, raw, zero, heat, changed } = line.cells[at] ?? nothing;
-      setText(cell, cell.trend === undefined ? text : line.trend);
+      setText(cell, cell.holds === 'text' ? text : line.trend);
       cell.raw = raw;
       setLook(cell, layout.classes[at] ?? '', heat * 4 + (zero ? 2 : 0) + (changed && flash ? 1 : 0));
     });
@@ -275,6 +286,30 @@ export class GridBody {
   }
 }
 
+function copyOf(line: LineView): LineView {
+  const element = line.element.cloneNode(true) as HTMLElement;
+  element.querySelector('#active-cell')?.removeAttribute('id');
+  const copies = Array.from(element.children as HTMLCollectionOf<HTMLElement>);
+  const keys = line.keys.map((key, at) => copyOfCell(key, copies[at]));
+  return {
+    element,
+    top: line.top,
+    layout: line.layout,
+    keys,
+    cells: line.cells.map((cell, at) => copyOfCell(cell, copies[keys.length + at])),
+    fold: element.querySelector<HTMLElement>('.fold') ?? undefined,
+    attributes: new Map(line.attributes),
+    active: undefined,
+  };
+}
+
+function copyOfCell(cell: CellView, element: HTMLElement | undefined): CellView {
+  if (element === undefined) throw new Error('a line without a cell that it has');
+  const trend = element.querySelector('path') ?? undefined;
+  const text = (element.querySelector('span:not(.fold)') ?? element).firstChild;
+  return { ...cell, element, trend, text: text instanceof Text ? text : cell.text };
+}
+
 function newCell(tag: 'th' | 'td', role: string): CellView {
   const element = document.createElement(tag);
   element.setAttribute('role', role);
@@ -287,7 +322,18 @@ function newCell(tag: 'th' | 'td', role: string): CellView {
     span.append(text);
     element.append(span);
   }
-  return { element, text, shown: '', classes: '', look: 0, raw: '', width: -1, margin: 0, trend: undefined };
+  return {
+    element,
+    text,
+    shown: '',
+    classes: '',
+    look: 0,
+    raw: '',
+    width: -1,
+    margin: 0,
+    holds: 'text',
+    trend: undefined,
+  };
 }
 
 function trendIn(cell: HTMLElement): SVGPathElement {
@@ -313,8 +359,12 @@ function joined(parts: readonly KeyPart[]): KeyPart {
 function setText(cell: CellView, text: string): void {
   if (cell.shown === text) return;
   cell.shown = text;
-  if (cell.trend === undefined) cell.text.data = text;
-  else cell.trend.setAttribute('d', text);
+  if (cell.holds === 'text') {
+    cell.text.data = text;
+  } else {
+    cell.trend ??= trendIn(cell.element);
+    cell.trend.setAttribute('d', text);
+  }
 }
 
 function setWidth(cell: CellView, width: CellView['width']): void {

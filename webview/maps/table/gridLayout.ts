@@ -211,13 +211,11 @@ export function visibleLines(
   total: number,
   headHeight: number,
 ): { first: number; last: number; shift: number } {
-  // The scroller grows with its rows up to the room there is, so the height of the first drawing is a guess.
-  const room = Math.max(height, 440);
   const full = total * rowHeight;
-  const scale = full <= maxBodyHeight ? 1 : (full - room + headHeight) / (maxBodyHeight - room + headHeight);
+  const scale = full <= maxBodyHeight ? 1 : (full - height + headHeight) / (maxBodyHeight - height + headHeight);
   const offset = top * scale;
   const first = Math.max(0, Math.floor(offset / rowHeight) - spareLines);
-  const last = Math.min(total, Math.ceil((offset + room - headHeight) / rowHeight) + spareLines);
+  const last = Math.min(total, Math.ceil((offset + height - headHeight) / rowHeight) + spareLines);
   return { first: Math.min(first, last), last, shift: Math.round(top - offset) };
 }
 

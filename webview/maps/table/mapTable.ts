@@ -3,10 +3,9 @@ import { customElement, property, state } from 'lit/decorators.js';
 import { baseStyles } from '../../common/theme.ts';
 import type { MapModel } from '../data/mapModel.ts';
 import type { Order, Reader } from '../data/reader.ts';
-import { historyLength, type Row } from '../data/rowCache.ts';
-import { strings } from '../strings.ts';
+import type { Row } from '../data/rowCache.ts';
 import { ActiveCell } from './activeCell.ts';
-import { cellsOf } from './cells.ts';
+import { bodyLine } from './bodyLine.ts';
 import type { Column, ColumnChoice } from './columns.ts';
 import { GridBody, type BodyLayout, type BodyLine } from './gridBody.ts';
 import { type GridPlace, moveBy } from './gridKeys.ts';
@@ -14,7 +13,6 @@ import { type GridLayout, GridMeasure, maxBodyHeight, scrollOf, visibleLines } f
 import { Lines, type SubLine, type Unfolded } from './lines.ts';
 import { mapTableStyles } from './mapTableStyles.ts';
 import { renderHead } from './tableHead.ts';
-import { trendPath } from './trend.ts';
 
 /** How long what changed is marked. */
 const flashMs = 450;
@@ -52,6 +50,7 @@ export class MapTable extends LitElement {
   /** Fonts come with the page's style: asking for them at every reading would make the browser work out all styles each time. */
   private readonly fonts = new MutationObserver(() => this.takeFont());
   private body: GridBody | undefined;
+  private activeNamed = false;
   private bodyLayout: { of: GridLayout; first: number; last: number; layout: BodyLayout } | undefined;
   private lines = new Lines(0, []);
   private readonly unfolded = new Set<string>();
@@ -155,7 +154,9 @@ export class MapTable extends LitElement {
   private readonly look = (): void => {
     const scroller = this.renderRoot.querySelector('.scroller');
     const width = this.clientWidth;
-    const height = scroller?.clientHeight ?? this.clientHeight;
+    // The scroller grows with its rows up to the room there is. Before it has any, the whole page may be room: rows that prove to be
+    // out of sight cost less than drawing twice.
+    const height = this.body === undefined ? window.innerHeight : (scroller?.clientHeight ?? 0);
     const old = this.viewport;
     if (old.width === width && old.height === height) return;
     this.viewport = { ...old, width, height };
@@ -216,7 +217,19 @@ export class MapTable extends LitElement {
       this.draw();
     } else {
       this.body.draw(drawn, bodyLayout, performance.now() < this.flashUntil);
+      this.nameActive(this.body);
     }
+  }
+
+  /** The grid names its active cell while that is in the page. */
+  private nameActive(body: GridBody): void {
+    const { line, column } = this.active;
+    const there = line < 0 || body.cellAt(line, column) !== undefined;
+    if (this.activeNamed === there) return;
+    this.activeNamed = there;
+    const table = this.renderRoot.querySelector('table');
+    if (there) table?.setAttribute('aria-activedescendant', 'active-cell');
+    else table?.removeAttribute('aria-activedescendant');
   }
 
   private bodyLayoutFor(of: GridLayout): BodyLayout {
@@ -236,55 +249,18 @@ export class MapTable extends LitElement {
   ): BodyLine {
     const { index, sub } = this.lines.at(line);
     const row = reader.rows.at(index);
-    const active = line === this.active.line && !this.active.isLost ? this.active.column : -1;
-    const base = {
+    return bodyLine({
       line,
       top,
-      name: '',
-      key: [],
-      cells: [],
-      trend: '',
-      classes: 'waiting',
-      active,
-      selected: false,
-    } as const;
-    if (row === undefined) return { ...base, level: 'row', expanded: undefined };
-    if (sub?.kind === 'note') {
-      return {
-        ...base,
-        level: 'note',
-        classes: '',
-        expanded: undefined,
-        key: [{ name: '', text: sub.text, hex: false }],
-      };
-    }
-    const { reading } = row;
-    if (sub?.kind === 'cpu') {
-      const name = strings.cpu.replace('{cpu}', String(model.schema.possibleCpus[sub.slot] ?? sub.slot));
-      const cells = reading === undefined ? [] : cellsOf(model, reading, layout.columns, sub.slot);
-      return {
-        ...base,
-        level: 'cpu',
-        classes: '',
-        expanded: undefined,
-        key: [{ name: '', text: name, hex: false }],
-        cells,
-      };
-    }
-    const key = model.keyParts(row.key);
-    return {
-      ...base,
-      level: 'row',
-      name: key.map(({ text }) => text).join(' '),
-      key,
-      cells: reading === undefined ? [] : cellsOf(model, reading, layout.columns),
-      trend: layout.columns.some(({ kind }) => kind === 'trend')
-        ? trendPath(reader.rows.history(row.id), historyLength)
-        : '',
-      classes: `${reading === undefined ? 'gone' : ''} ${this.plotted.has(row.id) ? 'plotted' : ''}`,
-      expanded: model.slots > 1 ? this.unfolded.has(row.id) : undefined,
-      selected: this.plotted.has(row.id),
-    };
+      model,
+      columns: layout.columns,
+      row,
+      sub,
+      active: line === this.active.line ? this.active.column : -1,
+      history: row === undefined ? [] : reader.rows.history(row.id),
+      unfolded: row !== undefined && this.unfolded.has(row.id),
+      plotted: row !== undefined && this.plotted.has(row.id),
+    });
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -295,7 +271,7 @@ export class MapTable extends LitElement {
       .style=${`--viewport: ${this.viewport.width}px; --sticky-left: ${(layout?.keysWidth ?? 0) + 8}px`}>
       <table role=${model.slots > 1 ? 'treegrid' : 'grid'} tabindex="0" aria-label=${this.label}
         aria-rowcount=${reader.rowCount + lines} aria-colcount=${layout?.columnCount ?? 1} aria-multiselectable="true"
-        aria-activedescendant="active-cell" .style=${`width: ${layout?.total ?? 0}px`}
+        .style=${`width: ${layout?.total ?? 0}px`}
         @focus=${this.onFocus} @keydown=${this.onKey} @mousedown=${this.onPress} @dblclick=${this.onDoubleClick}>
         <thead role="rowgroup">${
           layout === undefined
