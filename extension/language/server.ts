@@ -30,7 +30,7 @@ import { tokensOf, tokenTypes } from '../core/c/assist/tokens.ts';
 import { type CSource, scanSource } from '../core/c/source.ts';
 import { type Catalogue, speak } from '../core/text/language.ts';
 import { type MapPlace, placesOfMap, sourceOfTest } from './mapPlaces.ts';
-import { Surroundings } from './surroundings.ts';
+import { Surroundings } from '../session/surroundings/surroundings.ts';
 
 /** What the client says when it starts the server. */
 export interface ServerOptions {

@@ -104,6 +104,10 @@ interface FakeItem {
 const disposable = { dispose: (): void => undefined };
 const noEvent = (): typeof disposable => disposable;
 
+interface HoverProvider {
+  provideHover(document: object, position: number): Promise<{ contents: { value: string } } | undefined>;
+}
+
 /** The API, and what a test sees of it. */
 export function fakeVscode({ folder, readFile, size }: FakeFiles) {
   const commands = new Map<string, Listener>();
@@ -111,6 +115,7 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
   const results: string[] = [];
   const handlers: Handler[] = [];
   const items = new FakeItems();
+  const hovers: HoverProvider[] = [];
   const workspaceFolders = [{ uri: FakeUri.parse(folder), name: 'project', index: 0 }];
   const log = {
     error: (text: string) => shown.push(text),
@@ -196,7 +201,30 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
     FileType: { File: 1, Directory: 2 },
     TestRunProfileKind: { Run: 1, Debug: 2, Coverage: 3 },
     l10n: { t: (message: string) => message, bundle: undefined },
-    languages: { createDiagnosticCollection: () => ({ set: noEvent, delete: noEvent, ...disposable }) },
+    CompletionItemKind: {},
+    MarkdownString: class {
+      readonly value: string;
+
+      constructor(value: string) {
+        this.value = value;
+      }
+    },
+    Hover: class {
+      readonly contents: unknown;
+
+      constructor(contents: unknown) {
+        this.contents = contents;
+      }
+    },
+    languages: {
+      createDiagnosticCollection: () => ({ set: noEvent, delete: noEvent, ...disposable }),
+      registerHoverProvider: (_: unknown, provider: HoverProvider) => {
+        hovers.push(provider);
+        return disposable;
+      },
+      registerCompletionItemProvider: noEvent,
+      registerSignatureHelpProvider: noEvent,
+    },
     debug: { onDidTerminateDebugSession: noEvent },
     tests: { createTestController: () => controller },
     env: { language: 'en' },
@@ -249,5 +277,12 @@ export function fakeVscode({ folder, readFile, size }: FakeFiles) {
     await handlers[0]?.({ include: [file] }, token);
     return results;
   }
-  return { api, commands, shown, runTests, panel };
+  /** What is said of the word at its first place in a C source of the folder. */
+  async function hover(name: string, word: string): Promise<string | undefined> {
+    const uri = FakeUri.parse(`${folder}/${name}`);
+    const text = new TextDecoder().decode(readFile(uri.path));
+    const document = { uri, getText: () => text, offsetAt: (offset: number) => offset, positionAt: (at: number) => at };
+    return (await hovers[0]?.provideHover(document, text.indexOf(word)))?.contents.value;
+  }
+  return { api, commands, shown, runTests, panel, hover };
 }

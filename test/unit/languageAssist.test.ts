@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { check } from '../../extension/core/c/assist/checks.ts';
 import { completionsAt } from '../../extension/core/c/assist/completion.ts';
+import { parseHelperDefs } from '../../extension/core/c/assist/helperDefs.ts';
 import { firstKernel, parseHelpers, programTypesOf } from '../../extension/core/c/assist/helpers.ts';
 import { headerPictures } from '../../extension/core/c/assist/headerPictures.ts';
 import { hoverAt } from '../../extension/core/c/assist/hover.ts';
@@ -255,4 +256,19 @@ test('hostile text neither hangs nor breaks the analysis', () => {
     check(source, knowledge, { targetKernel: '5.4' });
     expect(source.text.length).toBeGreaterThan(head.length);
   }
+});
+
+test('libbpf’s list of helpers says what this machine’s <linux/bpf.h> says', () => {
+  const listed = parseHelperDefs(readFileSync('bpf/include/libbpf/bpf/bpf_helper_defs.h', 'utf8'));
+  // Either may be newer; a number never changes, and texts seldom do.
+  const both = [...helpers.values()].filter(({ name }) => listed.has(name));
+  expect(both.length).toBeGreaterThan(150);
+  expect(both.filter(({ name, id }) => listed.get(name)?.id !== id)).toEqual([]);
+  const said = ({ description, returnText }: { description: string; returnText: string }): string =>
+    `${description}\n${returnText}`;
+  const same = both.filter((each) => said(listed.get(each.name) ?? each) === said(each));
+  expect(same.length / both.length).toBeGreaterThan(0.8);
+  // bpf_doc.py declares a pointer to a map as void *.
+  const parameters = ['void *map', 'const void *key'];
+  expect(listed.get('bpf_map_lookup_elem')).toEqual({ ...helpers.get('bpf_map_lookup_elem'), parameters });
 });

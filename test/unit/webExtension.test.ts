@@ -27,7 +27,10 @@ interface Started {
 function start(folder: string): Started {
   const vscode = fakeVscode({
     folder: 'vscode-vfs://github/owner/project',
-    readFile: (path) => readFileSync(join(folder, path.slice('/owner/project/'.length))),
+    readFile: (path) =>
+      path.startsWith('/extension/')
+        ? readFileSync(join(repository, path.slice('/extension/'.length)))
+        : readFileSync(join(folder, path.slice('/owner/project/'.length))),
     size: (path) => statSync(join(folder, path.slice('/owner/project/'.length))).size,
   });
   const module = { exports: {} as { activate(context: unknown): void } };
@@ -115,6 +118,18 @@ test('a packet that was built by hand runs in the built-in machine; nothing is o
   await expect
     .poll(() => answer('failed'))
     .toMatchObject({ run: 2, message: expect.stringContaining('built-in machine') });
+});
+
+test.each([
+  { word: 'XDP_PASS', says: 'network stack', why: 'a verdict' },
+  { word: 'bpf_map_lookup_elem', says: 'Map value associated to', why: "a helper, from the product's own headers" },
+  { word: 'BPF_PERCPU_ARRAY', says: 'percpu', why: 'a macro of a header that is included' },
+])('a source is explained without a language server: $why', async ({ word, says }) => {
+  const folder = project();
+  cpSync(join(repository, 'bpf/examples/protocol_filter'), folder, { recursive: true });
+  const { vscode, activate } = start(folder);
+  activate();
+  expect((await vscode.hover('xdp_tcp_only.bpf.c', word))?.toLowerCase()).toContain(says.toLowerCase());
 });
 
 test('without the object it is said what is missing', async () => {

@@ -11,10 +11,13 @@ import { PacketPanel } from '../panels/packetPanel.ts';
 import { PacketTestEditor } from '../panels/packetTestEditor.ts';
 import { PacketTests } from '../testing/packetTests.ts';
 import { Milestones } from '../walkthrough/milestones.ts';
+import { languageInPage } from './language.ts';
 import { panelInPage } from './packetPanel.ts';
+import { placeExtension } from './standIn.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   speak(vscode.l10n.bundle ?? {});
+  placeExtension(context.extensionUri);
   setContext('web', true);
   setContext('noKernel', true);
   const log = vscode.window.createOutputChannel('XDP', { log: true });
@@ -33,6 +36,7 @@ export function activate(context: vscode.ExtensionContext): void {
     followActiveEditor(),
     new PacketTestEditor({ log, extensionUri }).register(),
     diagnostics,
+    languageInPage(extensionUri),
     new PacketTests(
       {
         log,

@@ -35,11 +35,22 @@ function normalize(file: string): string {
   return `${file.startsWith('/') ? '/' : ''}${parts.join('/')}` || '.';
 }
 
+let extension: vscode.Uri | undefined;
+/** Where the product's own files are: on a web server, mostly. */
+export function placeExtension(uri: vscode.Uri): void {
+  extension = uri;
+}
+
+const isOfExtension = (file: string): boolean => extension !== undefined && file.startsWith(`${extension.path}/`);
+
 /** Of a path in the workspace: its folders lie wherever the page's file system has them. */
 function uriOf(file: string): vscode.Uri {
+  if (extension !== undefined && isOfExtension(file)) return extension.with({ path: file });
   const folder = vscode.workspace.workspaceFolders?.find(({ uri }) =>
     file.startsWith(`${uri.path.replace(/\/$/, '')}/`),
   );
+  // Asking VS Code for a file of a system that is not there takes its time.
+  if (folder === undefined && /^\/(?:usr|sys|proc|boot)\//.test(file)) throw missing(file);
   return (folder?.uri ?? vscode.Uri.file('/')).with({ path: file });
 }
 
@@ -56,12 +67,24 @@ export async function readFile(file: string, encoding?: 'utf8'): Promise<Uint8Ar
   return encoding === undefined ? bytes : new TextDecoder().decode(bytes);
 }
 
-export async function stat(file: string): Promise<{ size: number; isFile(): boolean; isDirectory(): boolean }> {
-  const { size, type } = await vscode.workspace.fs.stat(uriOf(file)).then(
+export async function stat(
+  file: string,
+): Promise<{ size: number; mtimeMs: number; isFile(): boolean; isDirectory(): boolean }> {
+  // A web server tells nothing of a file but what is in it.
+  if (isOfExtension(file)) {
+    const { length } = await readFile(file);
+    return { size: length, mtimeMs: 0, isFile: () => true, isDirectory: () => false };
+  }
+  const { size, type, mtime } = await vscode.workspace.fs.stat(uriOf(file)).then(
     (found) => found,
     () => Promise.reject(missing(file)),
   );
-  return { size, isFile: () => type === vscode.FileType.File, isDirectory: () => type === vscode.FileType.Directory };
+  return {
+    size,
+    mtimeMs: mtime,
+    isFile: () => type === vscode.FileType.File,
+    isDirectory: () => type === vscode.FileType.Directory,
+  };
 }
 
 /** Of the host's own files there are none: no /sys, no /proc. */

@@ -44,7 +44,8 @@ export function parseHelpers(uapi: string): Map<string, Helper> {
   return helpers;
 }
 
-function markdown(text: string): string {
+/** From reStructuredText, indented by two tabs. */
+export function markdown(text: string): string {
   return text
     .replaceAll(/^\t\t/gm, '')
     .replaceAll(/\*\*([^*]+)\*\*(?:\\ )?(\([^)]*\))?/g, '`$1$2`')

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KernelBtf } from '../core/btf/kernelTypes.ts';
-import { type Helper, parseHelpers } from '../core/c/assist/helpers.ts';
-import type { KernelTypes, Knowledge } from '../core/c/assist/knowledge.ts';
-import type { CSource } from '../core/c/source.ts';
+import { KernelBtf } from '../../core/btf/kernelTypes.ts';
+import { parseHelperDefs } from '../../core/c/assist/helperDefs.ts';
+import { type Helper, parseHelpers } from '../../core/c/assist/helpers.ts';
+import type { KernelTypes, Knowledge } from '../../core/c/assist/knowledge.ts';
+import type { CSource } from '../../core/c/source.ts';
 import { HeaderCache } from './headers.ts';
 
 export interface SurroundingsOptions {
@@ -17,6 +18,7 @@ export interface SurroundingsOptions {
 export class Surroundings {
   readonly #headers: HeaderCache;
   readonly #btf: string;
+  readonly #bundledInclude: string;
   #helpers: Promise<ReadonlyMap<string, Helper>> | undefined;
   #kernel: Promise<KernelTypes | undefined> | undefined;
 
@@ -29,11 +31,12 @@ export class Surroundings {
     ];
     this.#headers = new HeaderCache([...machine, join(bundledInclude, 'libbpf'), bundledInclude]);
     this.#btf = btf;
+    this.#bundledInclude = bundledInclude;
   }
 
   async knowledgeOf(file: string, source: CSource): Promise<Knowledge> {
     const usesVmlinux = source.includes.some(({ header }) => /(?:^|\/)vmlinux\.h$/.test(header));
-    this.#helpers ??= readHelpers();
+    this.#helpers ??= readHelpers(this.#bundledInclude);
     // 20 MB and half a second: only for programs that use what is in it.
     if (usesVmlinux || /__ksym\b/.test(source.text)) this.#kernel ??= this.#readKernel();
     const [helpers, headers, kernel] = await Promise.all([this.#helpers, this.#headers.of(file, source), this.#kernel]);
@@ -50,11 +53,12 @@ export class Surroundings {
   }
 }
 
-/** From this machine's kernel headers, so that it fits them. */
-async function readHelpers(): Promise<ReadonlyMap<string, Helper>> {
+/** From this machine's kernel headers, so that it fits them; on another system, and in a page, from those of the product. */
+async function readHelpers(bundledInclude: string): Promise<ReadonlyMap<string, Helper>> {
   for (const path of ['/usr/include/linux/bpf.h', '/usr/local/include/linux/bpf.h']) {
     const helpers = parseHelpers(await readFile(path, 'utf8').catch(() => ''));
     if (helpers.size > 0) return helpers;
   }
-  return new Map<string, Helper>();
+  const bundled = join(bundledInclude, 'libbpf', 'bpf', 'bpf_helper_defs.h');
+  return parseHelperDefs(await readFile(bundled, 'utf8').catch(() => ''));
 }

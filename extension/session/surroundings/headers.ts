@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type CSource, scanSource } from '../core/c/source.ts';
+import { type CSource, scanSource } from '../../core/c/source.ts';
 
 /** Bounds on what a source pulls in: headers beyond them have nothing that an editor must know. */
 const maxHeaders = 160;
