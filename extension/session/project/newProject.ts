@@ -94,6 +94,17 @@ async function filesBelow(folder: string): Promise<string[]> {
 /** The example's README, under the project's name, with how to build and test it. */
 async function addToReadme(file: string, template: string, name: string): Promise<void> {
   const text = await readFile(file, 'utf8');
-  const build = '## Build and test\n\n```\nmake\nxdp test\nxdp test --engine vm\n```\n';
+  const build = `## Build and test
+
+\`\`\`
+make
+xdp test --engine vm
+xdp test
+\`\`\`
+
+\`make\` needs clang and libbpf's headers, and nothing of XDP for VS Code. \`xdp\` is the command in that extension's package: in the built-in
+machine (\`--engine vm\`) packet tests need no privilege, else they run on this machine's kernel. \`.github/workflows/xdp.yml\` does all of
+it at each push: commit the package (\`vscode-xdp-linux-x64-….vsix\`) for it, or set the repository variable \`XDP_VSIX\` to its address.
+`;
   await writeFile(file, `${text.replace(`# ${template}\n`, `# ${name}\n`)}\n${build}`);
 }
