@@ -72,6 +72,22 @@ test('set, change, delete, clear: each can be undone', async () => {
   expect(await entriesOf(map)).toEqual([]);
 });
 
+test('what is stopped before its first call writes nothing, and says how much is left', async () => {
+  const map = open('tiny');
+  const stopped = AbortSignal.abort();
+  const edits = [
+    { key: 1, value: 10 },
+    { key: 2, value: 20 },
+  ];
+  expect(await setEntries(client, map, edits, { signal: stopped })).toEqual({
+    done: 0,
+    changes: [],
+    failures: [],
+    left: 2,
+  });
+  expect(await entriesOf(map)).toEqual([]);
+});
+
 test('fields that are left out stay, one CPU is set alone, and a cleared array is zero', async () => {
   const devices = open('devs');
   await setEntries(client, devices, [{ key: 0, value: { ifindex: 1 } }]);

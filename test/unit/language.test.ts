@@ -64,7 +64,17 @@ describe('the manifest', () => {
     const folder = path.join(root, 'extension/host/media/walkthrough');
     const pages = readdirSync(folder).filter((name) => /^\w+\.md$/.test(name));
     expect(pages.length).toBeGreaterThan(5);
-    for (const page of pages) expect(existsSync(path.join(folder, page.replace('.md', '.zh-cn.md')))).toBe(true);
+    const pictures = (page: string): string[] =>
+      [...readFileSync(path.join(folder, page), 'utf8').matchAll(/\((\w+)((?:\.zh-cn)?)\.svg\)/g)].map(
+        ([, name = '', language = '']) => {
+          expect(existsSync(path.join(folder, `${name}${language}.svg`))).toBe(true);
+          // Names of fields are the same in both.
+          const own = existsSync(path.join(folder, `${name}.zh-cn.svg`)) && page.includes('zh-cn') ? '.zh-cn' : '';
+          expect(language).toBe(own);
+          return name;
+        },
+      );
+    for (const page of pages) expect(pictures(page.replace('.md', '.zh-cn.md'))).toEqual(pictures(page));
   });
 });
 
