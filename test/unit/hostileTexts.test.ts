@@ -12,6 +12,7 @@ import { parseFilter } from '../../extension/core/maps/query/parse.ts';
 import { readPasted } from '../../extension/core/packet/pasted.ts';
 import { outlineTests } from '../../extension/core/packetTest/outline.ts';
 import { parseTestFile } from '../../extension/core/packetTest/parseTestFile.ts';
+import { parseJson } from '../../extension/session/maps/importedEntries.ts';
 import { explainLog } from '../../extension/core/verifier/explain.ts';
 import { StepLog } from '../../extension/core/verifier/steps/stepLog.ts';
 import { bpf2goArguments } from '../../extension/toolchain/project/bpf2go.ts';
@@ -143,6 +144,7 @@ const readers: Readonly<Record<string, (text: string) => unknown>> = {
   'compile databases': (text) => databaseEntry(text, '/a/a.bpf.c'),
   'command lines': splitCommand,
   'filters of maps': parseFilter,
+  'entries of maps as JSON': (text) => parseJson(text, 'x.json'),
   'packet test files': (text) => [parseTestFile(text), outlineTests(text)],
   'pasted packets': readPasted,
   "the verifier's logs": explainLog,
@@ -157,4 +159,15 @@ test.each(Object.entries(readers))('%s', (_name, read) => {
       expect(error, JSON.stringify(text.slice(0, 40))).toBeInstanceOf(XdpError);
     }
   }
+});
+
+test.each([
+  ['[', ']'],
+  ['{"a":', '}'],
+])('JSON of %s, as deep as it is long, is refused in words', (open, close) => {
+  const nested = (depth: number): string => `${open.repeat(depth)}1${close.repeat(depth)}`;
+  expect(parseJson(nested(150), 'x.json')).toEqual(JSON.parse(nested(150)));
+  expect(() => parseJson(nested(bytes / 10), 'x.json')).toThrow(
+    /^x\.json is no JSON: it nests deeper than 200 levels\.$/,
+  );
 });

@@ -32,10 +32,24 @@ function formatOf(file: string, text: string): 'json' | 'csv' {
 }
 
 export function parseJson(text: string, file: string): unknown {
+  let why = `it nests deeper than ${maxDepth} levels`;
   try {
-    return JSON.parse(text);
+    const json = JSON.parse(text) as unknown;
+    if (isShallow(json)) return json;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new XdpError('value-invalid', `${file} is no JSON: ${why}.`, { cause });
+    why = cause instanceof Error ? cause.message : String(cause);
   }
+  throw new XdpError('value-invalid', `${file} is no JSON: ${why}.`);
+}
+
+/** No value of a map comes near; what walks a value, or writes it down for an error, does so by recursion. */
+const maxDepth = 200;
+
+function isShallow(json: unknown): boolean {
+  let level = [json];
+  for (let depth = 0; depth <= maxDepth; depth++) {
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
 }
