@@ -36,6 +36,14 @@ function at(body: string): { source: ReturnType<typeof scanSource>; offset: numb
   return { source: scanSource(text.slice(0, offset) + text.slice(offset + 1)), offset };
 }
 
+test('code that looks like the end of code stays code', () => {
+  const text =
+    '#define EVIL a \\\n```\\\n[b](command:c)\n#include <linux/bpf.h>\nSEC("xdp") int p(void) { return EVIL; }\n';
+  const hover = hoverAt(scanSource(text), knowledge, text.lastIndexOf('EVIL') + 1)?.text ?? '';
+  expect(hover).toContain('[b](command:c)');
+  expect(hover).toMatch(/^````c\n[\s\S]*\n````/);
+});
+
 test.each([
   ['helpers by their start', 'bpf_xdp_adj|', ['bpf_xdp_adjust_head', 'bpf_xdp_adjust_tail', 'bpf_xdp_adjust_meta']],
   ['no helper of other program types', 'bpf_skb_store|', []],

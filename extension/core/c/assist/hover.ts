@@ -60,8 +60,11 @@ function some<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
 }
 
+/** As code. Its fence is longer than any in it: what a header says ends no code, and begins no link. */
 function c(code: string): string {
-  return `\`\`\`c\n${code}\n\`\`\``;
+  const runs = [...code.matchAll(/`+/g)].map(([run]) => run.length);
+  const fence = '`'.repeat(1 + Math.max(2, ...runs));
+  return `${fence}c\n${code}\n${fence}`;
 }
 
 const swaps: Readonly<Record<string, number>> = {
