@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { padded } from '../../extension/cli/columns.ts';
 import { table } from '../../extension/cli/output.ts';
 import { type Catalogue, speak, t, translated } from '../../extension/core/text/language.ts';
+import { explainText } from '../../extension/session/verify.ts';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
 import { messagesInSource, messagesOf } from '../support/messages.ts';
 
@@ -138,6 +139,20 @@ describe('a finished text', () => {
     for (const hostile of [`a ${'b c '.repeat(900)}`, 'a: '.repeat(1300), 'a: a. A'.repeat(500)])
       expect(translated(hostile)).toBe(hostile);
   });
+});
+
+test('what the verifier refuses is told in Chinese to the last word', () => {
+  speak(chinese);
+  const folder = path.join(root, 'test/fixtures/verifier');
+  const logs = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.log'));
+  const told = logs
+    .flatMap((file) => explainText(readFileSync(path.join(folder, file), 'utf8')))
+    .flatMap(({ explanation, fix = '', story }) => [explanation, fix, ...story.map(({ text }) => text)])
+    .map(translated);
+  expect(told.length).toBeGreaterThan(20);
+  // Code stands in backticks, but for C types and names of maps.
+  const english = told.filter((text) => /[a-z]{2,} [a-z]{2,}/.test(text.replace(/`[^`]*`|per-CPU array map/g, '')));
+  expect(english).toEqual([]);
 });
 
 test('texts are found in the source wherever they stand', () => {

@@ -115,10 +115,16 @@ function inParts(text: string, depth: number): string {
   const withoutEnd = text.endsWith('.') ? changed(text.slice(0, -1), depth, (word) => `${word}。`) : undefined;
   if (withoutEnd !== undefined) return withoutEnd;
   const colon = text.search(colonEnd) + 1;
-  if (colon === 0) return text;
+  if (colon === 0) return atTheBeginning(text, depth) ?? text;
   const between = text.slice(colon, colon + 2);
   const parts = joined([text.slice(0, colon), text.slice(colon + 2)], depth, between);
   return parts === text ? text : parts.replace(between, between === ': ' ? '：' : '；');
+}
+
+/** Where a sentence begins with what elsewhere stands inside of one. */
+function atTheBeginning(text: string, depth: number): string | undefined {
+  const inside = text.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+  return inside === text ? undefined : changed(inside, depth, (word) => word);
 }
 
 const anyEnd = /[:;.] | \(/;

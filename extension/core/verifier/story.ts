@@ -1,3 +1,4 @@
+import { english } from '../text/language.ts';
 import { functionName, typeWords } from './catalogue/rule.ts';
 import { calledBy, followBack, stateBefore, type Way } from './follow.ts';
 import type { Place, Places } from './places.ts';
@@ -101,7 +102,7 @@ function originOf(way: Way, what = 'the value'): { step: number; text: string } 
       const who = functionName(origin.name);
       return {
         step: origin.step,
-        text: mayBeNull ? `${who} gave the pointer here, and may give NULL` : `${who} gave ${what} here`,
+        text: mayBeNull ? `${who} gave the pointer here, and may give NULL` : english(`${who} gave ${what} here`),
       };
     }
     case 'load': {
