@@ -1,7 +1,17 @@
 import type { KeyPart } from '../data/mapModel.ts';
 import type { Cell } from './cells.ts';
 import type { Column } from './columns.ts';
-import { trendSize } from './trend.ts';
+import {
+  type CellView,
+  changedLook,
+  copyOfCell,
+  newCell,
+  setColumn,
+  setLook,
+  setMargin,
+  setText,
+  setWidth,
+} from './gridCell.ts';
 
 /** Where things stand; one object until something of it changes. */
 export interface BodyLayout {
@@ -49,33 +59,6 @@ export interface BodyLine {
   selected: boolean;
 }
 
-/** An element with what was written to it last: asking the browser for it takes longer than writing. */
-interface CellView {
-  element: HTMLElement;
-  text: Text;
-  /** The text, or the trend's path. */
-  shown: string;
-  /** Its column's, and what readings change about it. */
-  classes: string;
-  look: Look;
-  raw: string;
-  /** Pixels. */
-  width: number | 'auto';
-  margin: number;
-  holds: 'text' | 'trend';
-  /** Made when there is a trend. */
-  trend: SVGPathElement | undefined;
-}
-
-/** How a number looks: heat (0 to 5) × 4, 2 when it is zero, 1 when it has just changed. */
-type Look = number;
-const changedLook = 1;
-const lookClasses = Array.from(
-  { length: 24 },
-  (_, look) =>
-    `${(look & 2) === 0 ? '' : ' zero'}${look < 4 ? '' : ` heat-${look >> 2}`}${(look & changedLook) === 0 ? '' : ' changed'}`,
-);
-
 interface LineView {
   element: HTMLElement;
   /** Pixels. */
@@ -90,8 +73,6 @@ interface LineView {
 
 /** What a cell shows that has no reading. */
 const nothing: Cell = { text: '', raw: '', changed: false, heat: 0, zero: false };
-
-const svg = 'http://www.w3.org/2000/svg';
 
 /**
  * The rows in sight. Written by hand and not as a template: at ten readings a second only the texts that changed are touched,
@@ -197,17 +178,12 @@ export class GridBody {
         left += layout.keyWidths[at] ?? 0;
       });
     }
+    turn(view, layout.columns);
     layout.columns.forEach((column, at) => {
       const cell = this.cellFor(view, at, column.kind === 'trend' ? 'trend' : 'text');
       setWidth(cell, layout.widths[at] ?? 0);
       setMargin(cell, at === 0 ? layout.skipped : 0);
-      const { dataset } = cell.element;
-      cell.element.setAttribute('aria-colindex', String(layout.firstColumn + at));
-      dataset['column'] = column.kind;
-      dataset['field'] = layout.paths[column.field] ?? '';
-      const cpu = column.kind === 'cpu' ? layout.cpus[column.slot] : undefined;
-      if (cpu !== undefined) dataset['cpu'] = String(cpu);
-      else delete dataset['cpu'];
+      setColumn(cell, column, layout.firstColumn + at, layout);
     });
     for (const { element: left } of view.cells.splice(layout.columns.length)) left.remove();
   }
@@ -286,6 +262,22 @@ export class GridBody {
   }
 }
 
+/** Scrolled sideways: most columns are still in sight, and keep their cells. Those that left are put where others came. */
+function turn({ element, cells }: LineView, columns: readonly Column[]): void {
+  const left = cells.findIndex(({ column }) => column === columns[0]);
+  if (left > 0) {
+    const gone = cells.splice(0, left);
+    element.append(...gone.map((cell) => cell.element));
+    cells.push(...gone);
+    return;
+  }
+  const came = columns.findIndex((column) => column === cells[0]?.column);
+  if (came <= 0 || came >= cells.length) return;
+  const gone = cells.splice(-came);
+  cells[0]?.element.before(...gone.map((cell) => cell.element));
+  cells.unshift(...gone);
+}
+
 function copyOf(line: LineView): LineView {
   const element = line.element.cloneNode(true) as HTMLElement;
   element.querySelector('#active-cell')?.removeAttribute('id');
@@ -303,87 +295,12 @@ function copyOf(line: LineView): LineView {
   };
 }
 
-function copyOfCell(cell: CellView, element: HTMLElement | undefined): CellView {
-  if (element === undefined) throw new Error('a line without a cell that it has');
-  const trend = element.querySelector('path') ?? undefined;
-  const text = (element.querySelector('span:not(.fold)') ?? element).firstChild;
-  return { ...cell, element, trend, text: text instanceof Text ? text : cell.text };
-}
-
-function newCell(tag: 'th' | 'td', role: string): CellView {
-  const element = document.createElement(tag);
-  element.setAttribute('role', role);
-  const text = document.createTextNode('');
-  // Only keys need a box of their own, which stays in sight in a line that scrolls.
-  if (tag === 'td') {
-    element.append(text);
-  } else {
-    const span = document.createElement('span');
-    span.append(text);
-    element.append(span);
-  }
-  return {
-    element,
-    text,
-    shown: '',
-    classes: '',
-    look: 0,
-    raw: '',
-    width: -1,
-    margin: 0,
-    holds: 'text',
-    trend: undefined,
-  };
-}
-
-function trendIn(cell: HTMLElement): SVGPathElement {
-  const { width, height } = trendSize;
-  const picture = document.createElementNS(svg, 'svg');
-  picture.setAttribute('width', String(width));
-  picture.setAttribute('height', String(height));
-  picture.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS(svg, 'path');
-  picture.append(path);
-  cell.replaceChildren(picture);
-  return path;
-}
-
 function joined(parts: readonly KeyPart[]): KeyPart {
   return {
     name: '',
     text: parts.map(({ text }) => text).join(' · '),
     hex: parts.length === 1 && parts[0]?.hex === true,
   };
-}
-
-function setText(cell: CellView, text: string): void {
-  if (cell.shown === text) return;
-  cell.shown = text;
-  if (cell.holds === 'text') {
-    cell.text.data = text;
-  } else {
-    cell.trend ??= trendIn(cell.element);
-    cell.trend.setAttribute('d', text);
-  }
-}
-
-function setWidth(cell: CellView, width: CellView['width']): void {
-  if (cell.width === width) return;
-  cell.width = width;
-  cell.element.style.width = width === 'auto' ? width : `${width}px`;
-}
-
-function setMargin(cell: CellView, margin: number): void {
-  if (cell.margin === margin) return;
-  cell.margin = margin;
-  cell.element.style.marginLeft = `${margin}px`;
-}
-
-function setLook(cell: CellView, classes: string, look: Look): void {
-  if (cell.look === look && cell.classes === classes) return;
-  cell.look = look;
-  cell.classes = classes;
-  cell.element.className = classes + (lookClasses[look] ?? '');
 }
 
 function setAttribute(view: LineView, name: string, value: string | undefined): void {
