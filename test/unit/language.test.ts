@@ -55,6 +55,13 @@ describe('the manifest', () => {
     expect(Object.keys(english).sort()).toEqual([...new Set(used)].sort());
   });
 
+  test('has the same code, numbers and names of the kernel in both languages', () => {
+    const fixed = (text: string): string[] =>
+      [...text.matchAll(/`[^`]*`|\d+|(?:CAP|XDP)_\w+/g)].map(([found]) => found).sort();
+    for (const [key, text] of Object.entries(english))
+      expect(fixed(translatedManifest[key] ?? ''), key).toEqual(fixed(text));
+  });
+
   test('has the same commands in both languages', () => {
     const commands = (text: string): string[] => [...text.matchAll(/command:[\w.]+/g)].map(([found]) => found).sort();
     for (const [key, text] of Object.entries(english))
