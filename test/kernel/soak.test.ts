@@ -69,8 +69,8 @@ test(
       const grown = (what: keyof HelperMemory): number => end.memory[what] - middle.memory[what];
       expect(grown('data')).toBeLessThan(16);
       expect(grown('allocated')).toBeLessThan(16);
-      // V8 takes memory in steps of megabytes as it sees fit.
-      expect(end.memory.resident - start.memory.resident).toBeLessThan(16 * 1024);
+      // V8 takes memory in steps of megabytes as it sees fit; a heap snapshot takes twenty, and they are not given back at once.
+      expect(grown('resident')).toBeLessThan(count(32, 16) * 1024);
       expect(ipXdp(lab)).toBeUndefined();
     } finally {
       await client.dispose();
