@@ -2,7 +2,7 @@ import type { Output } from './output.ts';
 
 /** Work that does not end by itself when it is asked to is ended after this. */
 const patienceMs = 5000;
-const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const endingSignals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 
 /** Everything that can ask the process to end: signals, and a reader of its output that went away. */
 export class Ending {
@@ -12,8 +12,13 @@ export class Ending {
 
   constructor(output: Output) {
     this.#output = output;
-    for (const [name, number] of Object.entries(signalNumbers) as [keyof typeof signalNumbers, number][]) {
-      const end = (): void => this.#end(128 + number);
+    for (const name of endingSignals) {
+      // By default a signal ends the process at once; process.exit waits for the threads of Node, one of which may wait for a pipe for ever.
+      const end = (): void =>
+        this.#end(() => {
+          this.dispose();
+          process.kill(process.pid, name);
+        });
       process.on(name, end);
       this.#listeners.push(() => process.off(name, end));
     }
@@ -32,9 +37,9 @@ export class Ending {
   }
 
   /** The helper's pipe closes with the process, and with it goes all that is attached. */
-  #end(exitCode: number): void {
+  #end(atLast: () => void): void {
     this.#controller.abort();
-    setTimeout(() => process.exit(exitCode), patienceMs).unref();
+    setTimeout(atLast, patienceMs).unref();
   }
 
   #lostOutput(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
@@ -44,6 +49,6 @@ export class Ending {
       this.#output.note(`xdp: The output could not be written: ${error.code ?? error.message}.`);
       process.exitCode = 2;
     }
-    this.#end(2);
+    this.#end(() => process.exit(2));
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleCli, type CliBundle } from '../support/cliBundle.ts';
@@ -61,6 +62,34 @@ test('a pasted verifier log, and text of a packet', () => {
 test('a log without an end', () => {
   expectHarmless(['explain', '/dev/zero']);
 });
+
+test('a pipe that nobody writes to', async () => {
+  const folder = project();
+  const pipe = join(folder, 'pipe');
+  spawnSync('mkfifo', [pipe]);
+  const object = join(folder, 'x.o');
+  await compileText(source, { output: object });
+  const run = ['run', object, '--engine', 'vm', '--packet', 'Ether()'];
+  for (const args of [
+    ['test', pipe],
+    ['inspect', pipe],
+    ['packet', `@${pipe}`],
+    [...run, '--maps', `@${pipe}`],
+  ]) {
+    const options = { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' } as const;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli.file, ...args], options);
+    expect({ args, status, said: stdout + stderr }).toMatchObject({
+      status: 2,
+      said: expect.stringContaining('is not a regular file'),
+    });
+  }
+  // A log may come from a pipe: it is waited for, until a signal ends that. SIGKILL would be the time-out.
+  const child = spawn(process.execPath, [cli.file, 'explain', pipe], { timeout: 60_000, killSignal: 'SIGKILL' });
+  const ended = once(child, 'exit');
+  const signal = setInterval(() => child.kill('SIGTERM'), 500);
+  expect(await ended).toEqual([null, 'SIGTERM']);
+  clearInterval(signal);
+}, 90_000);
 
 test('names in a packet test file', async () => {
   const folder = project();

@@ -4,7 +4,7 @@ import { XdpError } from '../../core/errors.ts';
 import type { PacketForm, TestFile } from '../../core/packetTest/model.ts';
 import { parseTestFile } from '../../core/packetTest/parseTestFile.ts';
 import { TestFileInvalid } from '../../core/packetTest/problems.ts';
-import { fileError } from '../userFiles.ts';
+import { fileError, requireRegularFile } from '../userFiles.ts';
 import { readCapture } from '../run/packetArgument.ts';
 
 export const testFileSuffix = '.xdptest.json';
@@ -57,6 +57,8 @@ async function searchFolder(folder: string, walk: { folders: number }): Promise<
 export async function readTestFile(file: string): Promise<TestFile> {
   let text: string;
   try {
+    // A pipe that nobody writes to would be read for ever.
+    await requireRegularFile(file);
     const { size } = await stat(file);
     if (size > maxFileBytes)
       throw new XdpError('test-file-invalid', `${file} is larger than ${maxFileBytes >> 20} MiB.`);

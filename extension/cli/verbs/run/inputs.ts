@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type BpfObject } from '../../../session/bpfObject.ts';
-import { fileError } from '../../../session/userFiles.ts';
+import { fileError, requireRegularFile } from '../../../session/userFiles.ts';
 import type { HelperClient } from '../../../session/kernelAccess.ts';
 import { packetArgument } from '../../../session/run/packetArgument.ts';
 import type { RunRequest } from '../../../session/run/run.ts';
@@ -47,6 +47,7 @@ export async function packetOf(text: string, { output }: Pick<Context, 'output'>
 export async function textOf(argument: string): Promise<string> {
   if (!argument.startsWith('@')) return argument;
   const file = argument.slice(1);
+  await requireRegularFile(file);
   return await readFile(file, 'utf8').catch((cause: unknown) => {
     throw fileError(file, cause);
   });
