@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -111,6 +111,15 @@ test('the traffic is a mix of protocols at about the asked rate, with no capabil
   expect(count('ip:icmp')).toBeGreaterThan(3);
   expect(count('ipv6:icmpv6')).toBeGreaterThan(3);
   expect(seen.length).toBeLessThan(3 * 200 * 1.5);
+});
+
+test('a user sees the lab that root made, also where root attached before', async () => {
+  mkdirSync('/run/xdp-vscode', { recursive: true });
+  chmodSync('/run/xdp-vscode', 0o700);
+  await labUp(options);
+  const record = `/run/xdp-vscode/${plan.name}.json`;
+  const seen = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', 'test', '-r', record]);
+  expect(seen.status).toBe(0);
 });
 
 test('a lab that is up stays as it is; dead traffic is started again', async () => {

@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
@@ -77,6 +77,8 @@ export class LabState {
     if (found.uid !== uid || !found.isDirectory()) {
       throw new XdpError('environment', `${folder} belongs to another user.`, { fix: 'Set XDG_RUNTIME_DIR.' });
     }
+    // The record of root's attachments may have made it for root alone: users look at the lab, and their own folder stays closed.
+    if (uid === 0) chmodSync(folder, 0o755);
     const draft = `${this.file}.${process.pid}`;
     try {
       writeFileSync(draft, JSON.stringify(record), { mode: 0o644 });
