@@ -48,16 +48,6 @@ export async function verifyObject(client: HelperClient, object: BpfObject, name
     .map((program) => verdictOf(object, program));
 }
 
-/** The same one program after another, so that it can be stopped between two of them. Errors: `cancelled`. */
-export async function verifyUntil(signal: AbortSignal, client: HelperClient, object: BpfObject): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
-  for (const { name } of object.spec.programs) {
-    if (signal.aborted) throw new XdpError('cancelled', 'The verification was stopped before its end.');
-    verdicts.push(...(await verifyObject(client, object, name)));
-  }
-  return verdicts;
-}
-
 /**
  * A rejection on the way to something else (attaching, running) says the same as `xdp verify`: place, cause and fix. Other errors, and
  * one that a missing capability explains, stay as they are. `details` get `failure` (the code), `file`, `line`, `column`, `explanation`.

@@ -47,10 +47,8 @@ export async function showVerdicts(
   object: BpfObject,
   { client, signal }: VerifyOptions = {},
 ): Promise<Verdict[]> {
-  const { verifyObject, verifyUntil } = await import('../../session/verify.ts');
-  const helper = client ?? (await services.kernel.own());
-  const verdicts =
-    signal === undefined ? await verifyObject(helper, object) : await verifyUntil(signal, helper, object);
+  const { verifyObject } = await import('../../session/verify.ts');
+  const verdicts = await verifyObject(client ?? (await services.kernel.own()), object);
   if (signal?.aborted) return verdicts;
   for (const { name, failure } of verdicts) {
     if (failure) services.log.info(`Verifier log of ${name}:\n${failure.log}`);

@@ -36,6 +36,8 @@ export class VerifierView implements vscode.Disposable {
   /** What a view that opens, or opens again, is told first. */
   #shown: ToVerifierView | undefined;
   #turn = 0;
+  /** Of the walk that is being made: another one, or closing the view, stops it. */
+  #making: AbortController | undefined;
   #isReady = false;
 
   constructor(services: Services) {
@@ -46,6 +48,9 @@ export class VerifierView implements vscode.Disposable {
   /** Shows a walk; a program's is made by loading it, alone and attached to nothing. */
   async open(subject: Subject): Promise<void> {
     const turn = ++this.#turn;
+    this.#making?.abort();
+    const making = new AbortController();
+    this.#making = making;
     this.#subject = subject;
     if (this.#panel === undefined) this.#create();
     // The keys step there: whoever opens it can go on with them.
@@ -58,9 +63,9 @@ export class VerifierView implements vscode.Disposable {
     }
     this.#post({ kind: 'busy', program: subject.program });
     try {
-      const object = await buildFile(this.#services, subject.file);
+      const object = await buildFile(this.#services, subject.file, making.signal);
       // The squiggles and costs of the text that is shown, since building it took the old ones away.
-      await showVerdicts(this.#services, subject.file, object);
+      await showVerdicts(this.#services, subject.file, object, { signal: making.signal });
       const { walkProgram } = await import('../../session/verifierSteps.ts');
       const walk = await walkProgram(await this.#services.kernel.own(), object, subject.program);
       if (turn !== this.#turn) return;
@@ -121,6 +126,7 @@ export class VerifierView implements vscode.Disposable {
       this.#shown = undefined;
       this.#subject = undefined;
       this.#turn++;
+      this.#making?.abort();
     });
   }
 
