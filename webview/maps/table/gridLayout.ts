@@ -114,7 +114,7 @@ export class GridMeasure {
 
   columnsInSight(layout: GridLayout, viewport: { left: number; width: number }): Window {
     const length = Math.max(0, viewport.width - layout.keysWidth);
-    return visibleWindow(layout.widths, viewport.left, length, 80);
+    return visibleWindow(layout.widths, viewport.left, length, lineHeight);
   }
 
   bodyLayout(layout: GridLayout, { first, last }: Window): BodyLayout {
