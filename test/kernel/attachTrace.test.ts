@@ -57,7 +57,7 @@ test('a redirect to a veth whose peer runs no program, and to one that is down',
     (JSON.parse(lab.run('ip', '-j', 'link', 'show', name)) as { ifindex: number }[])[0]?.ifindex;
   const totals = await lose(`return bpf_redirect(${index('out0')}, 0);`);
   const lost = await eventually('the reason', () => totals.find(({ text }) => text.includes('EOPNOTSUPP')));
-  expect(exceptionLine(lost)).toMatch(/a veth whose peer runs no XDP program .*\(to out0\)/);
+  expect(exceptionLine(lost)).toMatch(/^lose on \S+ to out0: .*a veth whose peer runs no XDP program/);
   const { object } = await client.call('object/load', { elf: fixture('kernelReplace'), name: 'peer.o' });
   const peer = {
     object,

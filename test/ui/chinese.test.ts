@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,15 +8,19 @@ import { type App, launchApp } from './driver.ts';
 import { until } from './driverWaits.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'xdp-chinese-'));
+const namespace = `xdp-ui-chinese${process.pid}`;
 
 describe('in Chinese', () => {
   let app: App;
   before(async () => {
     cpSync(path.join(root, 'bpf/examples/counter'), folder, { recursive: true });
+    // With a second namespace the tree has namespaces at its root, on every machine.
+    execFileSync('ip', ['netns', 'add', namespace]);
     app = await launchApp({ folder, language: 'zh-cn' });
   });
   after(async () => {
     await app?.close();
+    spawnSync('ip', ['netns', 'del', namespace]);
     rmSync(folder, { recursive: true, force: true });
   });
 
