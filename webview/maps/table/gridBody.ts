@@ -18,7 +18,7 @@ export interface BodyLayout {
   /** The columns in sight. */
   columns: readonly Column[];
   widths: readonly number[];
-  /** [column]: what its cells look like whatever they say. */
+  /** [column]: what its cells look like whatever they say, their width too. */
   classes: readonly string[];
   /** CPU numbers of the slots. */
   cpus: readonly number[];
@@ -181,7 +181,6 @@ export class GridBody {
     turn(view, layout.columns);
     layout.columns.forEach((column, at) => {
       const cell = this.cellFor(view, at, column.kind === 'trend' ? 'trend' : 'text');
-      setWidth(cell, layout.widths[at] ?? 0);
       setMargin(cell, at === 0 ? layout.skipped : 0);
       setColumn(cell, column, layout.firstColumn + at, layout);
     });

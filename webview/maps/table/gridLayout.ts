@@ -117,7 +117,8 @@ export class GridMeasure {
     return visibleWindow(layout.widths, viewport.left, length, lineHeight);
   }
 
-  bodyLayout(layout: GridLayout, { first, last }: Window): BodyLayout {
+  /** `classOf`: the class that makes a cell so wide. */
+  bodyLayout(layout: GridLayout, { first, last }: Window, classOf: (width: number) => string): BodyLayout {
     const { model } = layout;
     const columns = layout.columns.columns.slice(first, last);
     return {
@@ -127,7 +128,8 @@ export class GridMeasure {
         const starts = startsGroup(layout.columns, first + at) && (first + at > 0 || !layout.stacked);
         const found = model.valueFields[field];
         const text = found === undefined || found.numeric ? '' : found.layout.kind === 'bytes' ? 'text mono' : 'text';
-        return starts ? `${text} starts` : text;
+        const width = classOf(layout.widths[first + at] ?? 0);
+        return `${width} ${starts ? `${text} starts` : text}`;
       }),
       cpus: model.schema.possibleCpus,
       paths: model.valueFields.map(({ path }) => path),

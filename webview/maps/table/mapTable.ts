@@ -13,6 +13,7 @@ import { type GridLayout, GridMeasure, maxBodyHeight, scrollOf, visibleLines } f
 import { Lines, type SubLine, type Unfolded } from './lines.ts';
 import { mapTableStyles } from './mapTableStyles.ts';
 import { renderHead } from './tableHead.ts';
+import { WidthClasses } from './widthClasses.ts';
 
 /** How long what changed is marked. */
 const flashMs = 450;
@@ -45,6 +46,7 @@ export class MapTable extends LitElement {
   @state() private layout: GridLayout | undefined;
 
   private readonly measure = new GridMeasure();
+  private readonly widths = new WidthClasses();
   /** Tells sizes when they are known: asking for them makes the browser lay out what is about to change again. */
   private readonly resize = new ResizeObserver(() => this.look());
   /** Fonts come with the page's style: asking for them at every reading would make the browser work out all styles each time. */
@@ -131,6 +133,12 @@ export class MapTable extends LitElement {
       const active = this.reader?.rows.active ?? [];
       this.layout = this.measure.layout({ model, active, show: this.show, width: this.viewport.width });
     }
+  }
+
+  protected override createRenderRoot(): HTMLElement | DocumentFragment {
+    const root = super.createRenderRoot();
+    if (root instanceof ShadowRoot) root.adoptedStyleSheets.push(this.widths.sheet);
+    return root;
   }
 
   protected override firstUpdated(): void {
@@ -236,7 +244,7 @@ export class MapTable extends LitElement {
     const { first, last } = this.measure.columnsInSight(of, this.viewport);
     const known = this.bodyLayout;
     if (known?.of === of && known.first === first && known.last === last) return known.layout;
-    const layout = this.measure.bodyLayout(of, { first, last });
+    const layout = this.measure.bodyLayout(of, { first, last }, (width) => this.widths.classOf(width));
     this.bodyLayout = { of, first, last, layout };
     return layout;
   }

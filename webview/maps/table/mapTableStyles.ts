@@ -7,6 +7,20 @@ export const mapTableStyles = css`
     flex-direction: column;
     min-height: 0;
     --surface: var(--xdp-surface, var(--vscode-editor-background));
+    --heat-1: color-mix(in srgb, var(--vscode-charts-blue) 3%, transparent);
+    --heat-2: color-mix(in srgb, var(--vscode-charts-blue) 7%, transparent);
+    --heat-3: color-mix(in srgb, var(--vscode-charts-blue) 12%, transparent);
+    --heat-4: color-mix(in srgb, var(--vscode-charts-blue) 17%, transparent);
+    --heat-5: color-mix(in srgb, var(--vscode-charts-blue) 22%, transparent);
+  }
+  /* Shades would take the contrast away: the warmer the cell, the longer a line under its number. */
+  :host-context(.vscode-high-contrast) {
+    --line: linear-gradient(var(--vscode-contrastBorder), var(--vscode-contrastBorder)) right 8px bottom 1px;
+    --heat-1: var(--line) / calc((100% - 16px) * 20 / 100) 2px no-repeat;
+    --heat-2: var(--line) / calc((100% - 16px) * 40 / 100) 2px no-repeat;
+    --heat-3: var(--line) / calc((100% - 16px) * 60 / 100) 2px no-repeat;
+    --heat-4: var(--line) / calc((100% - 16px) * 80 / 100) 2px no-repeat;
+    --heat-5: var(--line) / calc((100% - 16px) * 100 / 100) 2px no-repeat;
   }
   .scroller {
     flex: 0 1 auto;
@@ -211,38 +225,19 @@ export const mapTableStyles = css`
     background-image: linear-gradient(var(--vscode-list-hoverBackground), var(--vscode-list-hoverBackground));
   }
   .heat-1 {
-    background-color: color-mix(in srgb, var(--vscode-charts-blue) 3%, transparent);
+    background: var(--heat-1);
   }
   .heat-2 {
-    background-color: color-mix(in srgb, var(--vscode-charts-blue) 7%, transparent);
+    background: var(--heat-2);
   }
   .heat-3 {
-    background-color: color-mix(in srgb, var(--vscode-charts-blue) 12%, transparent);
+    background: var(--heat-3);
   }
   .heat-4 {
-    background-color: color-mix(in srgb, var(--vscode-charts-blue) 17%, transparent);
+    background: var(--heat-4);
   }
   .heat-5 {
-    background-color: color-mix(in srgb, var(--vscode-charts-blue) 22%, transparent);
-  }
-  /* Shades would take the contrast away: the warmer the cell, the longer a line under its number. */
-  :host-context(.vscode-high-contrast) td {
-    background: linear-gradient(var(--vscode-contrastBorder), var(--vscode-contrastBorder)) right 8px bottom 1px / 0 2px no-repeat;
-  }
-  :host-context(.vscode-high-contrast) .heat-1 {
-    background-size: calc((100% - 16px) * 20 / 100) 2px;
-  }
-  :host-context(.vscode-high-contrast) .heat-2 {
-    background-size: calc((100% - 16px) * 40 / 100) 2px;
-  }
-  :host-context(.vscode-high-contrast) .heat-3 {
-    background-size: calc((100% - 16px) * 60 / 100) 2px;
-  }
-  :host-context(.vscode-high-contrast) .heat-4 {
-    background-size: calc((100% - 16px) * 80 / 100) 2px;
-  }
-  :host-context(.vscode-high-contrast) .heat-5 {
-    background-size: calc((100% - 16px) * 100 / 100) 2px;
+    background: var(--heat-5);
   }
   /* Enough of the text's own colour to be read on every shade of heat. */
   td.changed {
