@@ -81,9 +81,15 @@ export class App {
 
   /** Runs a command from the palette by its whole title: `XDP: Attach to Interface`. */
   async command(title: string): Promise<void> {
-    await this.#openPicker('F1', `>${title}`);
-    // The first hit is often another command that resembles it more in VS Code's eyes.
-    await this.#quickRow(title).locator('.label-name').first().click();
+    // The first hit is often another command that resembles it more in VS Code's eyes. A palette that opened before VS Code knew the
+    // window's trust or the extension's commands does not get them later: opened again, as a person would.
+    const row = this.#quickRow(title).locator('.label-name').first();
+    await until(`${title} in the palette`, async () => {
+      await this.#openPicker('F1', `>${title}`);
+      const offered = row.waitFor({ timeout: 4000 });
+      return offered.then(() => true as const).catch(() => undefined);
+    });
+    await row.click();
     // What the command itself asks comes in the same widget: only then, or when it is gone, has the palette ended.
     await until(`${title} to start`, async () => {
       const input = this.#quickInput();
