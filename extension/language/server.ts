@@ -20,7 +20,7 @@ import {
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { check } from '../core/c/assist/checks.ts';
-import { completionsAt } from '../core/c/assist/completion.ts';
+import { type Completion, completionsAt } from '../core/c/assist/completion.ts';
 import { wordAt } from '../core/c/assist/expressions.ts';
 import { hoverAt } from '../core/c/assist/hover.ts';
 import type { Knowledge } from '../core/c/assist/knowledge.ts';
@@ -76,8 +76,8 @@ export class LanguageServer {
     connection.onCompletion(async ({ textDocument, position }) => {
       const at = await this.#at(textDocument.uri, position);
       if (at === undefined) return [];
-      const items = completionsAt(at.source, at.knowledge, at.offset);
-      return { isIncomplete: true, items: items.map(toItem) };
+      const { items, isWhole } = completionsAt(at.source, at.knowledge, at.offset);
+      return { isIncomplete: !isWhole, items: items.map(toItem) };
     });
     connection.onHover(async ({ textDocument, position }) => {
       const at = await this.#at(textDocument.uri, position);
@@ -257,14 +257,7 @@ export class LanguageServer {
   }
 }
 
-function toItem({
-  label,
-  kind,
-  detail,
-  documentation,
-  insert,
-  sort,
-}: ReturnType<typeof completionsAt>[number]): CompletionItem {
+function toItem({ label, kind, detail, documentation, insert, sort }: Completion): CompletionItem {
   return {
     label,
     kind: completionKinds[kind],

@@ -82,12 +82,13 @@ export class App {
   /** Runs a command from the palette by its whole title: `XDP: Attach to Interface`. */
   async command(title: string): Promise<void> {
     // The first hit is often another command that resembles it more in VS Code's eyes. A palette that opened before VS Code knew the
-    // window's trust or the extension's commands does not get them later: opened again, as a person would.
+    // window's trust or the extension's commands does not get them later, and F1 in an open palette keeps its rows: closed, and opened
+    // again, as a person would.
     const row = this.#quickRow(title).locator('.label-name').first();
     await until(`${title} in the palette`, async () => {
       await this.#openPicker('F1', `>${title}`);
       const offered = row.waitFor({ timeout: 4000 });
-      return offered.then(() => true as const).catch(() => undefined);
+      return offered.then(() => true as const).catch(() => this.#closePicker());
     });
     await row.click();
     // What the command itself asks comes in the same widget: only then, or when it is gone, has the palette ended.
@@ -335,6 +336,11 @@ export class App {
   }
 
   /** Opens a picker by its key. Something else that takes the focus at that moment closes it again: then once more. */
+  async #closePicker(): Promise<undefined> {
+    await this.page.keyboard.press('Escape');
+    await this.#quickInput().waitFor({ state: 'hidden' });
+  }
+
   async #openPicker(key: string, text: string): Promise<void> {
     await until(`the picker of ${key}`, async () => {
       await this.page.keyboard.press(key);

@@ -60,7 +60,7 @@ test.each([
   ['nothing for plain C', 'dat|', []],
 ])('completion: %s', (_name, body, expected) => {
   const { source, offset } = at(body);
-  const labels = completionsAt(source, knowledge, offset).map(({ label }) => label);
+  const labels = completionsAt(source, knowledge, offset).items.map(({ label }) => label);
   if (expected.length === 0) expect(labels).toEqual([]);
   else expect(labels).toEqual(expect.arrayContaining(expected));
 });
@@ -72,7 +72,27 @@ test.each([
 ])('completion outside of functions: %s', (text, expected) => {
   const offset = text.indexOf('|');
   const source = scanSource(text.replace('|', ''));
-  expect(completionsAt(source, knowledge, offset).map(({ label }) => label)).toContain(expected);
+  expect(completionsAt(source, knowledge, offset).items.map(({ label }) => label)).toContain(expected);
+});
+
+/** VS Code filters a whole list itself: asked again at each key, it would take on Enter what fitted some keys ago. */
+test.each([
+  ['return ', 'XDP_PACKET_HEADROOM', 2],
+  ['', 'bpf_xdp_adjust_head', 2],
+  ['ip->protocol == ', 'IPPROTO_UDP', 2],
+  ['struct ', 'udphdr', 0],
+  ['ip->', 'protocol', 0],
+])('a list of completions is whole before the word is: %s%s', (before, word, wholeFrom) => {
+  let whole: string[] | undefined;
+  for (let typed = 0; typed <= word.length; typed++) {
+    const { source, offset } = at(`${before}${word.slice(0, typed)}|`);
+    const { items, isWhole } = completionsAt(source, knowledge, offset);
+    const labels = items.map(({ label }) => label);
+    if (whole !== undefined) expect(whole, `after ${typed} letters`).toEqual(expect.arrayContaining(labels));
+    expect(isWhole, `after ${typed} letters`).toBe(typed >= wholeFrom);
+    if (isWhole) whole ??= labels;
+  }
+  expect(whole).toContain(word);
 });
 
 test.each([

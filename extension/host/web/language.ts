@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { completionsAt } from '../../core/c/assist/completion.ts';
+import { type Completion, completionsAt } from '../../core/c/assist/completion.ts';
 import { hoverAt } from '../../core/c/assist/hover.ts';
 import type { Knowledge } from '../../core/c/assist/knowledge.ts';
 import { signatureAt } from '../../core/c/assist/signature.ts';
@@ -52,8 +52,9 @@ export function languageInPage(extensionUri: vscode.Uri): vscode.Disposable {
       {
         async provideCompletionItems(document, position) {
           const place = await at(document, position);
-          const found = place === undefined ? [] : completionsAt(place.source, place.knowledge, place.offset);
-          return new vscode.CompletionList(found.map(itemOf), true);
+          if (place === undefined) return undefined;
+          const { items, isWhole } = completionsAt(place.source, place.knowledge, place.offset);
+          return new vscode.CompletionList(items.map(itemOf), !isWhole);
         },
       },
       '"',
@@ -86,7 +87,7 @@ export function languageInPage(extensionUri: vscode.Uri): vscode.Disposable {
   );
 }
 
-function itemOf({ label, kind, detail, documentation, insert, sort }: ReturnType<typeof completionsAt>[number]) {
+function itemOf({ label, kind, detail, documentation, insert, sort }: Completion) {
   const item = new vscode.CompletionItem(label, kinds[kind]);
   item.detail = detail;
   if (documentation !== undefined) item.documentation = new vscode.MarkdownString(documentation);

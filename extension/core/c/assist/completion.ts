@@ -17,14 +17,36 @@ export interface Completion {
   sort?: string;
 }
 
-/** At most so many at once: the editor filters what it has, and asks again while the list is not whole. */
+export interface Completions {
+  items: readonly Completion[];
+  /**
+   * Whether the list holds also what fits when the word grows. An editor that has a whole one filters it itself; with another it asks
+   * again at each key, and a person who types faster than the answer comes would accept with Enter what fitted some keys ago.
+   */
+  isWhole: boolean;
+}
+
+/** At most so many at once. */
 const maxItems = 400;
 
 /** What BPF has at this place: nothing of plain C, which other extensions know better. */
-export function completionsAt(source: CSource, knowledge: Knowledge, offset: number): Completion[] {
+export function completionsAt(source: CSource, knowledge: Knowledge, offset: number): Completions {
   const line = lineBefore(source.text, offset);
   const word = /\w*$/.exec(line)?.[0] ?? '';
-  const before = line.slice(0, line.length - word.length);
+  const place: WordPlace = { word, before: line.slice(0, line.length - word.length), offset };
+  const named = namedPlace(source, knowledge, { ...place, line });
+  const found = named ?? words(source, knowledge, place);
+  // Less is offered for one letter than for the words that begin with it.
+  const isComplete = named !== undefined || word.length > 1;
+  return { items: found.slice(0, maxItems), isWhole: isComplete && found.length <= maxItems };
+}
+
+/** What can stand at a place where C takes no word of any other kind; undefined at all other places. */
+function namedPlace(
+  source: CSource,
+  knowledge: Knowledge,
+  { line, before, word, offset }: WordPlace & { line: string },
+): Completion[] | undefined {
   if (/\/\/|^\s*\*/.test(line)) return [];
   const section = /\bSEC\s*\(\s*"([^"]*)$/.exec(line);
   if (section !== null)
@@ -40,13 +62,13 @@ export function completionsAt(source: CSource, knowledge: Knowledge, offset: num
     return mapAttributes.map(({ name, text }) => ({ label: name, kind: 'keyword', detail: t(text) }));
   }
   if (/&\s*$/.test(before) && word === '') return maps(source);
-  return words(source, knowledge, { word, offset, before });
+  return undefined;
 }
 
 function fields(source: CSource, knowledge: Knowledge, place: { path: string; offset: number }): Completion[] {
   const name = structOf(source, knowledge, place);
   const record = name === undefined ? undefined : recordNamed(source, knowledge, name);
-  return (record?.fields ?? []).slice(0, maxItems).map((field) => ({
+  return (record?.fields ?? []).map((field) => ({
     label: field.name,
     kind: 'field',
     detail: `${field.type}${field.length === undefined ? '' : `[${field.length}]`} (struct ${name})`,
@@ -59,9 +81,10 @@ function structs(source: CSource, knowledge: Knowledge, prefix: string): Complet
     for (const record of records)
       if (record.kind === 'struct' && record.name.startsWith(prefix)) names.add(record.name);
   }
-  if (knowledge.usesVmlinux) for (const name of knowledge.kernel?.structNames(prefix, maxItems) ?? []) names.add(name);
+  if (knowledge.usesVmlinux)
+    for (const name of knowledge.kernel?.structNames(prefix, maxItems + 1) ?? []) names.add(name);
   names.delete('');
-  return [...names].slice(0, maxItems).map((label) => ({ label, kind: 'struct', detail: 'struct' }));
+  return [...names].map((label) => ({ label, kind: 'struct', detail: 'struct' }));
 }
 
 function maps(source: CSource): Completion[] {
@@ -94,15 +117,15 @@ function words(source: CSource, knowledge: Knowledge, { word, before, offset }: 
     if (isXdp && types.length > 0 && !types.includes('xdp')) continue;
     items.push(helperItem(helper));
   }
-  for (const kfunc of word.startsWith('bpf_') ? (knowledge.kernel?.kfuncs() ?? []) : []) {
-    if (fits(kfunc.name, word)) {
+  for (const kfunc of knowledge.kernel?.kfuncs() ?? []) {
+    if (kfunc.name.startsWith('bpf_') && fits(kfunc.name, word)) {
       const documentation = `\`\`\`c\nextern ${kfunc.prototype} __ksym;\n\`\`\`\n${t('A function of the running kernel. Declare it like this before you call it.')}`;
       items.push({ label: kfunc.name, kind: 'function', detail: 'kfunc', documentation, sort: `2${kfunc.name}` });
     }
   }
   items.push(...maps(source).filter(({ label }) => fits(label, word)));
   items.push(...constants(source, knowledge, word));
-  return items.slice(0, maxItems);
+  return items;
 }
 
 export function helperItem(helper: Helper): Completion {
