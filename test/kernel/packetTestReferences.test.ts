@@ -61,8 +61,9 @@ SEC("xdp") int events(struct xdp_md *ctx) {
   struct event *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0), other = { ctx->data_end - ctx->data, 53, 0 };
   if (!event) return XDP_ABORTED;
   event->length = ctx->data_end - ctx->data; event->port = 80; event->unused = 0;
-  bpf_ringbuf_submit(event, 0);
+  /* A reader gets records in the order in which they were reserved. */
   bpf_ringbuf_output(&ring, &other, sizeof(other), 0);
+  bpf_ringbuf_submit(event, 0);
   return bpf_perf_event_output(ctx, &perf, BPF_F_CURRENT_CPU | (14ULL << 32), &other, sizeof(other)) ? XDP_DROP : XDP_PASS;
 }
 SEC("xdp.frags") int frags(struct xdp_md *ctx) { return ctx->data_end - ctx->data == 100 && bpf_xdp_get_buff_len(ctx) == 300 ? XDP_TX : XDP_PASS; }

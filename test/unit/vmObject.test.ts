@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseObject } from '../../extension/core/object/parseObject.ts';
 import { createMachine, describeFault, type MachineOptions, type XdpRun } from '../../extension/core/vm/machine.ts';
 import { bpfPrelude, compileBpf } from '../support/bpfFixture.ts';
 
@@ -192,4 +193,30 @@ char _license[] SEC("license") = "GPL";`;
     expect(result).toMatchObject({ retval: 3, fault: undefined });
     expect(result.packetOut[3]).toBe(7);
   }
+});
+
+test('a field that has another size in the target kernel is read in that size, or not at all', () => {
+  const object = (fields: string, read: string): Uint8Array =>
+    compileBpf(`${bpfPrelude}
+struct thing { ${fields} } __attribute__((preserve_access_index));
+struct thing *unused;
+SEC("xdp") int prog(struct xdp_md *ctx) {
+  struct thing *thing = (void *)(long)ctx->data;
+  if ((void *)(thing + 1) > (void *)(long)ctx->data_end) return XDP_ABORTED;
+  return ${read};
+}
+char _license[] SEC("license") = "GPL";`);
+  const kernelBtf = parseObject(object('__u8 first; __u32 wide; long long level; __u8 list[8];', '0')).btf;
+  if (kernelBtf === undefined) throw new Error('the object has no BTF');
+  const answer = (fields: string, read: string): unknown => {
+    const machine = createMachine(object(fields, read), { kernelBtf });
+    const { fault, retval } = machine.runXdp({ program: 'prog', packet: new Uint8Array(64).map((_, at) => at) });
+    return fault?.message ?? retval;
+  };
+  expect(answer('__u64 wide;', 'thing->wide')).toBe(0x07060504);
+  expect(answer('long long level; __u8 first;', 'thing->level + thing->first')).toBe(0x0b0a0908);
+  expect(answer('__u8 list[4];', 'thing->list[3]')).toBe(19);
+  expect(answer('int level;', 'thing->level')).toBe(
+    'the target kernel does not have the field level with 4 bytes: it has 8, and is no unsigned integer (CO-RE)',
+  );
 });

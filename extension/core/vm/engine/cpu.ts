@@ -135,6 +135,13 @@ export class Cpu {
     this.lo[register] = low;
   }
 
+  /** A tail call: other code in the running frame, which counts its own may_goto. */
+  replace(code: Code): void {
+    this.code = code;
+    this.slot = 0;
+    this.loopsLeft = maxLoops;
+  }
+
   /** A local call: the callee gets its own stack, r6 to r9 are kept. */
   call(target: number): void {
     this.push(undefined, target);

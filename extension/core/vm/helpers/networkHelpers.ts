@@ -16,6 +16,7 @@ const fib = {
   totalLength: 6,
   mtuResult: 6,
   ifindex: 8,
+  metric: 12,
   source: 16,
   destination: 32,
   vlanProtocol: 48,
@@ -25,7 +26,9 @@ const fib = {
 } as const;
 /** BPF_FIB_LKUP_RET_*. */
 const fibResult = { success: 0, notForwarded: 4, noNeighbour: 7, fragmentationNeeded: 8 } as const;
-const families: Readonly<Record<number, number>> = { 2: 4, 10: 16 };
+const inet6 = 10;
+/** Bytes of an address by AF_INET and AF_INET6. */
+const families: Readonly<Record<number, number>> = { 2: 4, [inet6]: 16 };
 /** BPF_FIB_LOOKUP_DIRECT to BPF_FIB_LOOKUP_MARK. */
 const knownFibFlags = 63;
 const skipNeighbour = 4;
@@ -52,15 +55,22 @@ function fibLookup(call: Call): void {
     view.setUint16(params + fib.mtuResult, route.mtu, true);
     return call.give(fibResult.fragmentationNeeded);
   }
-  view.setUint16(params + fib.mtuResult, route.mtu ?? 1500, true);
+  view.setUint32(params + fib.metric, route.metric ?? (addressBytes === 4 ? 0 : 1024), true);
   view.setUint32(params + fib.ifindex, route.ifindex, true);
-  if (route.gateway !== undefined) bytes.set(route.gateway, params + fib.destination);
-  if ((flags & skipNeighbour) !== 0) return call.give(fibResult.success);
-  if (route.neighbourMac === undefined || route.sourceMac === undefined) return call.give(fibResult.noNeighbour);
-  bytes.set(route.sourceMac, params + fib.sourceMac);
-  bytes.set(route.neighbourMac, params + fib.destinationMac);
+  if (route.gateway !== undefined) {
+    bytes.set(route.gateway, params + fib.destination);
+    // `via inet6`: an IPv4 route whose next hop has an IPv6 address.
+    if (route.gateway.length > addressBytes) view.setUint8(params + fib.family, inet6);
+  }
+  if ((flags & skipNeighbour) === 0) {
+    if (route.neighbourMac === undefined || route.sourceMac === undefined) return call.give(fibResult.noNeighbour);
+    bytes.set(route.sourceMac, params + fib.sourceMac);
+    bytes.set(route.neighbourMac, params + fib.destinationMac);
+  }
+  // net/core/filter.c, bpf_fib_set_fwd_params().
   view.setUint16(params + fib.vlanProtocol, 0, true);
   view.setUint16(params + fib.vlanTag, 0, true);
+  view.setUint16(params + fib.mtuResult, route.mtu ?? 1500, true);
   call.give(fibResult.success);
 }
 
@@ -93,9 +103,11 @@ function checkMtu(call: Call): void {
   const mtu = world.inputs.mtus[ifindex];
   if (mtu === undefined) return call.give(errno.noDevice);
   const given = view.getUint32(at, true);
-  const length = (given > 0 ? given + ethernetHeader : world.frame.dataEnd - world.frame.data) + call.int(4);
+  const { frame } = world;
+  // An int in the kernel, so that what is too large for one is a negative length, which passes.
+  const length = (given > 0 ? given + ethernetHeader : frame.dataEnd - frame.data) | 0;
   view.setUint32(at, mtu, true);
-  call.give(length > mtu + ethernetHeader ? 1 : 0);
+  call.give(((length + call.int(4)) | 0) > mtu + ethernetHeader ? 1 : 0);
 }
 
 function missing(call: Call, what: string): Fault {

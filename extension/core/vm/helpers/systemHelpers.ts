@@ -5,9 +5,10 @@ import type { Call, Helper } from './call.ts';
 import { type FormatArgument, formatText } from './format.ts';
 
 const defaultClockStep = 1000n;
-/** CONFIG_HZ of most distributions' kernels, and the value jiffies start at: include/linux/jiffies.h, INITIAL_JIFFIES. */
+/** CONFIG_HZ of most distributions' kernels: 250. */
 const nanosecondsPerJiffy = 4_000_000n;
-const initialJiffies = 0xffff_edb0n;
+/** Five minutes before 32 bits overflow: include/linux/jiffies.h, INITIAL_JIFFIES. */
+const initialJiffies = 0x1_0000_0000n - 300n * 250n;
 const maxFormatArguments = 12;
 
 /** Time, chance, processor, text: kernel/bpf/helpers.c and kernel/trace/bpf_trace.c. */

@@ -39,6 +39,8 @@ export interface Route {
   /** Next hop when it is not the destination itself; 4 or 16 bytes. */
   gateway?: Uint8Array;
   mtu?: number;
+  /** What the kernel gives a route that was added without one: 0 for IPv4, 1024 for IPv6. */
+  metric?: number;
 }
 
 /** Where XDP_REDIRECT would send the packet. */

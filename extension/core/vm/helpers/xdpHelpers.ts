@@ -65,8 +65,7 @@ function tailCall(call: Call): void {
   const code = reference === undefined ? undefined : world.program(reference);
   if (code === undefined || cpu.tailCalls >= maxTailCalls) return;
   cpu.tailCalls++;
-  cpu.code = code;
-  cpu.slot = 0;
+  cpu.replace(code);
 }
 
 /** include/linux/filter.h, __bpf_xdp_redirect_map(). */

@@ -4,7 +4,7 @@ import { type ElfFile, type ElfSection, sectionNamed } from '../../elf/readElf.t
 import type { ObjectSpec } from '../../object/spec.ts';
 import { insnClass, opcode, sizeBits, slotBytes } from '../isa/opcodes.ts';
 import { type CoreRecord, readCoreRecords } from './coreRecords.ts';
-import { type Candidates, candidatesOf, coreValue } from './coreValue.ts';
+import { type Candidates, candidatesOf, type CoreAccess, coreValue } from './coreValue.ts';
 import type { LinkOptions } from './linkedObject.ts';
 
 export interface CoreResult {
@@ -45,12 +45,11 @@ export function applyCore(elf: ElfFile, spec: ObjectSpec, options: LinkOptions):
       throw damaged(`a CO-RE relocation points beyond section ${section.name}`, section.offset);
     }
     const answer = coreValue(record, spec.btf, target, candidates);
-    if (answer.kind === 'value') patch(bytes, record, answer.value, answer.sizes);
-    else {
-      const list = poisoned.get(section.index) ?? new Map<number, string>();
-      list.set(record.offset, answer.what);
-      poisoned.set(section.index, list);
-    }
+    const missing = answer.kind === 'value' ? patch(bytes, record, answer) : answer.what;
+    if (missing === undefined) continue;
+    const list = poisoned.get(section.index) ?? new Map<number, string>();
+    list.set(record.offset, missing);
+    poisoned.set(section.index, list);
   }
   return { sections, poisoned };
 }
@@ -69,13 +68,12 @@ function patchable(sections: Map<number, Uint8Array>, section: ElfSection): Uint
   return copy;
 }
 
-/** relo_core.c, bpf_core_patch_insn(). */
+/** relo_core.c, bpf_core_patch_insn(). What the target lacks for this instruction, if it does. */
 function patch(
   bytes: Uint8Array,
   record: CoreRecord,
-  value: bigint,
-  sizes: { local: number; target: number } | undefined,
-): void {
+  { value, access }: { value: bigint; access?: CoreAccess },
+): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = record.offset;
   const op = view.getUint8(at);
@@ -83,20 +81,22 @@ function patch(
     case insnClass.alu:
     case insnClass.alu64:
       view.setInt32(at + 4, Number(BigInt.asIntN(32, value)), true);
-      return;
+      return undefined;
     case insnClass.ldx:
     case insnClass.st:
     case insnClass.stx: {
+      if (access !== undefined && 'what' in access) return access.what;
       view.setInt16(at + 2, Number(value), true);
-      const size = sizes === undefined ? undefined : sizeCode[sizes.target];
+      const size = access === undefined ? undefined : sizeCode[access.bytes];
       if (size !== undefined) view.setUint8(at, (op & ~0x18) | size);
-      return;
+      return undefined;
     }
     default:
       if (op !== opcode.loadImm64)
         throw damaged(`a CO-RE relocation is on an instruction that cannot carry it (opcode ${op})`, at);
       view.setInt32(at + 4, Number(BigInt.asIntN(32, value)), true);
       view.setInt32(at + slotBytes + 4, Number(BigInt.asIntN(32, value >> 32n)), true);
+      return undefined;
   }
 }
 

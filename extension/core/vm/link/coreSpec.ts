@@ -19,10 +19,9 @@ export interface FieldStep {
 
 type Composite = Extract<BtfType, { kind: 'struct' | 'union' }>;
 
-/** `struct foo___v2` is a flavour of `struct foo`. */
+/** `struct foo___v2` is a flavour of `struct foo`, `foo___a___b` one of `foo___a`: relo_core.c, bpf_core_essential_name_len(). */
 export function essentialName(name: string): string {
-  const at = name.search(/[^_]___[^_]/);
-  return at < 0 ? name : name.slice(0, at + 1);
+  return /^(.*[^_])___[^_]/s.exec(name)?.[1] ?? name;
 }
 
 /** Follows an access path of the object in its own types; undefined when it does not fit. */
@@ -134,6 +133,36 @@ function compatible(local: Btf, localId: number, target: Btf, targetId: number, 
       return b.kind === 'int' && a.bitOffset === 0 && b.bitOffset === 0;
     case 'array':
       return b.kind === 'array' && compatible(local, a.type, target, b.type, depth + 1);
+    default:
+      return false;
+  }
+}
+
+/** May these two types of the same name stand for each other as a whole? relo_core.c, bpf_core_types_are_compat(). */
+export function typesCompatible(local: Btf, localId: number, target: Btf, targetId: number, depth = 0): boolean {
+  const a = stripModifiers(local, localId).type;
+  const b = stripModifiers(target, targetId).type;
+  if (a.kind !== b.kind || depth > maxTypeDepth) return false;
+  const inner = (own: number, other: number): boolean => typesCompatible(local, own, target, other, depth + 1);
+  switch (a.kind) {
+    case 'void':
+    case 'struct':
+    case 'union':
+    case 'enum':
+    case 'fwd':
+      return true;
+    case 'int':
+      return b.kind === 'int' && a.bitOffset === 0 && b.bitOffset === 0;
+    case 'ptr':
+    case 'array':
+      return (b.kind === 'ptr' || b.kind === 'array') && inner(a.type, b.type);
+    case 'func_proto': {
+      if (b.kind !== 'func_proto' || a.params.length !== b.params.length) return false;
+      return (
+        inner(a.returnType, b.returnType) &&
+        a.params.every(({ type }, index) => inner(type, b.params[index]?.type ?? 0))
+      );
+    }
     default:
       return false;
   }

@@ -1,16 +1,13 @@
-import { sizeOf, stripModifiers, typeAt } from '../../btf/resolve.ts';
+import { maxTypeDepth, sizeOf, stripModifiers, typeAt } from '../../btf/resolve.ts';
 import type { Btf } from '../../btf/types.ts';
 import { coreKind, type CoreRecord } from './coreRecords.ts';
-import { essentialName, type FieldSpec, localSpec, matchSpec, memberAt } from './coreSpec.ts';
+import { essentialName, type FieldSpec, localSpec, matchSpec, memberAt, typesCompatible } from './coreSpec.ts';
 
 /** What a CO-RE relocation comes to. */
-export type CoreAnswer =
-  | {
-      kind: 'value';
-      value: bigint /** Bytes of the field here and there, where a load or store must follow. */;
-      sizes?: { local: number; target: number };
-    }
-  | { kind: 'missing'; what: string };
+export type CoreAnswer = { kind: 'value'; value: bigint; access?: CoreAccess } | { kind: 'missing'; what: string };
+
+/** What a load or store of a field whose size differs must do: another size, or nothing, since no size reads it right. */
+export type CoreAccess = { bytes: number } | { what: string };
 
 /** Types of a BTF by essential name, to find what a relocation may mean. */
 export type Candidates = ReadonlyMap<string, readonly number[]>;
@@ -39,7 +36,10 @@ export function coreValue(record: CoreRecord, local: Btf, target: Btf, candidate
   if (record.kind === coreKind.enumValue || record.kind === coreKind.enumValueExists) {
     return enumAnswer(record, local, target, ids);
   }
-  if (record.kind >= coreKind.typeIdTarget) return typeAnswer(record.kind, target, ids, what);
+  if (record.kind >= coreKind.typeIdTarget) {
+    const alike = ids.filter((id) => typesCompatible(local, record.typeId, target, id));
+    return typeAnswer(record.kind, target, alike, what);
+  }
   const spec = localSpec(local, record.typeId, record.access);
   if (spec === undefined) return { kind: 'missing', what: `a path into ${what} that its type does not have` };
   for (const id of ids) {
@@ -87,10 +87,13 @@ function fieldAnswer(kind: number, local: FieldSpec, target: FieldSpec): CoreAns
   switch (kind) {
     case coreKind.fieldByteOffset: {
       const value = BigInt(there.byteOffset);
-      const follows = !there.bitField && !(here.pointer && there.pointer) && here.bytes !== there.bytes;
-      return follows
-        ? { kind: 'value', value, sizes: { local: here.bytes, target: there.bytes } }
-        : { kind: 'value', value };
+      if (there.element === undefined || here.element === undefined || there.element === here.element)
+        return { kind: 'value', value };
+      // Only what is read with zeros above it stays right in another size: relo_core.c, bpf_core_calc_relo().
+      const field = target.steps.flatMap((step) => (step.name === undefined ? [] : [step.name])).join('.');
+      const what = `the field ${field} with ${here.element} bytes: it has ${there.element}, and is no unsigned integer`;
+      const access = here.unsigned && there.unsigned ? { bytes: there.element } : { what };
+      return { kind: 'value', value, access };
     }
     case coreKind.fieldByteSize:
       return number(there.bytes);
@@ -109,8 +112,10 @@ interface FieldPlace {
   bytes: number;
   bits: number;
   signed: boolean;
-  pointer: boolean;
-  bitField: boolean;
+  /** An integer without a sign, not an array of them. */
+  unsigned: boolean;
+  /** What one load reads: the field, or an element of the array that it is; undefined for bit-fields. */
+  element: number | undefined;
 }
 
 /** relo_core.c, bpf_core_calc_field_relo(): a bit-field is read through the smallest aligned unit that holds it. */
@@ -123,10 +128,11 @@ function placeOf(spec: FieldSpec): FieldPlace | undefined {
   const size = sizeOf(spec.btf, typeId);
   if (size === undefined) return undefined;
   const signed = (type.kind === 'int' || type.kind === 'enum') && type.signed;
-  const pointer = type.kind === 'ptr';
+  const unsigned = type.kind === 'int' && !type.signed;
   const bits = member?.bitSize ?? 0;
   if (bits === 0) {
-    return { byteOffset: spec.bitOffset / 8, bytes: size, bits: size * 8, signed, pointer, bitField: false };
+    const element = elementSize(spec.btf, typeId);
+    return { byteOffset: spec.bitOffset / 8, bytes: size, bits: size * 8, signed, unsigned, element };
   }
   let bytes = size;
   const start = (): number => Math.floor(Math.floor(spec.bitOffset / 8) / bytes) * bytes;
@@ -134,7 +140,14 @@ function placeOf(spec: FieldSpec): FieldPlace | undefined {
     if (bytes >= 8) return undefined;
     bytes *= 2;
   }
-  return { byteOffset: start(), bytes, bits, signed, pointer, bitField: true };
+  return { byteOffset: start(), bytes, bits, signed, unsigned, element: undefined };
+}
+
+function elementSize(btf: Btf, typeId: number): number | undefined {
+  let { id, type } = stripModifiers(btf, typeId);
+  for (let depth = 0; type.kind === 'array' && depth < maxTypeDepth; depth++)
+    ({ id, type } = stripModifiers(btf, type.type));
+  return sizeOf(btf, id);
 }
 
 function number(value: number): CoreAnswer {

@@ -3,8 +3,8 @@ import { isPerCpu, roundUp8 } from '../../maps/types.ts';
 import { errno } from '../errno.ts';
 import { type EntryPool, PlainPool } from './entryPool.ts';
 import { KeyIndex } from './keyIndex.ts';
-import { LruPool } from './lruPool.ts';
-import { type MapDefinition, type MapSettings, pageOf, updateFlag, VmMap } from './map.ts';
+import { LruPool, OwnLruPool } from './lruPool.ts';
+import { type MapDefinition, mapFlag, type MapSettings, pageOf, updateFlag, VmMap } from './map.ts';
 import { Slab } from './slab.ts';
 
 /** hash, percpu_hash, lru_hash, lru_percpu_hash: kernel/bpf/hashtab.c. Iterates in order of insertion. */
@@ -30,11 +30,13 @@ export class HashMap extends VmMap {
     this.lru = type.startsWith('lru');
     this.perCpu = isPerCpu(type);
     const layout = { keySize, valueSize, copies: this.copies, rights: this.valueRights, name };
-    this.slab = new Slab(memory, layout, maxEntries + 1);
+    const ownLists = this.lru && (definition.flags & mapFlag.noCommonLru) !== 0;
+    // hashtab.c, htab_map_alloc(): every CPU gets as many entries.
+    const size = ownLists ? Math.ceil(maxEntries / cpuCount) * cpuCount : maxEntries;
+    this.slab = new Slab(memory, layout, size + 1);
     this.index = new KeyIndex(memory, keySize, (entry) => this.slab.keyAddress(entry));
-    this.pool = this.lru
-      ? new LruPool(maxEntries, cpuCount, (entry) => this.takeOut(entry))
-      : new PlainPool(maxEntries);
+    const Pool = ownLists ? OwnLruPool : LruPool;
+    this.pool = this.lru ? new Pool(size, cpuCount, (entry) => this.takeOut(entry)) : new PlainPool(size);
     if (!this.lru && !this.perCpu) this.spare = maxEntries;
     this.scratch = memory.allocate(roundUp8(keySize) + valueSize, () => 0);
   }

@@ -104,13 +104,7 @@ export class QueueMap extends VmMap {
   private items: Uint8Array[] = [];
 
   override push(value: number, flags: number): number {
-    if (flags === updateFlag.noExist || flags > updateFlag.exist || flags < 0) return errno.invalid;
-    if (this.items.length >= this.definition.maxEntries) {
-      if (flags !== updateFlag.exist) return errno.tooBig;
-      this.items.shift();
-    }
-    this.items.push(this.memory.bytes.slice(value, value + this.definition.valueSize));
-    return 0;
+    return this.add(this.memory.bytes.slice(value, value + this.definition.valueSize), flags);
   }
 
   override peek(value: number): number {
@@ -140,9 +134,16 @@ export class QueueMap extends VmMap {
   }
 
   override set(_key: Uint8Array, value: Uint8Array, flags = 0): number {
-    if (flags === updateFlag.noExist || flags > updateFlag.exist) return errno.invalid;
-    if (this.items.length >= this.definition.maxEntries) return errno.tooBig;
-    this.items.push(new Uint8Array(value));
+    return this.add(new Uint8Array(value), flags);
+  }
+
+  private add(item: Uint8Array, flags: number): number {
+    if (flags === updateFlag.noExist || flags > updateFlag.exist || flags < 0) return errno.invalid;
+    if (this.items.length >= this.definition.maxEntries) {
+      if (flags !== updateFlag.exist) return errno.tooBig;
+      this.items.shift();
+    }
+    this.items.push(item);
     return 0;
   }
 }

@@ -1,4 +1,5 @@
 import { errno } from '../errno.ts';
+import { noBytes } from '../memory/frame.ts';
 import { type Region, right } from '../memory/regions.ts';
 import { type MapDefinition, type MapSettings, VmMap } from './map.ts';
 
@@ -8,15 +9,21 @@ const wakeupFlags = 3;
 /** RINGBUF_MAX_RECORD_SZ of kernel/bpf/ringbuf.c. */
 const maxRecord = 0x3fff_ffff;
 
+/** A record in the ring: its bytes once it is submitted, and none if it was discarded. */
+interface Entry {
+  state: 'busy' | 'submitted' | 'discarded';
+  data: Uint8Array;
+}
+
 interface Reservation {
-  region: number;
+  entry: Entry;
   size: number;
 }
 
-/** ringbuf: kernel/bpf/ringbuf.c. Nobody reads while a program runs, so the ring only fills; `records` is what a reader would get. */
+/** ringbuf: kernel/bpf/ringbuf.c. Nobody reads while a program runs, so the ring only fills; drain() gives what a reader gets. */
 export class RingBuffer extends VmMap {
-  /** Submitted records in order. */
-  readonly records: Uint8Array[] = [];
+  /** In the order in which they were reserved, which is the reader's, whenever they are submitted. */
+  private readonly ring: Entry[] = [];
   private produced = 0;
   private consumed = 0;
   private readonly reserved = new Map<number, Reservation>();
@@ -31,7 +38,9 @@ export class RingBuffer extends VmMap {
   reserve(size: number, flags: number): number {
     if (flags !== 0 || !this.take(size)) return 0;
     const region = this.memory.allocateRegion(size, right.both, this.info);
-    this.reserved.set(region, { region, size });
+    const entry: Entry = { state: 'busy', data: noBytes };
+    this.ring.push(entry);
+    this.reserved.set(region, { entry, size });
     return region;
   }
 
@@ -39,16 +48,18 @@ export class RingBuffer extends VmMap {
   finish(region: number, address: number, keep: boolean): boolean {
     const reservation = this.reserved.get(region);
     if (reservation === undefined || this.memory.starts[region] !== address) return false;
-    if (keep) this.records.push(this.memory.bytes.slice(address, address + reservation.size));
+    const { entry, size } = reservation;
+    entry.state = keep ? 'submitted' : 'discarded';
+    if (keep) entry.data = this.memory.bytes.slice(address, address + size);
     this.reserved.delete(region);
-    this.memory.placeRegion(region, address, address + reservation.size, right.none);
+    this.memory.placeRegion(region, address, address + size, right.none);
     return true;
   }
 
   output(address: number, size: number, flags: number): number {
     if ((flags & ~wakeupFlags) !== 0) return errno.invalid;
     if (!this.take(size)) return errno.again;
-    this.records.push(this.memory.bytes.slice(address, address + size));
+    this.ring.push({ state: 'submitted', data: this.memory.bytes.slice(address, address + size) });
     return 0;
   }
 
@@ -71,7 +82,7 @@ export class RingBuffer extends VmMap {
   /** Takes everything out, as a reader that catches up does; the ring is empty then. */
   drain(): Uint8Array[] {
     this.consumed = this.produced;
-    return this.records.splice(0);
+    return this.ring.splice(0).flatMap(({ state, data }) => (state === 'submitted' ? [data] : []));
   }
 
   private take(size: number): boolean {
