@@ -1,4 +1,4 @@
-import { t, translated } from '../core/text/language.ts';
+import { english, t, translated } from '../core/text/language.ts';
 import { speakByLocale } from './language.ts';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { AttachmentRegistry } from '../session/attach/registry.ts';
 import { askOnTerminal } from './askOnTerminal.ts';
 import type { Context, ExitCode, Verb } from './command.ts';
 import { Ending } from './ending.ts';
+import { meant } from './habits.ts';
 import { exitCodeOf, Output } from './output.ts';
 
 /** Where this runs: beside the other bundles. */
@@ -59,24 +60,29 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   const output = new Output(argv.includes('--json'));
   // A document is the same in every language, and so is what stands beside it.
   if (!output.json) speakByLocale(dist, process.env);
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    const loaded = await Promise.all(Object.entries(verbs).map(async ([verb, load]) => [verb, await load()] as const));
-    output.result({ verbs: loaded.map(([verb, { usage }]) => ({ verb, usage })) }, () => help(loaded));
-    return name === undefined ? 2 : 0;
-  }
-  if (name === '--version') {
-    output.result({ version: __XDP_VERSION__ }, () => __XDP_VERSION__);
-    return 0;
-  }
   const ending = new Ending(output);
   let kernel: KernelAccess | undefined;
   try {
+    if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+      const loaded = await Promise.all(
+        Object.entries(verbs).map(async ([verb, load]) => [verb, await load()] as const),
+      );
+      output.result({ verbs: loaded.map(([verb, { usage }]) => ({ verb, usage })) }, () => help(loaded));
+      return name === undefined ? 2 : 0;
+    }
+    if (name === '--version' || name === '-V') {
+      output.result({ version: __XDP_VERSION__ }, () => __XDP_VERSION__);
+      return 0;
+    }
     const load = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
     if (load === undefined) {
-      throw new XdpError('usage', `There is no verb ${name}.`, { fix: `Verbs: ${Object.keys(verbs).join(', ')}.` });
+      const all = Object.keys(verbs);
+      throw new XdpError('usage', `There is no verb ${name}.`, {
+        fix: [...meant('verb', name, all), english(`Verbs: ${all.join(', ')}.`)].join('\n'),
+      });
     }
     const verb = await load();
-    if (rest.includes('--help') || rest[0] === '-h') {
+    if (rest.includes('--help') || rest.includes('-h')) {
       const { usage, summary } = verb;
       output.result({ usage, summary }, () => `xdp ${usage}\n\n${translated(summary)}`);
       return 0;
@@ -120,7 +126,8 @@ function elevation(text: string | undefined): 'auto' | 'none' | 'sudo' | 'pkexec
 
 main(process.argv.slice(2)).then(
   (code) => {
-    process.exitCode = code;
+    // An output that could not be written has its say first.
+    process.exitCode ??= code;
   },
   (error: unknown) => {
     process.stderr.write(`xdp: ${String(error)}\n`);

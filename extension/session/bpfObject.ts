@@ -68,9 +68,16 @@ function hintOf(
 export async function openObject(file: string, options: BuildOptions): Promise<BpfObject> {
   const absolute = path.resolve(file);
   const { parseObject } = await import('../core/object/parseObject.ts');
+  const specOf = (elf: Uint8Array): ObjectSpec => {
+    try {
+      return parseObject(elf);
+    } catch (error) {
+      throw ofFile(absolute, error);
+    }
+  };
   if (await startsWithElfMagic(absolute)) {
     const elf = await readFile(absolute);
-    return { file: absolute, name: objectName(absolute), elf, spec: parseObject(elf), compiled: undefined };
+    return { file: absolute, name: objectName(absolute), elf, spec: specOf(elf), compiled: undefined };
   }
   const folder = await mkdtemp(path.join(tmpdir(), 'xdp-')).catch((cause: unknown) => {
     throw new XdpError('environment', `No temporary folder can be made in ${tmpdir()} to compile into.`, {
@@ -83,10 +90,18 @@ export async function openObject(file: string, options: BuildOptions): Promise<B
     const result = await compile({ ...options, file: absolute, output: path.join(folder, 'out.o') });
     if (!result.ok || result.object === null) throw new CompileFailed(absolute, result);
     const elf = await readFile(result.object);
-    return { file: absolute, name: objectName(absolute), elf, spec: parseObject(elf), compiled: result };
+    return { file: absolute, name: objectName(absolute), elf, spec: specOf(elf), compiled: result };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Who reads the bytes does not know their name, and there may be several files. */
+function ofFile(file: string, error: unknown): unknown {
+  if (!(error instanceof XdpError)) return error;
+  const { fix, details } = error;
+  const message = `${path.basename(file)}: ${error.message}`;
+  return new XdpError(error.code, message, { ...(fix === undefined ? {} : { fix }), details, cause: error });
 }
 
 /** Compiles a source to an object beside it (`x.bpf.c` → `x.bpf.o`). A compile error is in the result, not thrown. */

@@ -58,7 +58,7 @@ export class ObjectOutput {
 
   #refused(why: string, cause?: unknown): XdpError {
     return new XdpError('environment', `the object could not be written to ${this.path}: ${why}`, {
-      fix: 'Check that the folder can be written to and has room, or name another output.',
+      fix: 'Check that the folder can be written to and has room, or name another output (TMPDIR for a temporary one).',
       cause,
     });
   }

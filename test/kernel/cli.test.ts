@@ -116,9 +116,14 @@ test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
   async (signal) => {
     const { child } = await attach('--mode', 'generic');
     expect(ipXdp(lab)).toBeDefined();
-    const ended = exitOf(child);
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const closed = new Promise((resolve) => child.once('close', resolve));
     child.kill(signal);
-    expect(await ended).toBe(signal === 'SIGKILL' ? null : 0);
+    expect(await closed).toBe(signal === 'SIGKILL' ? null : 0);
+    expect(said.includes(`xdp_counter detached from ${lab.near} (generic)`)).toBe(signal !== 'SIGKILL');
     await eventually('nothing attached', () => ipXdp(lab) === undefined);
   },
 );
@@ -169,7 +174,9 @@ test('a program that the verifier refuses says where and why, also on the way to
 test('a program whose section says no type is judged when it is named', () => {
   const file = path.join(temporaryFolder(), 'legacy.bpf.c');
   writeFileSync(file, `#define TWO\n#include "${path.join(root, 'test/fixtures/bpf/kernelLegacy.bpf.c')}"\n`);
-  expect(xdp('verify', file).json['programs']).toMatchObject([{ verdict: 'skipped' }, { verdict: 'skipped' }]);
+  const skipped = { verdict: 'skipped', reason: expect.stringContaining('by name') };
+  const all = xdp('verify', file);
+  expect(all).toMatchObject({ status: 1, json: { ok: false, programs: [skipped, skipped] } });
   const { status, json } = xdp('verify', file, '--prog', 'xdp_drop');
   expect(status).toBe(0);
   expect(json['programs']).toMatchObject([{ verdict: 'accepted', insnsProcessed: 2 }]);

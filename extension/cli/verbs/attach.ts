@@ -15,7 +15,8 @@ import { noteMaps, watchFile } from './attachWatch.ts';
 export const attach: Verb = {
   summary: 'attach a program to an interface until Ctrl-C (or --keep)',
   usage:
-    'attach FILE --iface IF [--prog NAME] [--with-tc PROG] [--mode auto|native|generic|offload] [--netns NS] [--via link|netlink] [--guard S] [--keep] [--replace [--fresh-maps]] [--watch]',
+    'attach FILE --iface IF [--prog NAME] [--with-tc PROG] [--mode auto|native|generic|offload] [--netns NS]\n' +
+    '           [--via link|netlink] [--guard S] [--keep] [--replace [--fresh-maps]] [--watch]',
   async run(args, context) {
     const { values, positionals } = parse(
       this.usage,
@@ -116,7 +117,10 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
     await followExceptions(output, live);
     const reload = options.watch ? watchFile(context, attachments, live) : undefined;
     try {
-      return await untilTheEnd(output, ending, signal);
+      const code = await untilTheEnd(output, ending, signal);
+      // Said, and failed aloud: whoever ends it wants to know that nothing stays.
+      if (code === 0) await detachAll(output, attachments);
+      return code;
     } finally {
       reload?.dispose();
     }
@@ -125,6 +129,13 @@ async function run(context: Context, options: Options): Promise<ExitCode> {
     throw explainRejection(error, object);
   } finally {
     await attachments.dispose();
+  }
+}
+
+async function detachAll(output: Output, attachments: Attachments): Promise<void> {
+  for (const live of attachments.live) {
+    await attachments.detach(live);
+    output.note(`${live.program} detached from ${live.iface} (${live.mode})`);
   }
 }
 

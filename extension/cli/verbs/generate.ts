@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
@@ -8,6 +9,7 @@ import { describeGenerated } from '../../session/generate/report.ts';
 import type { TestEngine } from '../../session/packetTest/engine.ts';
 import { testFileSuffix } from '../../session/packetTest/files.ts';
 import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
+import { writeError } from '../../session/userFiles.ts';
 import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
 
 export const generate: Verb = {
@@ -32,6 +34,8 @@ export const generate: Verb = {
         fix: `Name a file that ends in ${testFileSuffix}.`,
       });
     }
+    // Nobody waits for a search whose end has no place.
+    if (output !== undefined && existsSync(output)) throw isThere(path.resolve(output));
     const engine = oneOf('--engine', values.engine, ['vm', 'both'] as const);
     const timeMs = wholeNumber('--time', values.time, { min: 1, max: 3600 }) * 1000;
     const seed = wholeNumber('--seed', values.seed, { min: 0, max: 0xffff_ffff });
@@ -71,6 +75,13 @@ function progressNotes({ output }: Context): (progress: { phase: string; runs: n
   };
 }
 
+function isThere(target: string, cause?: unknown): XdpError {
+  return new XdpError('environment', `${target} cannot be written: it is there already.`, {
+    fix: 'Name another file, or move that one away.',
+    cause,
+  });
+}
+
 /** What somebody wrote there is not overwritten. */
 async function writeNew(output: string, { text, file }: Generated): Promise<void> {
   const target = path.resolve(output);
@@ -84,14 +95,7 @@ async function writeNew(output: string, { text, file }: Generated): Promise<void
       await handle.close();
     }
   } catch (cause) {
-    const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST';
-    throw new XdpError(
-      'environment',
-      `${target} cannot be written: ${exists ? 'it is there already' : String(cause)}.`,
-      {
-        fix: exists ? 'Name another file, or move that one away.' : 'Name a file in a folder that can be written.',
-        cause,
-      },
-    );
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw writeError(target, cause);
+    throw isThere(target, cause);
   }
 }

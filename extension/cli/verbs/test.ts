@@ -12,7 +12,7 @@ import { kernelTestEngine } from '../../session/packetTest/kernel.ts';
 import type { TestEngine } from '../../session/packetTest/engine.ts';
 import { findTestFiles, testFileSuffix } from '../../session/packetTest/files.ts';
 import { type FileReport, runPacketTests } from '../../session/packetTest/packetTest.ts';
-import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
+import { adviseMachine, type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../command.ts';
 import { exitCodeOf, Output } from '../output.ts';
 import { jsonReporter } from './reporters/json.ts';
 import { junitReporter } from './reporters/junit.ts';
@@ -153,7 +153,9 @@ function namedTests(coverage: CoverageRun): { name: string; files: readonly File
 
 async function startEngine(name: EngineName, { kernel }: Context): Promise<TestEngine> {
   if (name === 'vm') return vmTestEngine(possibleCpus());
-  const client = await kernel.own();
+  const client = await kernel.own().catch((error: unknown) => {
+    throw adviseMachine(error);
+  });
   const { onlineCpus, possibleCpus: possible } = client.hello;
   const ours = kernelTestEngine(client);
   return name === 'kernel' ? ours : bothTestEngine(ours, machinesToCompare(possible), onlineCpus[0] ?? 0);

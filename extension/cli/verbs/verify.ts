@@ -26,8 +26,14 @@ export const verify: Verb = {
     }
     const named = values.prog === undefined ? undefined : chooseProgram(object, values.prog).name;
     const programs = await verifyObject(await kernel.own(), object, named);
-    const ok = programs.every((program) => program.verdict !== 'rejected');
-    output.result({ ok, programs }, () => programs.map(describe).join('\n'));
+    const judged = programs.some(({ verdict }) => verdict !== 'skipped');
+    const ok = judged && programs.every(({ verdict }) => verdict !== 'rejected');
+    output.result({ ok, programs }, () =>
+      [
+        ...programs.map(describe),
+        ...(judged ? [] : [t('No program of {0} was judged; --prog NAME asks for one by name.', path.basename(file))]),
+      ].join('\n'),
+    );
     return ok ? 0 : 1;
   },
 };

@@ -7,9 +7,17 @@ export function packetInvalid(message: string, details: XdpErrorDetails = {}, fi
 
 /** `Did you mean …?` for a name that is nearly one of `names`, else the first few that exist. */
 export function suggest(name: string, names: readonly string[]): string {
+  const best = nearest(name, names);
+  return best === undefined
+    ? `Known: ${names.slice(0, 24).join(', ')}${names.length > 24 ? ', …' : ''}.`
+    : `Did you mean ${best}?`;
+}
+
+/** The one of `names` that this name is nearly, or begins; undefined where none is. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   const longer = wanted.length < 2 ? undefined : names.find((known) => known.toLowerCase().startsWith(wanted));
-  if (longer !== undefined) return `Did you mean ${longer}?`;
+  if (longer !== undefined) return longer;
   let best: string | undefined;
   const limit = Math.max(1, Math.floor(wanted.length / 3));
   let bestScore = Number.POSITIVE_INFINITY;
@@ -23,9 +31,7 @@ export function suggest(name: string, names: readonly string[]): string {
       bestScore = score;
     }
   }
-  return best === undefined
-    ? `Known: ${names.slice(0, 24).join(', ')}${names.length > 24 ? ', …' : ''}.`
-    : `Did you mean ${best}?`;
+  return best;
 }
 
 /** Letters that are missing, too many, others, or swapped with their neighbour (optimal string alignment). */

@@ -321,7 +321,11 @@ export class Attachments {
     registered: RegisteredAttachment,
     netns: string | undefined,
   ): Promise<AttachedProgram[]> {
-    registered.stop?.();
+    try {
+      registered.stop?.();
+    } catch {
+      // It has ended by itself, and what it had attached with it.
+    }
     const before = iface.attached;
     for (let waitedMs = 0; waitedMs < 5000; waitedMs += 50) {
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
+import { writeError } from '../userFiles.ts';
 import { listTemplates } from './templates.ts';
 
 export interface NewProject {
@@ -72,7 +73,7 @@ async function requireEmpty(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     entries = await readdir(folder);
   } catch (cause) {
-    throw new XdpError('environment', `${folder} cannot be made: ${String(cause)}.`, {
+    throw new XdpError('environment', writeError(folder, cause).message, {
       fix: 'Choose a folder that you may write to.',
       cause,
     });

@@ -1,5 +1,5 @@
-import { XdpError } from '../../../core/errors.ts';
-import type { Verb } from '../../command.ts';
+import { usageError, type Verb } from '../../command.ts';
+import { meant } from '../../habits.ts';
 import { compare, snapshot } from './snapshots.ts';
 import { clear, remove, set } from './edit.ts';
 import { events } from './events.ts';
@@ -25,8 +25,13 @@ export const map: Verb = {
   usage: Object.values(usages).join('\n    xdp '),
   async run(args, context) {
     const [word, ...rest] = args;
-    if (word === undefined) throw new XdpError('usage', 'An argument is missing.', { fix: `Usage: xdp ${this.usage}` });
+    if (word === undefined) throw usageError('An argument is missing.', this.usage);
     if (Object.hasOwn(actions, word)) return await actions[word as keyof typeof actions](rest, context);
+    // One map is read; what stands before another argument was meant to be done with it.
+    if (rest[0] !== undefined && !rest[0].startsWith('-')) {
+      const hints = meant('action', word, Object.keys(actions));
+      throw usageError(`There is no action ${word} on a map.`, this.usage, hints);
+    }
     return await read(args, context);
   },
 };

@@ -11,8 +11,9 @@ import { interfaceIndexes } from '../../../session/run/interfaces.ts';
 import { runJson } from '../../../session/run/json.ts';
 import { captureArgument, isCaptureName } from '../../../session/run/packetArgument.ts';
 import { recordRun, saveTest } from '../../../session/run/record.ts';
+import type { HelperClient } from '../../../session/kernelAccess.ts';
 import { type RunRequest, type RunResult, runPacket } from '../../../session/run/run.ts';
-import { type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../../command.ts';
+import { adviseMachine, type Context, type ExitCode, oneOf, parse, type Verb, wholeNumber } from '../../command.ts';
 import { runOnAttached } from './attached.ts';
 import { options, packetOf, type RunInputs, type RunValues, textOf } from './inputs.ts';
 import { runLiveFrames } from './live.ts';
@@ -58,7 +59,7 @@ async function runObject(
   { packetText, ...context }: Context & { packetText: string },
 ): Promise<ExitCode> {
   const program = chooseProgram(object, values.prog).name;
-  const client = engine === 'vm' ? undefined : await context.kernel.own(values.netns);
+  const client = engine === 'vm' ? undefined : await kernelFor(values, context);
   const inputs: RunInputs = {
     object,
     client,
@@ -74,6 +75,12 @@ async function runObject(
   if (values.live !== undefined) return await runLiveFrames(values, inputs, packet, context);
   const repeat = wholeNumber('--repeat', values.repeat ?? defaultRepeat, { min: 1, max: maxRepeat });
   return await runOne(engine, { ...inputs, packet, repeat, packetText }, values, context);
+}
+
+async function kernelFor({ netns, live }: RunValues, { kernel }: Context): Promise<HelperClient> {
+  return await kernel.own(netns).catch((error: unknown) => {
+    throw live === undefined ? adviseMachine(error) : error;
+  });
 }
 
 function usage(why: string, synopsis: string): XdpError {
