@@ -105,6 +105,18 @@ export const MapValues = v.object({
 export const TableRows = v.object({ count: u32, keys: bytes, ...MapValues.entries });
 export type TableRows = v.InferOutput<typeof TableRows>;
 
+/**
+ * Who uses a map. `program`: programs that are loaded, or a map that it is in. `held`: nobody any more, it is kept by this helper alone,
+ * which took it. `others`: no program, but somebody has it open or pinned.
+ */
+export const MapUse = v.object({
+  id: u32,
+  use: v.picklist(['program', 'others', 'held']),
+  /** A map of the same name and type that was made later and that a program uses, when this one has none any more. */
+  newer: v.optional(u32),
+});
+export type MapUse = v.InferOutput<typeof MapUse>;
+
 const nothing = v.object({});
 
 export const mapContract = {
@@ -115,6 +127,8 @@ export const mapContract = {
   'map/read': method(v.object({ map: MapRef, limit: u32, cursor: v.optional(bytes) }), MapPage),
   /** How many entries a reading would give; absent when they are more than `most`. */
   'map/count': method(v.object({ map: MapRef, most: u32 }), v.object({ count: v.optional(u32) })),
+  /** Left out: what is gone, and everything where the kernel does not tell (before 5.8, or without its BTF). */
+  'map/uses': method(v.object({ ids: v.array(u32) }), v.object({ maps: v.array(MapUse) })),
   'map/lookup': method(v.object({ map: MapRef, key: bytes }), v.object({ value: v.optional(bytes) })),
   'map/update': method(v.object({ map: MapRef, key: bytes, value: bytes, flags: u32 }), nothing),
   'map/delete': method(v.object({ map: MapRef, key: bytes }), nothing),

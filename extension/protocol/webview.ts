@@ -23,6 +23,15 @@ const MapSummary = v.object({
   /** Opened by hand: it can be closed again. */
   borrowed: v.boolean(),
   owner: v.optional(MapOwner),
+  /** Somebody else's map that no program uses: its counters stand still. */
+  unused: v.optional(
+    v.object({
+      /** It is there only because this window holds it. */
+      held: v.boolean(),
+      /** The id of a later map of that name, which a program uses. */
+      newer: v.optional(u32),
+    }),
+  ),
 });
 export type MapSummary = v.InferOutput<typeof MapSummary>;
 
@@ -214,6 +223,8 @@ export const fromMapsView = v.variant('kind', [
   v.object({ kind: v.literal('copy'), text: v.pipe(v.string(), v.maxLength(1 << 24)) }),
   /** A map of this view, or one that it names by id, in an editor tab of its own. */
   v.object({ kind: v.literal('openInEditor'), mapId: u32, name: v.optional(v.string()) }),
+  /** Goes on with what is in the place of a map that no program uses any more. */
+  v.object({ kind: v.literal('openNewer'), mapId: u32 }),
   /** Asks for any map of the system. */
   v.object({ kind: v.literal('openOther') }),
   v.object({ kind: v.literal('closeMap'), mapId: u32 }),

@@ -211,7 +211,11 @@ test('--watch prints a document for each reading, with what is counted meanwhile
   bpftool('map', 'create', pin, 'type', 'hash', 'key', '4', 'value', '4', 'entries', '4', 'name', 'watched');
   const id = String((bpftool('map', 'show', 'pinned', pin) as { id: number }).id);
   const child = spawn(process.execPath, [cli.file, 'map', id, '--watch', '20', '--json'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let notes = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    notes += chunk.toString();
   });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -226,6 +230,7 @@ test('--watch prints a document for each reading, with what is counted meanwhile
     await eventually('two readings', () => counts().length >= 2);
     bpftool('map', 'update', 'pinned', pin, 'key', '1', '0', '0', '0', 'value', '5', '0', '0', '0');
     await eventually('the new entry', () => counts().includes(1));
+    await eventually('a note', () => notes.includes(`No program uses watched (map ${id})`));
   } finally {
     rmSync(pin);
   }
@@ -233,6 +238,7 @@ test('--watch prints a document for each reading, with what is counted meanwhile
   expect(new Set(counts())).toEqual(new Set([0, 1]));
   const last = JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as unknown;
   expect(last).toMatchObject({ ok: false, error: { code: 'map-not-found', message: expect.stringContaining(id) } });
+  expect(notes.split('No program uses')).toHaveLength(2);
 });
 
 test('one CPU, only new, only existing, and why not', () => {

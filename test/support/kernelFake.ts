@@ -92,6 +92,7 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     }),
     mapInfo: () => fakeMapInfo({}),
     mapFacts: () => ({ frozen: false, access: 'both', memoryBytes: undefined }),
+    mapUses: () => -95,
     openEvents: () => -95,
     linkInfo: (fd) => ({ id: fd, xdp: true, programId: 1, ifindex: 2 }),
     btfInfo: () => -2,

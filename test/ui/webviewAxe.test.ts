@@ -14,6 +14,7 @@ const views: Record<string, string[]> = {
     'maps-refused',
     'maps-events',
     'maps-snapshots',
+    'maps-unused',
   ],
   'the verifier view': [
     'verifier-dark',

@@ -80,9 +80,14 @@ const summaries = {
   events: { ...summary(17, 'events', 'ringbuf', [0, 0, 4096], flowGroup), shows: 'events' },
   emptyHash: summary(15, 'blocklist', 'lru_hash', [16, 32, 1024], flowGroup),
 };
-const chosenMap = () =>
-  summaries[scene === 'counter128' || scene === 'died' || scene === 'gone' || scene === 'none' ? 'counter' : scene] ??
-  summaries.counter;
+const chosenMap = () => summaries[scene] ?? summaries.counter;
+
+/** A map of somebody else that no program uses any more, until the newer one is opened. */
+function stale() {
+  const { counter } = summaries;
+  const unused = { held: true, newer: 42 };
+  return { ...counter, group: 'Opened by hand', borrowed: true, unused };
+}
 
 let btf;
 let ids;
@@ -342,6 +347,11 @@ async function receive(message) {
         const { counter, ...others } = summaries;
         const reason = 'xdp_counter is not attached to veth0 any more. Once it is again, its map is shown here.';
         post({ kind: 'maps', maps: Object.values(others), stay: true, over: { name: counter.name, reason } });
+        return;
+      }
+      if (scene === 'unused') {
+        post({ kind: 'maps', maps: [stale(), summaries.scalar], selected: chosenMap().id, stay: true });
+        post(schema(chosenMap()));
         return;
       }
       post({ kind: 'maps', maps: scene === 'none' ? [] : Object.values(summaries), selected: chosenMap().id });

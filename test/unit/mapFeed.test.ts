@@ -3,7 +3,7 @@ import { XdpError } from '../../extension/core/errors.ts';
 import { mapSchema } from '../../extension/core/maps/schema.ts';
 import { MapFeed, type FeedOptions } from '../../extension/host/maps/mapFeed.ts';
 import type { Services } from '../../extension/host/services.ts';
-import type { MapInfo } from '../../extension/protocol/kernel.ts';
+import type { MapInfo, MapUse } from '../../extension/protocol/kernel.ts';
 import type { ToMapsView } from '../../extension/protocol/webview.ts';
 import type { AttachmentEvent, LiveAttachment } from '../../extension/session/attach/attachments.ts';
 import type { HelperClient } from '../../extension/session/kernelAccess.ts';
@@ -50,13 +50,20 @@ function machine() {
   /** Maps that the helper holds: how often each. */
   const held = new Map<number, number>();
   const waiting: (() => void)[] = [];
+  /** Who uses the maps that are held, and how often that was asked. */
+  const uses = new Map<number, MapUse>();
+  const asked = { count: 0 };
   const lent = { delayed: false, problem: undefined as XdpError | undefined };
   const hold = (id: number, by: number): void => void held.set(id, (held.get(id) ?? 0) + by);
   const own = {
     hello: { possibleCpus: [0] },
-    call: async (method: string, { id, pin }: { id: number; pin: string }) => {
+    call: async (method: string, { id, pin, ids }: { id: number; pin: string; ids: number[] }) => {
       if (method === 'map/take') hold(Number(pin), 1);
       if (method === 'map/release') hold(id, -1);
+      if (method === 'map/uses') {
+        asked.count++;
+        return { maps: ids.flatMap((each) => uses.get(each) ?? []) };
+      }
       return {};
     },
   };
@@ -89,6 +96,8 @@ function machine() {
   return {
     held,
     lent,
+    uses,
+    asked,
     attach: (one: LiveAttachment): void => {
       live.push(one);
       fire({ kind: 'attached', attachment: one });
@@ -241,4 +250,55 @@ test('who chooses another map is not asked any more whether to open the one befo
   tab.feed.receive({ kind: 'select', mapId: 1 });
   attach(attachment('third', 'veth2', [2, 'more']));
   expect([tab.shows(), tab.offers()]).toEqual([1, undefined]);
+});
+
+test('a map that no program uses any more is marked, and its place is taken by the newer one when that is asked for', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const { held, uses, asked, answer, open } = machine();
+    const tab = open({ about: { id: 50, name: 'theirs' }, offer: 'It was opened by hand.' });
+    const unused = () => tab.said.findLast((message) => message.kind === 'maps')?.maps.map((map) => map.unused);
+    tab.feed.receive({ kind: 'action', command: 'reopenMap' });
+    await answer();
+    const later = async (): Promise<void> => {
+      vi.advanceTimersByTime(2000);
+      await answer();
+    };
+    // Nobody looks: nobody asks.
+    await later();
+    expect(asked.count).toBe(0);
+    uses.set(50, { id: 50, use: 'program' });
+    tab.feed.visible = true;
+    await answer();
+    expect([asked.count, unused()]).toEqual([1, [undefined]]);
+    uses.set(50, { id: 50, use: 'held', newer: 60 });
+    await later();
+    expect(unused()).toEqual([{ held: true, newer: 60 }]);
+    const said = tab.said.length;
+    await later();
+    expect(tab.said.length).toBe(said);
+    tab.feed.visible = false;
+    const before = asked.count;
+    await later();
+    expect(asked.count).toBe(before);
+    tab.feed.visible = true;
+    uses.set(60, { id: 60, use: 'program' });
+    tab.feed.receive({ kind: 'openNewer', mapId: 50 });
+    await answer();
+    expect([tab.shows(), unused()]).toEqual([60, [undefined]]);
+    expect(held).toEqual(
+      new Map([
+        [50, 0],
+        [60, 1],
+      ]),
+    );
+    uses.set(60, { id: 60, use: 'others' });
+    await later();
+    expect(unused()).toEqual([{ held: false }]);
+    tab.feed.dispose();
+    await later();
+    expect(held.get(60)).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

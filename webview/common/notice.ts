@@ -9,7 +9,7 @@ import { baseStyles } from './theme.ts';
  */
 @customElement('xdp-notice')
 export class Notice extends LitElement {
-  @property() kind: 'info' | 'error' | 'empty' = 'info';
+  @property() kind: 'info' | 'warning' | 'error' | 'empty' = 'info';
   @property() message = '';
   @property() fix = '';
   @property() button = '';
@@ -51,6 +51,9 @@ export class Notice extends LitElement {
       .error vscode-icon {
         color: var(--vscode-errorForeground);
       }
+      .warning vscode-icon {
+        color: var(--vscode-editorWarning-foreground, var(--vscode-foreground));
+      }
       .info vscode-icon {
         color: var(--vscode-editorInfo-foreground, var(--vscode-foreground));
       }
@@ -68,7 +71,7 @@ export class Notice extends LitElement {
   ];
 
   protected override render(): TemplateResult {
-    const icon = this.kind === 'error' ? 'error' : 'info';
+    const icon = this.kind === 'empty' ? 'info' : this.kind;
     return html`<div class="line ${this.kind}" role=${this.kind === 'error' ? 'alert' : 'status'}>
       ${this.kind === 'empty' ? nothing : html`<vscode-icon name=${icon}></vscode-icon>`}
       <div>

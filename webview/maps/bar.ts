@@ -1,7 +1,7 @@
 import { translated } from '../../extension/core/text/language.ts';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { MapSummary } from '../../extension/protocol/webview.ts';
-import { formatPeriod } from '../common/format.ts';
+import { fill, formatPeriod } from '../common/format.ts';
 import { type MapsStore, pollIntervals, type ShownColumns } from './data/mapsStore.ts';
 import './menuButton.ts';
 import type { MenuItem } from './menuButton.ts';
@@ -97,8 +97,8 @@ function renderMaps(store: MapsStore, maps: readonly MapSummary[]): TemplateResu
           ${maps
             .filter((map) => map.group === group)
             .map(
-              ({ id, name, type }) =>
-                html`<option value=${id} title=${type} .selected=${id === selected?.id}>${name}</option>`,
+              ({ id, name, type, unused }) =>
+                html`<option value=${id} title=${type} .selected=${id === selected?.id}>${unused === undefined ? name : fill(strings.unusedName, { map: name })}</option>`,
             )}
         </optgroup>`,
     )}

@@ -14,7 +14,7 @@ import { liveMapsStyles } from './liveMapsStyles.ts';
 import { mapActions } from './mapActions.ts';
 import { PlotData } from './plot/plotData.ts';
 import type { PlotPane } from './plot/plotPane.ts';
-import { contentsNotice, renderOutcome, renderProblem } from './notices.ts';
+import { contentsNotice, renderOutcome, renderProblem, renderUnused } from './notices.ts';
 import { renderStatus } from './status.ts';
 import { strings } from './strings.ts';
 import './table/mapTable.ts';
@@ -130,7 +130,7 @@ export class LiveMaps extends LitElement {
         unfold: (row) => this.table?.toggle(row.id),
         canUnfold: (store.reader?.rows.model.slots ?? 1) > 1,
       }),
-    })}${renderOutcome(store)}${this.renderMap(store)}`;
+    })}${renderUnused(store)}${renderOutcome(store)}${this.renderMap(store)}`;
   }
 
   private renderHeading(): TemplateResult | typeof nothing {

@@ -20,6 +20,23 @@ export function renderProblem(store: MapsStore): TemplateResult | typeof nothing
   ></xdp-notice>`;
 }
 
+/** What is shown stands still, and why: numbers that do not move would be taken for traffic that does not flow. */
+export function renderUnused(store: MapsStore): TemplateResult | typeof nothing {
+  const { selected } = store;
+  const unused = selected?.unused;
+  if (selected === undefined || unused === undefined || store.gone !== undefined) return nothing;
+  const about = { map: selected.name, id: selected.id };
+  const { newer } = unused;
+  return html`<xdp-notice
+    compact
+    kind="warning"
+    message=${fill(unused.held ? strings.unusedHeld : strings.unused, about)}
+    fix=${newer === undefined ? '' : fill(strings.newer, { map: selected.name, id: newer })}
+    button=${newer === undefined ? '' : strings.openNewer}
+    @action=${() => store.openNewer(selected.id)}
+  ></xdp-notice>`;
+}
+
 /** What the last edit of the whole map came to. */
 export function renderOutcome({ editor }: MapsStore): TemplateResult | typeof nothing {
   const outcome = editor?.outcome;

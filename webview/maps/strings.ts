@@ -122,5 +122,11 @@ export const strings = inLanguage({
   emptyOther: 'This {type} has no entries that can be shown.',
   noMatch: 'No entry matches “{filter}”.',
   gone: 'The map {map} is gone.',
+  unused: 'No program uses {map} (map {id}): its values change only when something else writes them.',
+  unusedHeld:
+    'No program uses {map} (map {id}) any more: it is there only because it is open here, and its values stand still.',
+  newer: 'A newer {map} (map {id}) is in use.',
+  openNewer: 'Open the Newer One',
+  unusedName: '{map} (not in use)',
   noTypes: 'This map carries no type information (BTF): keys and values are shown as hex.',
 });

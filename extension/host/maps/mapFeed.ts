@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { toErrorData } from '../../core/errors.ts';
-import type { FromMapsView, MapOwner, ToMapsView } from '../../protocol/webview.ts';
+import type { FromMapsView, MapOwner, MapSummary, ToMapsView } from '../../protocol/webview.ts';
 import type { AttachmentEvent, LiveAttachment } from '../../session/attach/attachments.ts';
 import type { HelperClient } from '../../session/kernelAccess.ts';
 import { type BorrowedMap, borrowMaps } from '../../session/maps/borrow.ts';
@@ -10,6 +10,7 @@ import { commands } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { saveText } from './mapFiles.ts';
 import { isStream, type MapRequest, MapSession } from './mapSession.ts';
+import { MapUses } from './mapUses.ts';
 
 /** A view asks one thing after the other; more than this at once is no view of ours. */
 const maxParked = 16;
@@ -50,6 +51,10 @@ export class MapFeed {
   /** A tab is for one map, and never shows another in its place; the side panel shows what was attached last. */
   readonly #stays: boolean;
   #borrowed: BorrowedMap[];
+  readonly #uses = new MapUses(
+    () => this.#borrowed,
+    () => this.sendMaps(),
+  );
   #borrowing: Promise<void> = Promise.resolve();
   /** Times that it borrows and is not done. */
   #pending = 0;
@@ -124,6 +129,7 @@ export class MapFeed {
 
   dispose(): void {
     this.#disposed = true;
+    this.#uses.watching = false;
     this.#subscription.dispose();
     this.#session?.close();
     this.#session = undefined;
@@ -135,6 +141,7 @@ export class MapFeed {
   set visible(visible: boolean) {
     this.#visible = visible;
     if (this.#session !== undefined) this.#session.visible = visible;
+    this.#uses.watching = visible && this.holdsMaps;
     if (!visible) return;
     const parked = this.#parked;
     this.#parked = [];
@@ -169,6 +176,7 @@ export class MapFeed {
       const borrowed = await borrowMaps(this.#services.kernel, undefined, missing);
       if (this.#disposed) return letGo(borrowed);
       this.#borrowed.push(...borrowed);
+      this.#uses.watching = this.#visible;
       this.#offer = undefined;
     } catch (error) {
       const { code, message } = toErrorData(error);
@@ -182,6 +190,20 @@ export class MapFeed {
     await this.#borrow([this.#about.id]);
     if (this.#disposed) return;
     if (this.#offer === undefined) this.#post({ kind: 'clearProblem' });
+    this.sendMaps();
+  }
+
+  /** Goes on with the map that its owner has in the place of one that nobody counts in any more. */
+  async #openNewer(mapId: number): Promise<void> {
+    const newer = this.#uses.of(mapId)?.newer;
+    if (newer === undefined) return;
+    const borrowed = await borrowMaps(this.#services.kernel, undefined, [newer]);
+    const [found] = borrowed;
+    if (this.#disposed || found === undefined) return letGo(borrowed);
+    const stale = this.#borrowed.filter(({ map }) => map.info.id === mapId);
+    this.#borrowed = [...this.#borrowed.filter((each) => !stale.includes(each)), ...borrowed];
+    this.#about = { id: newer, name: found.map.info.name };
+    letGo(stale);
     this.sendMaps();
   }
 
@@ -212,6 +234,8 @@ export class MapFeed {
       case 'openOther':
         await vscode.commands.executeCommand(commands.openMap);
         return;
+      case 'openNewer':
+        return await this.#openNewer(message.mapId);
       case 'openInEditor':
         await vscode.commands.executeCommand(commands.openMap, { id: message.mapId, name: message.name });
         return;
@@ -246,7 +270,7 @@ export class MapFeed {
         group,
         shows: isStream(map) ? 'events' : 'entries',
         borrowed: owner === undefined,
-        ...(owner === undefined ? {} : { owner }),
+        ...(owner === undefined ? this.#unused(map) : { owner }),
       })),
       ...(chosen === undefined ? {} : { selected: chosen.map.info.id }),
       ...(this.#stays ? { stay: true } : {}),
@@ -259,6 +283,13 @@ export class MapFeed {
       message: this.#offer,
       action: { title: vscode.l10n.t('Open Again'), command: 'reopenMap' },
     });
+  }
+
+  #unused({ info }: OpenMap): Pick<MapSummary, 'unused'> {
+    const known = this.#uses.of(info.id);
+    if (known === undefined || known.use === 'program') return {};
+    const { use, newer } = known;
+    return { unused: { held: use === 'held', ...(newer === undefined ? {} : { newer }) } };
   }
 
   /** The map that a tab is for is not there: why, and what becomes of the tab. */

@@ -15,6 +15,7 @@ import { openEvents } from './events.ts';
 import { closeFd, openProcess } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
 import { overhearLinkFailure } from './linkWords.ts';
+import { mapUses } from './mapUses.ts';
 import { openObject } from './object.ts';
 import { readProgramCode } from './programCode.ts';
 import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
@@ -35,6 +36,7 @@ export function bindLibbpf(): Libbpf {
     openObject: (elf, name) => openObject(libbpf, elf, name),
     ...infoCalls(libbpf),
     mapFacts,
+    mapUses: () => mapUses(libbpf),
     openEvents: (type, fd, sink) => openEvents(libbpf, type, fd, sink),
     openById: (kind: IdKind, id) => libbpf.fdById[kind](id),
     nextId: (kind, id) => {

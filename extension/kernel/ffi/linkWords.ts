@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { call, instruction, move, opcode, wide } from './instructions.ts';
 import { closeFd } from './libc.ts';
 import type { LibbpfSymbols } from './symbols.ts';
 
@@ -78,39 +79,6 @@ function listener(map: number): Uint8Array {
 /** include/uapi/linux/bpf.h */
 const helper = { mapLookup: 1, probeReadKernelString: 115, getNsCurrentPidTgid: 120 } as const;
 const pseudoMapFd = 1;
-/** RFC 9669, sections 4 and 5. */
-const opcode = {
-  addImmediate: 0x07,
-  jumpIf: 0x15,
-  wideImmediate: 0x18,
-  jumpIfNot: 0x55,
-  loadWord: 0x61,
-  storeWord: 0x62,
-  loadDoubleWord: 0x79,
-  call: 0x85,
-  exit: 0x95,
-  moveImmediate: 0xb7,
-  move: 0xbf,
-} as const;
-
-/** struct bpf_insn. `offset` of a jump counts from the instruction after it. */
-function instruction(code: number, to: number, from: number, offset: number, immediate: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt8(code, 0);
-  bytes.writeUInt8((from << 4) | to, 1);
-  bytes.writeInt16LE(offset, 2);
-  bytes.writeInt32LE(immediate | 0, 4);
-  return bytes;
-}
-
-const move = (to: number, from: number): Buffer => instruction(opcode.move, to, from, 0, 0);
-const call = (id: number): Buffer => instruction(opcode.call, 0, 0, 0, id);
-
-/** Takes two slots. */
-function wide(to: number, value: number, kind = 0): Buffer[] {
-  const high = Math.floor(value / 2 ** 32);
-  return [instruction(opcode.wideImmediate, to, kind, 0, value), instruction(0, 0, 0, 0, high)];
-}
 
 /** stat(2) gives a device in user space's encoding: include/linux/kdev_t.h, new_encode_dev(). */
 function kernelDevice(dev: number): number {

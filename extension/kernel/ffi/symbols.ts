@@ -83,7 +83,7 @@ export function libbpfSymbols(library: Library) {
     /** Caller closes the fd. */
     openPin: bind<(path: string) => number>('int bpf_obj_get(const char *path)'),
     /** Caller closes the fd. */
-    linkCreate: bind<(programFd: number, target: number, type: number, opts: Uint8Array) => number>(
+    linkCreate: bind<(programFd: number, target: number, type: number, opts: Uint8Array | null) => number>(
       'int bpf_link_create(int program, int target, int type, const void *opts)',
     ),
     linkUpdate: bind<(fd: number, programFd: number, opts: Uint8Array) => number>(
@@ -93,13 +93,37 @@ export function libbpfSymbols(library: Library) {
     enableStats: bind<(type: number) => number>('int bpf_enable_stats(int type)'),
     /** Caller closes the fd. */
     programLoad: bind<
-      (type: number, name: string, license: string, code: Uint8Array, instructions: number, opts: null) => number
+      (
+        type: number,
+        name: string,
+        license: string,
+        code: Uint8Array,
+        instructions: number,
+        opts: Uint8Array | null,
+      ) => number
     >(
       'int bpf_prog_load(int type, const char *name, const char *license, const void *code, size_t instructions, void *opts)',
     ),
     /** Caller closes the fd; the program runs while it is open. */
     rawTracepointOpen: bind<(name: string, programFd: number) => number>(
       'int bpf_raw_tracepoint_open(const char *name, int program)',
+    ),
+    /** libbpf ≥ 0.0.9. Caller closes the fd; reading it runs the program of the link for each of its kind. */
+    iterCreate: bind<(linkFd: number) => number>('int bpf_iter_create(int link)'),
+
+    /** The types of the running kernel; the caller frees them. NULL where it has none. */
+    vmlinuxBtf: bind<() => Pointer | null>('void *btf__load_vmlinux_btf()'),
+    btfFree: bind<(btf: Pointer) => void>('void btf__free(void *btf)'),
+    /** A type id; -ENOENT where there is none. */
+    btfFind: bind<(btf: Pointer, name: string, kind: number) => number>(
+      'int btf__find_by_name_kind(const void *btf, const char *name, uint32_t kind)',
+    ),
+    /** A struct btf_type with what follows it, the BTF's own. */
+    btfType: bind<(btf: Pointer, id: number) => Pointer | null>(
+      'const void *btf__type_by_id(const void *btf, uint32_t id)',
+    ),
+    btfName: bind<(btf: Pointer, offset: number) => string | null>(
+      'const char *btf__name_by_offset(const void *btf, uint32_t offset)',
     ),
     linkDetach: bind<(fd: number) => number>('int bpf_link_detach(int fd)'),
 

@@ -17,6 +17,8 @@ export interface Libbpf {
   mapInfo(fd: number): BpfMapInfo | number;
   /** From /proc/self/fdinfo: the info structure does not tell. */
   mapFacts(fd: number): BpfMapFacts;
+  /** Every map of the system with who holds it; -errno where the kernel does not tell. Needs no CAP_SYS_ADMIN. */
+  mapUses(): MapUse[] | number;
   linkInfo(fd: number): BpfLinkInfo | number;
   /** The id and the raw BTF of a BTF fd. */
   btfInfo(fd: number): { id: number; bytes: Uint8Array } | number;
@@ -175,6 +177,18 @@ export interface BpfMapFacts {
   access: 'read' | 'write' | 'both';
   /** What the map is charged for, undefined where the kernel does not tell. */
   memoryBytes: number | undefined;
+}
+
+/** Who holds a map. */
+export interface MapUse {
+  id: number;
+  type: number;
+  /** The kernel keeps 15 characters. */
+  name: string;
+  /** Descriptors and pins. */
+  holders: number;
+  /** Programs that use it, maps that it is in, and what else the kernel has of it. */
+  inKernel: number;
 }
 
 /** struct bpf_prog_info. */

@@ -222,6 +222,10 @@ export class MapsStore {
     this.channel.post({ kind: 'openInEditor', mapId, name });
   }
 
+  openNewer(mapId: number): void {
+    this.channel.post({ kind: 'openNewer', mapId });
+  }
+
   openOther(): void {
     this.channel.post({ kind: 'openOther' });
   }

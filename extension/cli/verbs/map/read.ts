@@ -7,6 +7,7 @@ import { type Context, type ExitCode, parse, wholeNumber } from '../../command.t
 import { intervalOf, without, withMap, type OpenedMap } from './access.ts';
 import { describe } from './describe.ts';
 import { documentPieces, namesFor } from './document.ts';
+import { UnusedNote } from './unused.ts';
 import { netnsOption, usages } from './usages.ts';
 
 const options = {
@@ -33,6 +34,7 @@ export async function read(args: readonly string[], context: Context): Promise<E
     });
   }
   await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
+    const unused = new UnusedNote(opened, context.output);
     const source = await sourceOf(opened, selection, intervalMs === undefined);
     for (;;) {
       const startedMs = Date.now();
@@ -41,6 +43,7 @@ export async function read(args: readonly string[], context: Context): Promise<E
       if (context.output.json) await context.output.pieces(documentPieces(opened, page, names));
       else context.output.result(undefined, () => describe(opened, page, names));
       if (intervalMs === undefined || context.signal.aborted) return;
+      await unused.look();
       // A large map takes long to read: half of the time at least is left to the program.
       const restMs = Math.max(intervalMs, Date.now() - startedMs);
       await sleep(restMs, undefined, { signal: context.signal }).catch(() => undefined);

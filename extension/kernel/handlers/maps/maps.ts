@@ -9,6 +9,7 @@ import { countEntries } from './mapCount.ts';
 import { readMap } from './mapRead.ts';
 import { type OpenMap, openMap } from './mapRefs.ts';
 import { lookup, lookupMany } from './mapLookup.ts';
+import { usesOf } from './uses.ts';
 import { remove, update, write } from './mapWrite.ts';
 import { toMapInfo } from '../object/objects.ts';
 
@@ -18,6 +19,7 @@ type MapHandlers = Pick<
   | 'map/info'
   | 'map/read'
   | 'map/count'
+  | 'map/uses'
   | 'map/lookup'
   | 'map/update'
   | 'map/delete'
@@ -46,6 +48,7 @@ export function mapHandlers(context: Context): MapHandlers {
         const count = countEntries(libbpf, { map: open, most, possibleCpus });
         return count === undefined ? {} : { count };
       }),
+    'map/uses': ({ ids }) => ({ maps: usesOf(context, ids) }),
     'map/lookup': ({ map, key }) =>
       withMap(context, map, (open) => {
         const value = lookup(libbpf, open, key, possibleCpus);
