@@ -4,6 +4,9 @@ import { bytes, type Contract, ErrorData, method, u32 } from './rpc.ts';
 
 /** Running programs on packets of the user's: the part of the helper's contract that BPF_PROG_TEST_RUN is behind. */
 
+/** How often: an int in the kernel. */
+const times = v.pipe(u32, v.maxValue(0x7fffffff));
+
 /** What a program wrote into a ring buffer or a perf event array, in the order in which a reader gets it. */
 export const EventRecords = v.object({
   /** The map's id. */
@@ -59,7 +62,7 @@ export const runContract = {
       data: bytes,
       /** `struct xdp_md`, 24 bytes; absent = none given to the kernel. */
       ctx: v.optional(bytes),
-      repeat: u32,
+      repeat: times,
       cpu: v.optional(u32),
       capturePrintk: v.boolean(),
       /** Ids of ring buffers and perf event arrays whose records are wanted; one single run only. */
@@ -104,7 +107,7 @@ export const runContract = {
       program: v.string(),
       data: bytes,
       ctx: bytes,
-      frames: v.pipe(u32, v.minValue(1)),
+      frames: v.pipe(times, v.minValue(1)),
       /** Frames that are allocated and flushed together, at most 256; the kernel's default is 64. */
       batch: v.optional(v.pipe(u32, v.minValue(1), v.maxValue(256))),
     }),

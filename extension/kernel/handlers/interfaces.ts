@@ -2,13 +2,12 @@ import { XdpError } from '../../core/errors.ts';
 import { modesOf } from '../../core/preflight/modes.ts';
 import type { InterfaceInfo, kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
-import { netnsPath } from '../launch/netns.ts';
-import { errno } from '../libbpf/errno.ts';
 import type { EthtoolFacts } from '../netlink/client.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 import { attachedPrograms, keptAttachments } from './attachedPrograms.ts';
 import type { Context } from './context.ts';
-import { kernelError, privilegeError } from './object/failures.ts';
+import { inNetns, namespaceError } from './netns.ts';
+import { kernelError } from './object/failures.ts';
 import { reportLost } from './watch.ts';
 
 type InterfaceHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/list' | 'interfaces/index'>;
@@ -25,19 +24,11 @@ export function interfaceHandlers(context: Context): InterfaceHandlers {
     'interfaces/list': ({ netns, depth = 'short', peers = [] }) => {
       if (netns === undefined) return { interfaces: listInterfaces(context, { where: 'own', depth, peers }) };
       const about = { where: 'other', depth, peers: [] } as const;
-      const interfaces = context.system.inNetns(netnsPath(netns), () => listInterfaces(context, about));
+      const interfaces = inNetns(context, netns, () => listInterfaces(context, about));
       if (typeof interfaces === 'number') throw namespaceError(context, netns, interfaces);
       return { interfaces };
     },
   };
-}
-
-/** Why a network namespace could not be entered. */
-export function namespaceError(context: Context, netns: string, result: number): XdpError {
-  const what = `Entering the network namespace ${netns}`;
-  return -result === errno.EPERM
-    ? privilegeError(what, context.system.capabilities(), ['CAP_SYS_ADMIN'])
-    : kernelError(what, result);
 }
 
 /** In the network namespace that this thread is in. */

@@ -1,10 +1,10 @@
 import type { kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
 import { errno, errnoText } from '../libbpf/errno.ts';
-import { netnsPath } from '../launch/netns.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
 import { removePins } from './attach/keeping.ts';
 import type { Context } from './context.ts';
+import { inNetns } from './netns.ts';
 
 type WatchHandlers = Pick<Handlers<typeof kernelContract>, 'interfaces/watch'>;
 
@@ -33,7 +33,7 @@ export function watchInterfaces(context: Context): { handlers: WatchHandlers; st
   const others = new Map<string, { stop(): void }>();
   const comparison = new Comparison(context, () => others.keys());
   const watch = (netns: string): { netns: string; problem: string } | undefined => {
-    const opened = context.system.inNetns(netnsPath(netns), () =>
+    const opened = inNetns(context, netns, () =>
       watchOne(context, () => context.emit('interfaces/changed', { netns })),
     );
     if (typeof opened === 'number' || opened === undefined) {
@@ -87,10 +87,10 @@ class Comparison {
   }
 
   #compare(): void {
-    const { system, netlink } = this.#context;
+    const { netlink } = this.#context;
     this.#look(netlink.links(), undefined, () => this.#context.emit('interfaces/changed', {}));
     for (const netns of this.#others()) {
-      const links = system.inNetns(netnsPath(netns), () => netlink.links());
+      const links = inNetns(this.#context, netns, () => netlink.links());
       this.#look(links, netns, () => this.#context.emit('interfaces/changed', { netns }));
     }
   }

@@ -53,9 +53,11 @@ function readHead(libbpf: Libbpf, { map }: ReadRequest): Page {
 }
 
 /** The cursor is the last one that was asked for. */
-function readByOwners(libbpf: Libbpf, { map, limit, cursor }: ReadRequest, kind: OwnerKind): Page {
+function readByOwners(libbpf: Libbpf, request: ReadRequest, kind: OwnerKind): Page {
+  const { map, limit } = request;
+  const cursor = cursorOf(request);
   const { valueSize } = map.info;
-  const last = cursor === undefined ? -1 : new DataView(decodeCursor(cursor).at.buffer).getUint32(0, true);
+  const last = cursor === undefined ? -1 : new DataView(cursor.at.buffer).getUint32(0, true);
   const left = ownersOf(kind).filter((number) => number > last);
   const keys: Uint8Array[] = [];
   const values: Uint8Array[] = [];
@@ -80,7 +82,7 @@ function joined(keys: readonly Uint8Array[], values: readonly Uint8Array[]): Pag
 }
 
 function readByKeys(libbpf: Libbpf, request: ReadRequest): Page {
-  const cursor = request.cursor === undefined ? undefined : decodeCursor(request.cursor);
+  const cursor = cursorOf(request);
   const sizes = sizesOf(request);
   const left = sizes.maxEntries - (cursor?.seen ?? 0);
   const limit = Math.min(request.limit, left, Math.max(1, Math.floor(maxPageBytes / (sizes.key + sizes.value))));
@@ -115,8 +117,7 @@ function readBatch(libbpf: Libbpf, request: ReadRequest, cursor: Cursor | undefi
   for (;;) {
     const keys = Buffer.allocUnsafe(limit * sizes.key);
     const values = Buffer.allocUnsafe(limit * sizes.value);
-    // Hash maps use a u32 bucket number, the generic batch a key.
-    const to = new Uint8Array(Math.max(4, sizes.key));
+    const to = new Uint8Array(batchCursorBytes(sizes.key));
     const { result, count } = libbpf.mapLookupBatch(map.fd, { from: cursor?.at, to, keys, values, limit });
     switch (-result) {
       case 0:
@@ -202,8 +203,20 @@ function encodeCursor({ kind, seen, at }: Cursor): Uint8Array {
   return bytes;
 }
 
-function decodeCursor(bytes: Uint8Array): Cursor {
-  if (bytes.length < 5) throw new XdpError('usage', 'The cursor of a map page is damaged');
-  const seen = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true);
-  return { kind: bytes[0] === 0 ? 'batch' : 'key', seen, at: bytes.slice(5) };
+/** Where this page starts. The kernel reads as many bytes of it as the map says, so that it must have them. */
+function cursorOf({ cursor: bytes, map: { info } }: ReadRequest): Cursor | undefined {
+  if (bytes === undefined) return undefined;
+  const kind = bytes[0] === 0 ? 'batch' : 'key';
+  const wanted = kind === 'batch' ? batchCursorBytes(info.keySize) : info.keySize;
+  if (bytes.length !== 5 + wanted) throw new XdpError('usage', 'The cursor of a map page is damaged');
+  return {
+    kind,
+    seen: new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true),
+    at: Uint8Array.from(bytes.subarray(5)),
+  };
+}
+
+/** Hash maps use a u32 bucket number, the generic batch a key. */
+function batchCursorBytes(keySize: number): number {
+  return Math.max(4, keySize);
 }

@@ -1,5 +1,5 @@
 import { XdpError } from '../../../core/errors.ts';
-import { mapTypeName } from '../../../core/maps/types.ts';
+import { mapTypeName, mapTypeNumber } from '../../../core/maps/types.ts';
 import { type OwnerKind } from './owners.ts';
 import type { BpfMapInfo } from '../../libbpf/port.ts';
 
@@ -12,6 +12,9 @@ export type Reading =
   | { kind: 'head' }
   | { kind: 'owners'; of: OwnerKind }
   | { kind: 'none'; reason: string };
+
+/** How many bytes the kernel reads and writes for a value of a type to come, nobody knows here. */
+export const unknownType = 'its type is newer than this version, which does not know how large its values are';
 
 const none = (reason: string): Reading => ({ kind: 'none', reason });
 
@@ -52,7 +55,7 @@ export function readingOf({ type: number, valueSize }: BpfMapInfo): Reading {
         ? { kind: 'keys' }
         : none('the kernel shows its sockets only as cookies, in values of 8 bytes');
     default:
-      return { kind: 'keys' };
+      return mapTypeNumber(type) === undefined ? none(unknownType) : { kind: 'keys' };
   }
 }
 

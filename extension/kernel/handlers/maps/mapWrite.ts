@@ -1,11 +1,11 @@
 import { toErrorData, XdpError } from '../../../core/errors.ts';
-import { mapTypeName, roundUp8, valueBytes } from '../../../core/maps/types.ts';
+import { mapTypeName, mapTypeNumber, roundUp8, valueBytes } from '../../../core/maps/types.ts';
 import type { MapWrite, MapWritten } from '../../../protocol/kernel.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { Context } from '../context.ts';
 import { lookupInto, requireSize } from './mapLookup.ts';
 import type { OpenMap } from './mapRefs.ts';
-import { readingOf } from './mapTraits.ts';
+import { readingOf, unknownType, unreadable } from './mapTraits.ts';
 import { ownerOf, withOwner } from './owners.ts';
 import { withReference } from './references.ts';
 import { writeError, writeFlags } from './writeFailures.ts';
@@ -17,6 +17,7 @@ export function update(
   entry: { key: Uint8Array; value: Uint8Array; flags: number },
 ): void {
   const { libbpf } = context;
+  if (mapTypeNumber(mapTypeName(map.info.type)) === undefined) throw unreadable(map.info, map.name, unknownType);
   requireSize(map, 'key', entry.key.length, map.info.keySize);
   requireSize(map, 'value', entry.value.length, bytesOfValue(context, map));
   const result = withReference(context, map, entry.value, (value) =>

@@ -136,8 +136,9 @@ class TestRunner {
     for (const { map, key } of writes) if (undo.includes(map)) this.#forget(map, key);
   }
 
-  /** Two writes of one key are one entry. */
-  #forget(map: number, key: Uint8Array): void {
-    this.#context.libbpf.mapDelete(this.#maps.get(map).fd, key);
+  /** Two writes of one key are one entry; one whose key does not fit was refused. */
+  #forget(id: number, key: Uint8Array): void {
+    const map = this.#maps.get(id);
+    if (key.length === map.info.keySize) this.#context.libbpf.mapDelete(map.fd, key);
   }
 }
