@@ -13,10 +13,11 @@ export const baseStyles = css`
     line-height: 18px;
     box-sizing: border-box;
   }
+  /* Not inherited: an element with a child that inherits what usually is not cannot give its children a style that is known already. */
   *,
   *::before,
   *::after {
-    box-sizing: inherit;
+    box-sizing: border-box;
   }
   :host([hidden]),
   [hidden] {

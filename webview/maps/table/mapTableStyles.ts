@@ -50,6 +50,16 @@ export const mapTableStyles = css`
     contain: strict;
     width: 100%;
   }
+  /* The browser's own sheet makes these inherit what is not inherited else, and where one child does, no child of that parent takes the
+     style that the browser already has: each of 700 cells would be worked out by itself. */
+  thead,
+  tbody,
+  tr,
+  th,
+  td {
+    vertical-align: top;
+    border-color: currentColor;
+  }
   tr {
     display: flex;
   }
