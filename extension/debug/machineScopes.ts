@@ -116,6 +116,7 @@ const argumentCounts: Readonly<Record<string, number>> = {
   bpf_xdp_adjust_meta: 2,
   bpf_xdp_adjust_tail: 2,
   bpf_xdp_get_buff_len: 1,
+  bpf_xdp_pull_data: 2,
   bpf_xdp_load_bytes: 4,
   bpf_xdp_store_bytes: 4,
   bpf_tail_call: 3,

@@ -146,7 +146,7 @@ const sameFields: [tshark: string, layers: string[], ours: string | Ours][] = [
   ['dns.txt', ['DNSRR'], data(16)],
   ['dhcp.type', ['BOOTP'], 'op'],
   ['dhcp.id', ['BOOTP'], 'xid'],
-  ['dhcp.secs', ['BOOTP'], 'secs'],
+  ['dhcp.secs', ['BOOTP'], secondsAsTshark],
   ['dhcp.option.router', ['DHCP'], option('router')],
   ['dhcp.option.requested_ip_address', ['DHCP'], option('requested_addr')],
   ['dhcp.option.ip_address_lease_time', ['DHCP'], option('lease_time')],
@@ -163,6 +163,12 @@ const preferences = [
   // Random bytes are no encrypted packets.
   'esp.enable_null_encryption_decode_heuristic:FALSE',
 ];
+
+/** Whole multiples of 256 seconds are taken for a client that has its byte order wrong: packet-dhcp.c. */
+function secondsAsTshark({ fields }: BuiltLayer): FieldValue[] {
+  const seconds = Number(fields.find(({ name }) => name === 'secs')?.value);
+  return [seconds % 256 === 0 ? seconds / 256 : seconds];
+}
 
 function ours(packet: BuiltPacket, layers: readonly string[], of: string | Ours): FieldValue[] {
   return packet.layers

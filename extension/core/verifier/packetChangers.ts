@@ -1,8 +1,12 @@
-/** Helpers that may move or resize the packet. Source: net/core/filter.c, bpf_helper_changes_pkt_data(). */
+/**
+ * Helpers and kernel functions that may move or resize the packet. Source: net/core/filter.c, bpf_helper_changes_pkt_data();
+ * kernel/bpf/verifier.c, is_kfunc_pkt_changing().
+ */
 export const packetChangers: ReadonlySet<string> = new Set([
   'bpf_xdp_adjust_head',
   'bpf_xdp_adjust_tail',
   'bpf_xdp_adjust_meta',
+  'bpf_xdp_pull_data',
   'bpf_skb_vlan_push',
   'bpf_skb_vlan_pop',
   'bpf_skb_store_bytes',

@@ -3,13 +3,20 @@ import { right } from '../memory/regions.ts';
 import type { Call, Helper } from './call.ts';
 import { dynptrKfuncs } from './dynptr.ts';
 
-/** Kernel functions by name: net/core/xdp.c and kernel/bpf/bpf_iter.c. */
+/** Kernel functions by name: net/core/xdp.c, net/core/filter.c and kernel/bpf/bpf_iter.c. */
 export const kfuncs: ReadonlyMap<string, Helper> = new Map(
   (
     [
       { name: 'bpf_xdp_metadata_rx_timestamp', run: rxTimestamp },
       { name: 'bpf_xdp_metadata_rx_hash', run: rxHash },
       { name: 'bpf_xdp_metadata_rx_vlan_tag', run: rxVlanTag },
+      {
+        name: 'bpf_xdp_pull_data',
+        run(call) {
+          call.context();
+          call.give(call.world.frame.pullData(call.u32(2)));
+        },
+      },
       { name: 'bpf_iter_num_new', run: iteratorNew },
       { name: 'bpf_iter_num_next', run: iteratorNext },
       { name: 'bpf_iter_num_destroy', run: iteratorDestroy },

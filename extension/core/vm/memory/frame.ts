@@ -33,6 +33,8 @@ export class Frame {
   private readonly memory: Memory;
   /** By fragment: the region that it has in memory once a program has a pointer into it, else 0. */
   private readonly pinned: number[] = [];
+  /** Bytes that pullData() took from the front of the first fragment: its page has no room for them any more. */
+  private pulled = 0;
   /** Regions for that, used again by later packets. */
   private readonly pages: number[] = [];
   /** Everything outside is zero: clearing a page for each packet would take longer than most programs run. */
@@ -60,6 +62,7 @@ export class Frame {
     bytes.set(linear === packet.length ? packet : packet.subarray(0, linear), this.data);
     if (this.pinned.length > 0) this.unpin();
     if (this.fragments.length > 0) this.fragments = [];
+    this.pulled = 0;
     for (let at = linear; at < packet.length; at += pageBytes) {
       this.fragments.push(new Uint8Array(packet.subarray(at, at + pageBytes)));
     }
@@ -122,6 +125,38 @@ export class Frame {
     if (end < this.data + ethernetHeader) return einval;
     if (offset > 0) this.memory.bytes.fill(0, this.dataEnd, end);
     this.dataEnd = end;
+    this.place();
+    return 0;
+  }
+
+  /**
+   * net/core/filter.c, bpf_xdp_pull_data() of 6.18: brings `length` bytes into the linear part, which moves down where its page
+   * has no room behind it.
+   */
+  pullData(length: number): number {
+    const linear = this.dataEnd - this.data;
+    if (length <= linear) return 0;
+    if (length > this.length()) return einval;
+    const { bytes } = this.memory;
+    const headroomLeft = this.dataMeta - this.hardStart - frameHeaderBytes;
+    const tailroom = this.hardStart + pageBytes - sharedInfoBytes - this.dataEnd;
+    const wanted = length - linear;
+    if (wanted > tailroom + headroomLeft) return einval;
+    const shift = Math.max(0, wanted - tailroom);
+    bytes.copyWithin(this.dataMeta - shift, this.dataMeta, this.dataEnd);
+    this.dataMeta -= shift;
+    this.data -= shift;
+    this.dataEnd -= shift;
+    this.unpin();
+    for (let left = wanted; left > 0; ) {
+      const first = this.fragments.shift()!;
+      const taken = Math.min(left, first.length);
+      bytes.set(first.subarray(0, taken), this.dataEnd);
+      this.dataEnd += taken;
+      left -= taken;
+      this.pulled = taken < first.length ? this.pulled + taken : 0;
+      if (taken < first.length) this.fragments.unshift(first.slice(taken));
+    }
     this.place();
     return 0;
   }
@@ -222,7 +257,8 @@ export class Frame {
 
   private growFragment(amount: number): number {
     const last = this.fragments.pop()!;
-    const grown = amount <= pageBytes - last.length ? new Uint8Array(last.length + amount) : last;
+    const room = pageBytes - last.length - (this.fragments.length === 0 ? this.pulled : 0);
+    const grown = amount <= room ? new Uint8Array(last.length + amount) : last;
     if (grown !== last) grown.set(last);
     this.fragments.push(grown);
     return grown === last && amount > 0 ? einval : 0;
