@@ -153,7 +153,7 @@ test.for(examples)('the example %s', async (example) => {
   }
 });
 
-test('random arithmetic and jumps, against the kernel as it compiles them', async () => {
+test('random arithmetic, memory and jumps, against the kernel as it compiles them', async () => {
   const below = seeded(29);
   const count = 60;
   const elf = compileBpf(randomPrograms(count, 40, below));

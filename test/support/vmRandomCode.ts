@@ -9,8 +9,8 @@ const registers = 5;
 export const randomCodeBytes = firstNumber + 8 * registers;
 
 /**
- * C source of XDP programs that are random arithmetic and jumps on five numbers of the packet, written as bytes so that no
- * compiler has a say in them. Programs are named `random_0` and so on.
+ * C source of XDP programs that are random arithmetic, jumps, and reads, writes and atomic operations of the stack, on five numbers
+ * of the packet; written as bytes so that no compiler has a say in them. Programs are named `random_0` and so on.
  */
 export function randomPrograms(count: number, length: number, below: (limit: number) => number): string {
   const programs = Array.from({ length: count }, (_, index) => program(`random_${index}`, body(length, below)));
@@ -23,6 +23,7 @@ char _license[] SEC("license") = "GPL";`;
 function program(name: string, insns: readonly number[]): string {
   const numbers = Array.from({ length: registers }, (_, i) => i + 1);
   const load = numbers.map((r) => `"r${r} = *(u64 *)(r6 + ${firstNumber + 8 * (r - 1)});"`).join('\n');
+  const spill = numbers.map((r) => `"*(u64 *)(r10 - ${8 * r}) = r${r};"`).join('\n');
   const store = numbers.map((r) => `"*(u64 *)(r6 + ${firstNumber + 8 * (r - 1)}) = r${r};"`).join('\n');
   return `SEC("xdp") __attribute__((naked)) int ${name}(struct xdp_md *ctx)
 {
@@ -32,6 +33,8 @@ function program(name: string, insns: readonly number[]): string {
 		"r2 += ${randomCodeBytes};"
 		"if r2 > r7 goto 1f;"
 		${load}
+		${spill}
+		"r0 = r1;"
 		".byte ${insns.join(',')};"
 		${store}
 		"1: r0 = 3;"
@@ -44,7 +47,7 @@ function body(length: number, below: (limit: number) => number): number[] {
   for (let i = 0; i < length; i++) {
     // A jump skips the one instruction after it; more than a few would cost the verifier every path.
     if (i % 8 === 3 && i + 1 < length) bytes.push(...jump(below));
-    else bytes.push(...arithmetic(below));
+    else bytes.push(...(below(4) === 0 ? memory(below) : arithmetic(below)));
   }
   return bytes;
 }
@@ -73,6 +76,37 @@ function arithmetic(below: (limit: number) => number): number[] {
   const shift = operation === 0x60 || operation === 0x70 || operation === 0xc0;
   const value = shift ? below(wide ? 64 : 32) : division ? immediate(below) || 3 : immediate(below);
   return slot(kind | operation, d, 0, signed, value);
+}
+
+/** BPF_B, BPF_H, BPF_W, BPF_DW. */
+const sizes = [
+  { bits: 0x10, bytes: 1 },
+  { bits: 0x08, bytes: 2 },
+  { bits: 0x00, bytes: 4 },
+  { bits: 0x18, bytes: 8 },
+] as const;
+/** Add, or, and, xor with and without BPF_FETCH; exchange; compare and exchange with r0. */
+const atomics = [0x00, 0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1];
+const framePointer = 10;
+
+/** One access to the five numbers on the stack, aligned, as the verifier wants it. */
+function memory(below: (limit: number) => number): number[] {
+  const kind = below(5);
+  const atomic = kind === 0;
+  const { bits, bytes } = sizes[atomic ? 2 + below(2) : below(4)] ?? sizes[3];
+  const offset = -bytes * (1 + below((8 * registers) / bytes));
+  switch (kind) {
+    case 0:
+      return slot(0xc3 | bits, framePointer, register(below), offset, atomics[below(atomics.length)] ?? 0);
+    case 1:
+      return slot(0x63 | bits, framePointer, register(below), offset, 0);
+    case 2:
+      return slot(0x62 | bits, framePointer, 0, offset, immediate(below));
+    case 3:
+      return slot(0x61 | bits, register(below), framePointer, offset, 0);
+    default:
+      return slot((bytes === 8 ? 0x61 : 0x81) | bits, register(below), framePointer, offset, 0);
+  }
 }
 
 function register(below: (limit: number) => number): number {
