@@ -2,7 +2,7 @@ import { decodeUtf8 } from '../elf/utf8.ts';
 import { readBits, readInt, readUnsigned } from './integers.ts';
 import type { BitsLayout, Layout } from './layout.ts';
 import { formatIpv4, formatIpv6, formatMac, toHex } from './text.ts';
-import type { Value } from './value.ts';
+import type { Value } from './jsonValue.ts';
 
 export interface Memory {
   bytes: Uint8Array;

@@ -5,7 +5,7 @@ import { isPaddingName } from './fieldNames.ts';
 import { rangeOf, writeBits, writeInt } from './integers.ts';
 import type { Layout, LayoutField } from './layout.ts';
 import { fromHex, parseIpv4, parseIpv6, parseMac } from './text.ts';
-import type { Value } from './value.ts';
+import type { Value } from './jsonValue.ts';
 
 export interface EncodeContext {
   target: Memory;

@@ -1,11 +1,11 @@
 import { XdpError } from '../errors.ts';
 import { decodeAt, viewOf } from './decode.ts';
 import { encodeAt, expected } from './encode.ts';
+import type { Value } from './jsonValue.ts';
 import type { Layout } from './layout.ts';
 import { fromHex, toHex } from './text.ts';
 
-/** A key or value as JSON. */
-export type Value = number | string | boolean | null | Value[] | { [field: string]: Value };
+export type { Value } from './jsonValue.ts';
 
 /**
  * Shapes: integers of 64 and 128 bits are decimal strings, smaller ones numbers (`__be…` in host order); bool true or false

@@ -1,7 +1,7 @@
 import type { Code } from '../vm/isa/code.ts';
 import { aluOp, insnClass, jumpOp, opcode, sourceRegister } from '../vm/isa/opcodes.ts';
 import type { LinkedObject } from '../vm/link/linkedObject.ts';
-import type { Edit, Mutant } from './mutants.ts';
+import type { Edit, Mutant } from './mutant.ts';
 
 const negations: readonly (readonly [number, number])[] = [
   [jumpOp.eq, jumpOp.ne],

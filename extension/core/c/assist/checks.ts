@@ -1,26 +1,11 @@
 import type { CFunction, CSource } from '../source.ts';
 import { t } from '../../text/language.ts';
 import { numberOf, scalarSize, typeOfVariable } from './expressions.ts';
+import type { Finding } from './finding.ts';
 import { dropped, hotPrints } from './habits.ts';
 import { compareKernels, firstKernel, isGplOnly } from './helpers.ts';
 import type { Knowledge } from './knowledge.ts';
 import { pointersIn } from './tokens.ts';
-
-export interface Finding {
-  code:
-    | 'byte-order'
-    | 'unchecked-packet'
-    | 'stale-pointer'
-    | 'map-size'
-    | 'licence'
-    | 'kernel-too-old'
-    | 'deprecated'
-    /** Not wrong, but slow. */
-    | 'hot-printk';
-  message: string;
-  start: number;
-  end: number;
-}
 
 export interface CheckOptions {
   /** The oldest kernel that the program is for, such as `5.15`; undefined: the one that it is loaded into. */

@@ -1,7 +1,7 @@
 import { findLegacyMaps } from '../legacyMaps.ts';
 import type { CFunction, CSource } from '../source.ts';
 import { t } from '../../text/language.ts';
-import type { Finding } from './checks.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * A print in a program that every packet comes to: before anything is decided, so that nothing but the packet's coming leads

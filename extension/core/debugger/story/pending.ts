@@ -10,7 +10,7 @@ import type { Condition, Span } from './conditions.ts';
 import { evaluated, type Logic, oneLine } from './logic.ts';
 import type { Macros } from './macros.ts';
 import { evaluateTest, type Jump, jumpOf, switchValue, type TestSetting } from './operands.ts';
-import type { Position } from './recorder.ts';
+import type { Position } from './position.ts';
 import type { StorySource } from './sources.ts';
 import type { BranchStep, BranchTest } from './types.ts';
 

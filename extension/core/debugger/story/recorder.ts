@@ -13,6 +13,7 @@ import { halves, Inspector } from '../inspector.ts';
 import type { HelperCall, Timeline, TimelineState } from '../timeline.ts';
 import { Folding } from './fold.ts';
 import { PendingBranch } from './pending.ts';
+import type { Position } from './position.ts';
 import type { StorySource, StorySources } from './sources.ts';
 import type { CallStep, StoryEnd, StoryPlace, VerdictStory } from './types.ts';
 
@@ -32,16 +33,6 @@ const maxSteps = 2000;
 const maxEvaluations = 5000;
 /** Instructions behind that: the machine's own limit on one run. */
 const fuel = 64 * 1024 * 1024;
-
-/** Where an instruction stands. */
-export interface Position {
-  source: StorySource | undefined;
-  line: number;
-  offset: number;
-  startsStatement: boolean;
-  /** The function and those inlined into it around the instruction, the function first. */
-  chain: readonly Scope[];
-}
 
 /** Runs the timeline's packet to its end and tells what happened on the way. */
 export function tellStory(subject: StorySubject): VerdictStory {

@@ -7,7 +7,8 @@ import { pin } from './keeping.ts';
 import type { Context } from '../context.ts';
 import { kernelError } from '../object/failures.ts';
 import { toMapInfo } from '../object/objects.ts';
-import { type TcCompanion, tcxHold } from './tc.ts';
+import { tcxHold } from './tc.ts';
+import type { TcCompanion } from './tcCompanion.ts';
 import type { KeptAttachment, PinDirectory } from './pins.ts';
 
 type AdoptHandlers = Pick<Handlers<typeof kernelContract>, 'xdp/adopt' | 'xdp/keep'>;

@@ -2,7 +2,7 @@ import type { XdpMode } from '../../../core/xdp.ts';
 import type { Attachment } from '../../../protocol/kernel.ts';
 import type { Libbpf } from '../../libbpf/port.ts';
 import type { LinkRecord } from '../../netlink/rtnetlink.ts';
-import { describeTc, type TcCompanion } from './tc.ts';
+import { describeTc, type TcCompanion } from './tcCompanion.ts';
 
 /** What this helper attached. The store owns the link fd and holds the object. */
 export interface StoredAttachment {

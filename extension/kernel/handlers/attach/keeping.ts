@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { StoredProgram } from '../object/objects.ts';
 import type { StoredAttachment } from './attachments.ts';
 import type { Announced, KeepRequest } from './pins.ts';
-import type { TcCompanion } from './tc.ts';
+import type { TcCompanion } from './tcCompanion.ts';
 
 /** What an attachment holds on to. */
 export type Held = Pick<StoredAttachment, 'linkFd' | 'tc'>;

@@ -8,9 +8,10 @@ import { describeAttachment, type Occupant, type StoredAttachment } from './atta
 import { findLink } from './findLink.ts';
 import type { Context } from '../context.ts';
 import { detachOwn } from './detach.ts';
-import { startGuard } from './guards.ts';
+import { startGuard } from './guarding.ts';
 import { announce, pin } from './keeping.ts';
-import { exchangeTc, type TcCompanion } from './tc.ts';
+import { exchangeTc } from './tc.ts';
+import type { TcCompanion } from './tcCompanion.ts';
 import { attachedPrograms } from '../attachedPrograms.ts';
 import { driverOf } from '../interfaces.ts';
 import { requireXdp, type StoredProgram } from '../object/objects.ts';

@@ -1,0 +1,2 @@
+/** A key or value as JSON. */
+export type Value = number | string | boolean | null | Value[] | { [field: string]: Value };
