@@ -163,3 +163,24 @@ test('the interface that carries the default route or a remote session is known'
   expect(await ask(['2001:db8::9'])).toContainEqual({ kind: 'remote-session', peer: '2001:db8::9' });
   expect(await ask()).toContainEqual({ kind: 'default-route', family: 'IPv6' });
 });
+
+test('what stands below the interface that carries the route carries it too', async () => {
+  const { near } = lab;
+  const run = (text: string): string => lab.run('ip', ...text.split(' '));
+  run(`addr flush dev ${near}`);
+  run('link add br7 type bridge');
+  run('link add box7 type veth peer name box8');
+  run(`link set ${near} master br7`);
+  run('link add link br7 name mac7 type macvlan');
+  for (const name of ['br7', 'box7', 'box8', 'mac7']) run(`link set ${name} up`);
+  run('addr add 10.88.0.1/24 dev mac7');
+  run('route add default via 10.88.0.2');
+  const { interfaces } = await client.call('interfaces/list', { depth: 'whole' });
+  const careful = interfaces.filter(({ lifelines }) => lifelines.length > 0).map(({ name }) => name);
+  expect(careful.toSorted()).toEqual(['br7', 'mac7', near].toSorted());
+  const found = await client.call('xdp/lifelines', { ifindex: lab.ifindex, peers: ['203.0.113.9'] });
+  expect(found.lifelines).toEqual([
+    { kind: 'default-route', family: 'IPv4' },
+    { kind: 'remote-session', peer: '203.0.113.9' },
+  ]);
+});

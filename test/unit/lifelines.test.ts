@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { lifelinesOf, type NetworkTables } from '../../extension/kernel/system/lifelines.ts';
+import { selfAndAbove } from '../../extension/kernel/netlink/stacking.ts';
 import { describeLifelines } from '../../extension/session/attach/lifelines.ts';
+import { fakeLink } from '../support/kernelFake.ts';
 
 /** As the files of /proc/net stand on a machine with eth0 (10.0.2.15/24, default), wlan0 and a VPN, tun0 (10.8.0.0/16). */
 const tables: NetworkTables = {
@@ -44,11 +46,54 @@ test.for<[string, string[], string[]]>([
   ['eth1', ['100.100.0.1'], []],
   ['lo', ['::1'], []],
 ])('%s, asked with %s', ([iface, peers, says]) => {
-  const found = lifelinesOf(iface, peers, tables);
+  const found = lifelinesOf([iface], peers, tables);
   expect(found.map((one) => describeLifelines([one]))).toEqual(says.map((each) => `it carries ${each}`));
+});
+
+/** ifindex and name; `on`: IFLA_LINK; `master`: IFLA_MASTER. */
+const above = (of: string, links: { name: string; kind?: string; on?: string; master?: string }[]): string[] => {
+  const indexOf = (name: string | undefined): number | undefined =>
+    name === undefined ? undefined : links.findIndex((each) => each.name === name) + 1;
+  const records = links.map(({ name, kind = '', on, master }, at) => ({
+    ...fakeLink,
+    ifindex: at + 1,
+    name,
+    kind,
+    linkedIfindex: indexOf(on),
+    linkedNetnsId: undefined,
+    masterIfindex: indexOf(master),
+  }));
+  const link = records.find(({ name }) => name === of);
+  if (link === undefined) throw new Error(of);
+  return selfAndAbove(link, records).map(({ name }) => name);
+};
+
+test('whose packets come through an interface', () => {
+  const server = [
+    { name: 'eth0', master: 'bond0' },
+    { name: 'eth1' },
+    { name: 'bond0', kind: 'bond' },
+    { name: 'bond0.7', kind: 'vlan', on: 'bond0', master: 'br0' },
+    { name: 'br0', kind: 'bridge' },
+    { name: 'tap0', kind: 'tun', master: 'br0' },
+    { name: 'mac0', kind: 'macvlan', on: 'br0' },
+    { name: 'veth0', kind: 'veth', on: 'eth1', master: 'br1' },
+    { name: 'br1', kind: 'bridge' },
+  ];
+  expect(above('eth0', server)).toEqual(['eth0', 'bond0', 'bond0.7', 'br0', 'mac0']);
+  expect(above('eth1', server)).toEqual(['eth1']);
+  // A virtual machine's port is not the way out; of a bridge that has no others it may be.
+  expect(above('tap0', server)).toEqual(['tap0']);
+  expect(above('veth0', server)).toEqual(['veth0', 'br1']);
+  // Two that name each other, as a kernel never does.
+  const circle = [
+    { name: 'a', kind: 'vlan', on: 'b' },
+    { name: 'b', kind: 'vlan', on: 'a' },
+  ];
+  expect(above('a', circle)).toEqual(['a', 'b']);
 });
 
 test('tables that make no sense tell nothing', () => {
   const rubbish = { route: 'a b', ipv6Route: '\n\n x', tcp: '::: ::: 01', tcp6: '' };
-  expect(lifelinesOf('eth0', ['10.0.0.1'], rubbish)).toEqual([]);
+  expect(lifelinesOf(['eth0'], ['10.0.0.1'], rubbish)).toEqual([]);
 });

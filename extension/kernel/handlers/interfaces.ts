@@ -4,6 +4,7 @@ import type { InterfaceInfo, kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
 import type { EthtoolFacts } from '../netlink/client.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
+import { selfAndAbove, stackedKinds } from '../netlink/stacking.ts';
 import { attachedPrograms, keptAttachments } from './attachedPrograms.ts';
 import type { Context } from './context.ts';
 import { inNetns, namespaceError } from './netns.ts';
@@ -55,7 +56,8 @@ function listInterfaces(
     const driver = driverOf(context, link);
     const xdpFeatures = features?.get(link.ifindex);
     const master = nameOf(link.masterIfindex);
-    const lower = stacked.has(link.kind) && link.linkedNetnsId === undefined ? nameOf(link.linkedIfindex) : undefined;
+    const lower =
+      stackedKinds.has(link.kind) && link.linkedNetnsId === undefined ? nameOf(link.linkedIfindex) : undefined;
     const channels = ethtool?.channels.get(link.ifindex);
     const offloads = ethtool?.offloads.get(link.ifindex);
     const peer = whole && link.kind === 'veth' ? peerOf(context, link, links, ethtool) : undefined;
@@ -83,14 +85,11 @@ function listInterfaces(
       ...(channels === undefined ? {} : { channels }),
       ...(offloads === undefined ? {} : { offloads }),
       ...(peer === undefined ? {} : { peer: { ...peer, ...(peerNetns === undefined ? {} : { netns: peerNetns }) } }),
-      lifelines: lifelines?.(link.name) ?? [],
+      lifelines: lifelines?.(selfAndAbove(link, links).map(({ name }) => name)) ?? [],
       attached: attachedPrograms(context, link, kept),
     };
   });
 }
-
-/** Kinds whose IFLA_LINK is a device that they stand on. */
-const stacked: ReadonlySet<string> = new Set(['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'vlan', 'macsec']);
 
 /** undefined when it is in a namespace that this profile may not look into. */
 function peerOf(

@@ -30,18 +30,23 @@ const RTF_UP = 1;
 const RTF_REJECT = 0x200;
 const sshPort = 22;
 
-/** Why losing `iface` would lock the user out. `peers`: the addresses that the session's environment names. */
-export function lifelinesOf(iface: string, peers: readonly string[], tables: NetworkTables): Lifeline[] {
+/**
+ * Why losing an interface would lock the user out. `ifaces`: its name and those of the interfaces whose packets come through it.
+ * `peers`: the addresses that the session's environment names.
+ */
+export function lifelinesOf(ifaces: readonly string[], peers: readonly string[], tables: NetworkTables): Lifeline[] {
   const routes = [...ipv4Routes(tables.route), ...ipv6Routes(tables.ipv6Route)];
   const found: Lifeline[] = [];
   for (const family of ['IPv4', 'IPv6'] as const) {
-    const carries = routes.some((route) => route.family === family && route.prefix === 0 && route.iface === iface);
+    const carries = routes.some(
+      (route) => route.family === family && route.prefix === 0 && ifaces.includes(route.iface),
+    );
     if (carries) found.push({ kind: 'default-route', family });
   }
   const sessions = new Set([...peers, ...sshPeers(tables.tcp), ...sshPeers(tables.tcp6)]);
   for (const peer of sessions) {
     const bytes = addressBytes(peer);
-    if (bytes !== undefined && !isLoopback(bytes) && wayTo(bytes, routes) === iface) {
+    if (bytes !== undefined && !isLoopback(bytes) && ifaces.includes(wayTo(bytes, routes) ?? '')) {
       found.push({ kind: 'remote-session', peer });
     }
   }

@@ -23,9 +23,9 @@ export interface System {
   onCpu<T>(cpu: number, work: () => T): T | number;
   /**
    * Why losing an interface would lock the user out, in this network namespace as it is now. `peers`: ends of the user's
-   * remote session. `routes`: default routes alone, not who is connected.
+   * remote session. `routes`: default routes alone, not who is connected. Asked with the names of the interface and of those above it.
    */
-  lifelines(peers: readonly string[], kinds?: 'sessions' | 'routes'): (iface: string) => Lifeline[];
+  lifelines(peers: readonly string[], kinds?: 'sessions' | 'routes'): (ifaces: readonly string[]) => Lifeline[];
   /** Runs `work` with this thread in the network namespace of that file, and comes back; -errno when it cannot enter. */
   inNetns<T>(file: string, work: () => T): T | number;
   /** Calls `visit` with each named network namespace that can be opened, and an fd of it for the time of the call. */
@@ -50,7 +50,7 @@ export const fileSystem: Omit<System, 'interfaceIndex' | 'interfaceName' | 'driv
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
   lifelines: (peers, kinds = 'sessions') => {
     const tables = readNetworkTables(kinds);
-    return (iface) => lifelinesOf(iface, peers, tables);
+    return (ifaces) => lifelinesOf(ifaces, peers, tables);
   },
   eachNetns,
   printk: tracefsCapture(),

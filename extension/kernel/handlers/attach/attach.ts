@@ -3,6 +3,7 @@ import { flagsOfMode, type XdpMode, type XdpModeRequest, xdpFlags } from '../../
 import type { Attachment, kernelContract } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
 import { errno } from '../../libbpf/errno.ts';
+import { selfAndAbove } from '../../netlink/stacking.ts';
 import { attachError, interfaceGone } from './attachFailures.ts';
 import { describeAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
@@ -44,9 +45,12 @@ export function attachHandlers(context: Context): AttachHandlers {
         throw error;
       }
     },
-    'xdp/lifelines': ({ ifindex, peers }) => ({
-      lifelines: context.system.lifelines(peers)(findLink(context, ifindex).name),
-    }),
+    'xdp/lifelines': ({ ifindex, peers }) => {
+      const link = findLink(context, ifindex);
+      const links = context.netlink.links();
+      const ways = typeof links === 'number' ? [link] : selfAndAbove(link, links);
+      return { lifelines: context.system.lifelines(peers)(ways.map(({ name }) => name)) };
+    },
   };
 }
 
