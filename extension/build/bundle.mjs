@@ -10,20 +10,13 @@ import { componentsOf, writeNotices } from './notices.mjs';
 import { dist, root } from './paths.mjs';
 import { constants, processEntries, processModules } from './moduleGraph.mjs';
 import { runMain, say, UserError } from './terminal.mjs';
+import { webviewEntries, webviewModules } from './webviewModules.mjs';
 
 /** What runs with privilege: one file that holds all of it, since `xdp admin install` copies it to where only root writes. */
 const helperEntry = 'extension/kernel/main.ts';
 
 /** Where VS Code is a page without a machine behind it: one file, since a web worker loads no other. */
 const webEntry = 'extension/host/web/extension.ts';
-
-/** What runs in webviews; they share chunks as well (`dist/webview/chunks`). */
-const webviewEntries = {
-  maps: 'webview/maps/main.ts',
-  packet: 'webview/packet/main.ts',
-  packetTests: 'webview/packetTests/main.ts',
-  verifier: 'webview/verifier/main.ts',
-};
 
 /** The command that people type keeps its name, whatever the modules behind it are called. */
 export const command = { out: 'cli.js', text: "#!/usr/bin/env node\nimport('./cli.mjs');\n" };
@@ -36,7 +29,7 @@ const copies = [
 /** @param {{ watch?: boolean }} [options] */
 export async function build({ watch = false } = {}) {
   const startedMs = performance.now();
-  const configurations = [privilegedBundle(), webBundle(), webviewModules()];
+  const configurations = [privilegedBundle(), webBundle()];
   if (!existsSync(path.join(root, 'node_modules/esbuild'))) throw new UserError('Run `npm ci` first.');
   const [esbuild, rolldown] = await Promise.all([import('esbuild'), import('rolldown')]);
   mkdirSync(path.join(dist, 'webview'), { recursive: true });
@@ -48,7 +41,7 @@ export async function build({ watch = false } = {}) {
   );
   if (watch) {
     await Promise.all(contexts.map((context) => context.watch()));
-    const watcher = rolldown.watch(processModules({ minify: false }));
+    const watcher = rolldown.watch([processModules({ minify: false }), webviewModules({ minify: false })]);
     watcher.on('event', (event) => {
       if (event.code === 'ERROR') say(event.error.message);
       if (event.code === 'BUNDLE_END' || event.code === 'ERROR') void event.result.close();
@@ -58,20 +51,25 @@ export async function build({ watch = false } = {}) {
   }
   // All of them, so that every mistake is seen at once; esbuild has printed each with its place.
   const results = await Promise.allSettled(contexts.map((context) => context.rebuild()));
-  const processes = await rolldown.build(processModules()).catch((/** @type {Error} */ error) => say(error.message));
+  const [processes, webviews] = await Promise.all(
+    [processModules(), webviewModules()].map((options) =>
+      rolldown.build(options).catch((/** @type {Error} */ error) => say(error.message)),
+    ),
+  );
   await Promise.all(contexts.map((context) => context.dispose()));
   const metafiles = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value.metafile ?? []) : []));
-  if (metafiles.length < results.length || processes === undefined) {
+  if (metafiles.length < results.length || !processes || !webviews) {
     throw new UserError('Not everything could be built: see above.');
   }
   const inputs = [
     ...metafiles.flatMap(({ inputs }) => Object.keys(inputs)),
-    ...processes.output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
+    ...[...processes.output, ...webviews.output].flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
   ];
   const notices = writeNotices(componentsOf(inputs.map((file) => path.relative(root, file))));
   removeLeftovers([
     ...metafiles.flatMap(({ outputs }) => Object.keys(outputs).map((file) => path.join(root, file))),
     ...[...processes.output.map(({ fileName }) => fileName), ...notices].map((file) => path.join(dist, file)),
+    ...webviews.output.map(({ fileName }) => path.join(dist, 'webview', fileName)),
   ]);
   report(Math.round(performance.now() - startedMs));
 }
@@ -133,25 +131,6 @@ function standIns(build) {
   build.onLoad({ filter: /.*/, namespace: 'absent' }, ({ path: name }) => ({
     contents: `module.exports = {}; throw new Error(${JSON.stringify(`${name} is not for a browser`)});`,
   }));
-}
-
-/**
- * Also for the tests, which show the views outside of VS Code.
- * @returns {import('esbuild').BuildOptions}
- */
-export function webviewModules() {
-  return {
-    ...common,
-    entryPoints: webviewEntries,
-    entryNames: '[name]',
-    chunkNames: 'chunks/[name]-[hash]',
-    splitting: true,
-    format: 'esm',
-    outdir: path.join(dist, 'webview'),
-    platform: 'browser',
-    target: 'es2022',
-    loader: { '.css': 'text' },
-  };
 }
 
 /**

@@ -27,7 +27,7 @@ export const constants = {
  * @returns {import('rolldown').BuildOptions & { output: import('rolldown').OutputOptions }}
  */
 export function processModules({ outdir = dist, minify = true, sourcemap = true } = {}) {
-  const atOnce = staticImports();
+  const atOnce = staticImports(processEntries);
   const host = path.join(root, 'extension/host/');
   return {
     cwd: root,
@@ -72,9 +72,11 @@ export function processModules({ outdir = dist, minify = true, sourcemap = true 
 
 /**
  * Which modules an entry loads before its first line runs: all that static imports lead to.
- * @returns {(entry: keyof typeof processEntries, graph: import('rolldown').ChunkingContext) => Set<string>}
+ * @template {string} Name
+ * @param {Readonly<Record<Name, string>>} entries
+ * @returns {(entry: Name, graph: import('rolldown').ChunkingContext) => Set<string>}
  */
-function staticImports() {
+export function staticImports(entries) {
   /** @type {Map<string, Set<string>>} */
   const known = new Map();
   return (entry, graph) => {
@@ -82,7 +84,7 @@ function staticImports() {
     if (found !== undefined) return found;
     /** @type {Set<string>} */
     const reached = new Set();
-    const open = [path.join(root, processEntries[entry])];
+    const open = [path.join(root, entries[entry])];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
       const module = graph.getModuleInfo(id);
       if (module === null || reached.has(id)) continue;

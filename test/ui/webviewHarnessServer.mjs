@@ -6,7 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import esbuild from 'esbuild';
 import { chromium } from 'playwright-core';
-import { webviewModules } from '../../extension/build/bundle.mjs';
+import * as rolldown from 'rolldown';
+import { webviewModules, webviewParts } from '../../extension/build/webviewModules.mjs';
 import { themes } from './webviewHarnessThemes.mjs';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -33,7 +34,7 @@ export async function build() {
     loader: { '.css': 'text', '.log': 'text' },
   };
   // As the product has them, chunks and all: the policy below must let them in.
-  await esbuild.build({ ...webviewModules(), sourcemap: false, outdir: out, minify: true });
+  await rolldown.build(webviewModules({ outdir: out, sourcemap: false }));
   await esbuild.build({
     ...common,
     entryPoints: {
@@ -74,6 +75,9 @@ function page(view, query) {
     language === 'en'
       ? '{}'
       : readFileSync(path.join(root, `extension/host/l10n/bundle.l10n.${language}.json`), 'utf8');
+  const imported = Object.entries(webviewParts)
+    .filter(([, pages]) => pages.includes(view))
+    .map(([part]) => `<link rel="modulepreload" nonce="${nonce}" href="chunks/${part}.js">`);
   // What VS Code itself adds stands in theme.css; the policy is the one of extension/host/webviewHtml.ts, and what the simulated
   // host needs.
   return {
@@ -82,6 +86,7 @@ function page(view, query) {
       font-family: var(--vscode-font-family); font-size: 13px; margin: 0; padding: 0 20px; }`,
     html: `<!DOCTYPE html><html lang="${language}"><head><meta charset="UTF-8">
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'; worker-src 'self'">
+      ${imported.join('')}
       <link rel="stylesheet" href="theme.css?theme=${query.get('theme') ?? 'dark'}&view=${view}">
       <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
       <script nonce="${nonce}" type="application/json" id="xdp-language">${texts.replaceAll('<', '\\u003c')}</script>
