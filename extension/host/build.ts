@@ -55,12 +55,31 @@ function activeFile(): vscode.Uri | undefined {
   return input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom ? input.uri : undefined;
 }
 
+/** A new tab that holds C is what the command is about, although it has no name yet. */
+function isUnsavedSource(): boolean {
+  const document = vscode.window.activeTextEditor?.document;
+  return document?.isUntitled === true && document.languageId === 'c';
+}
+
+/** clang and the kernel read files: neither a tab that was never saved nor what is on another system is one. */
+function requireOnDisk(file: vscode.Uri): vscode.Uri {
+  if (file.scheme === 'file') return file;
+  if (file.scheme === 'untitled') {
+    throw new XdpError('usage', vscode.l10n.t('This tab has not been saved yet: it is no file.'), {
+      fix: vscode.l10n.t('Save it first, as NAME.bpf.c for example.'),
+    });
+  }
+  throw new XdpError('not-available', vscode.l10n.t('{0} is not on a disk of this machine.', file.toString(true)), {
+    fix: vscode.l10n.t('Open the file itself, from a folder on disk.'),
+  });
+}
+
 /** The file a command is about: its argument, else the active tab, else the only source in sight, else one the user picks. */
 export async function targetFile(argument: unknown): Promise<vscode.Uri | undefined> {
   requireTrust();
-  if (argument instanceof vscode.Uri) return argument;
+  if (argument instanceof vscode.Uri) return requireOnDisk(argument);
   const active = activeFile();
-  if (active !== undefined && /\.(c|o)$/.test(active.path)) return active;
+  if (active !== undefined && (/\.(c|o)$/.test(active.path) || isUnsavedSource())) return requireOnDisk(active);
   // A view or the walkthrough is active, and the program stands beside it.
   const inSight = vscode.window.visibleTextEditors.filter(({ document }) => document.uri.path.endsWith('.c'));
   const [only] = inSight;

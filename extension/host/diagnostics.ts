@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { translated } from '../core/text/language.ts';
 import type { CompileDiagnostic } from '../session/bpfObject.ts';
+import type { VerdictStore } from './language/verdictStore.ts';
 
 const severities = {
   error: vscode.DiagnosticSeverity.Error,
@@ -40,6 +41,32 @@ export function showDiagnostics(
     uris.push(uri);
   }
   touched.set(source.toString(), uris);
+}
+
+/** A file or folder that is deleted or renamed in VS Code takes its Problems with it, and its programs' verdicts. */
+export function forgetGoneFiles(collection: vscode.DiagnosticCollection, verdicts: VerdictStore): vscode.Disposable {
+  const forget = (gone: readonly vscode.Uri[]): void => {
+    const isGone = (uri: vscode.Uri): boolean =>
+      gone.some(({ scheme, path }) => uri.scheme === scheme && (uri.path === path || uri.path.startsWith(`${path}/`)));
+    forgetGone(collection, isGone);
+    verdicts.forget(isGone);
+  };
+  return vscode.Disposable.from(
+    vscode.workspace.onDidDeleteFiles(({ files }) => forget(files)),
+    vscode.workspace.onDidRenameFiles(({ files }) => forget(files.map(({ oldUri }) => oldUri))),
+  );
+}
+
+/** Neither has Problems what only the compilation of a file that is gone found fault with. */
+function forgetGone(collection: vscode.DiagnosticCollection, isGone: (uri: vscode.Uri) => boolean): void {
+  for (const [source, uris] of touched) {
+    if (!isGone(vscode.Uri.parse(source))) continue;
+    for (const uri of uris) collection.delete(uri);
+    touched.delete(source);
+  }
+  collection.forEach((uri) => {
+    if (isGone(uri)) collection.delete(uri);
+  });
 }
 
 /** To the end of the word that the message points at. */

@@ -1,3 +1,4 @@
+import { translated } from '../core/text/language.ts';
 import * as vscode from 'vscode';
 import { toErrorData, XdpError } from '../core/errors.ts';
 import type { Replaced } from '../session/attach/attachmentTypes.ts';
@@ -49,7 +50,7 @@ export function showReplaced(services: Services, { attachment, keptMaps, freshMa
     vscode.window.setStatusBarMessage(vscode.l10n.t('$(flame) The new {0} runs on {1}', program, iface), 5000);
     return;
   }
-  const said = freshMaps.map(({ map, reason }) => `${map} (${reason})`).join(', ');
+  const said = freshMaps.map(({ map, reason }) => `${map} (${translated(reason)})`).join(', ');
   void vscode.window.showInformationMessage(
     vscode.l10n.t('The new {0} runs on {1}. These maps start empty: {2}.', program, iface, said),
   );
@@ -63,7 +64,7 @@ function showFailure(services: Services, program: string, error: unknown): void 
     8000,
   );
   void vscode.window.showWarningMessage(
-    vscode.l10n.t('The previous build of {0} keeps running. {1}', program, message),
+    vscode.l10n.t('The previous build of {0} keeps running. {1}', program, translated(message)),
   );
 }
 

@@ -8,7 +8,7 @@ import type { Services } from './services.ts';
 export function reportLosses(services: Services): vscode.Disposable {
   return vscode.Disposable.from(
     services.attachments.onDidChange((event) => {
-      if (event.kind !== 'lost') return;
+      if (event.kind !== 'lost' || event.stays) return;
       const { program, iface } = event.attachment;
       services.log.warn(`${program} is not attached to ${iface} any more: ${event.reason}`);
       void vscode.window.showWarningMessage(
@@ -16,9 +16,13 @@ export function reportLosses(services: Services): vscode.Disposable {
       );
     }),
     services.kernel.onUnexpectedExit(({ reason }) => {
-      const error = new XdpError('helper-died', vscode.l10n.t('The XDP kernel helper ended: {0}.', reason), {
-        fix: vscode.l10n.t('What it held is detached. Restart it to go on.'),
-      });
+      const error = new XdpError(
+        'helper-died',
+        vscode.l10n.t('The XDP kernel helper ended: {0}.', translated(reason)),
+        {
+          fix: vscode.l10n.t('What it held is detached, but for what you kept. Restart it to go on.'),
+        },
+      );
       void showError(services, error);
     }),
   );

@@ -7,6 +7,7 @@ import type { BuildOptions } from '../session/bpfObject.ts';
 import { type Elevation, KernelAccess } from '../session/kernelAccess.ts';
 import { AttachmentRegistry } from '../session/attach/registry.ts';
 import { DisassemblyViews } from './disassembly/disassemblyViews.ts';
+import { forgetGoneFiles } from './diagnostics.ts';
 import { settings } from './ids.ts';
 import { CompileView } from './language/compileView.ts';
 import { TextViews } from './language/textViews.ts';
@@ -50,14 +51,20 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const testNotices = new TestNotices();
   const kernel = new KernelAccess({
     helperPath: context.asAbsolutePath(path.join('dist', 'helper.js')),
-    execPath: setting(settings.nodePath) || process.execPath,
-    elevation: setting(settings.elevation) as Elevation,
+    // Read whenever a helper starts: what was changed on the advice of an error is for the next try, not the next window.
+    get execPath() {
+      return setting(settings.nodePath) || process.execPath;
+    },
+    get elevation() {
+      return setting(settings.elevation) as Elevation;
+    },
     askPassword,
     onLog: (line) => log.info(line),
   });
   const registry = new AttachmentRegistry('vscode');
   const attachments = new Attachments(kernel, registry);
   const milestones = new Milestones();
+  context.subscriptions.push(forgetGoneFiles(diagnostics, verdicts));
   context.subscriptions.push(milestones.follow(attachments), log, diagnostics, verdicts, disassembly, testNotices);
   return {
     log,

@@ -132,6 +132,37 @@ describe('the extension', () => {
     });
   });
 
+  it('takes the Problems of a file with the file, and those of its folder', async () => {
+    const made = path.join(folder, 'gone');
+    const file = path.join(made, 'broken.bpf.c');
+    mkdirSync(made, { recursive: true });
+    writeFileSync(file, 'int broken\n');
+    try {
+      assert.notDeepEqual(await compile(file), []);
+      const edit = new vscode.WorkspaceEdit();
+      edit.deleteFile(vscode.Uri.file(made), { recursive: true });
+      assert.ok(await vscode.workspace.applyEdit(edit));
+      for (let waited = 0; waited < 100 && vscode.languages.getDiagnostics(vscode.Uri.file(file)).length > 0; waited++)
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.deepEqual(vscode.languages.getDiagnostics(vscode.Uri.file(file)), []);
+    } finally {
+      rmSync(made, { recursive: true, force: true });
+    }
+  });
+
+  it('takes a new tab of C for what is meant, not another file that is in sight', async () => {
+    rmSync(object, { force: true });
+    await vscode.window.showTextDocument(vscode.Uri.file(source), { viewColumn: vscode.ViewColumn.One });
+    const tab = await vscode.workspace.openTextDocument({ language: 'c', content: 'int pasted;\n' });
+    await vscode.window.showTextDocument(tab, { viewColumn: vscode.ViewColumn.Two });
+    try {
+      assert.equal(await vscode.commands.executeCommand(commands.compile), undefined);
+      assert.equal(existsSync(object), false);
+    } finally {
+      await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+    }
+  });
+
   it('shows a rejected program at the C expression, with its cause in words', async () => {
     const file = path.join(folder, 'rejected.bpf.c');
     const lines = [

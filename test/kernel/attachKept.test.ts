@@ -38,7 +38,9 @@ function session() {
   const attachments = new Attachments(kernel, new AttachmentRegistry('vscode', path.join(folder, 'registry')));
   const said: string[] = [];
   attachments.onDidChange((event) => {
-    if (event.kind !== 'counting') said.push(event.kind === 'lost' ? `lost: ${event.reason}` : event.kind);
+    if (event.kind === 'counting') return;
+    const lost = (stays: boolean): string => (stays ? 'let go' : 'lost');
+    said.push(event.kind === 'lost' ? `${lost(event.stays)}: ${event.reason}` : event.kind);
   });
   const end = async (): Promise<void> => {
     await attachments.dispose();
@@ -120,4 +122,23 @@ test('a window’s own attachment ended from the command line is lost with a rea
     window.said.some((text) => text.startsWith('lost: Somebody else')),
   );
   expect([ipXdp(lab), window.attachments.live]).toEqual([undefined, []]);
+});
+
+test('two quick clicks detach once', async () => {
+  const { attachments, said } = session();
+  const live = await attachments.attach({ ...request(), keep: false });
+  await Promise.all([attachments.detach(live), attachments.detach(live)]);
+  expect(said).toEqual(['attached', 'detached']);
+  await expect(attachments.detach(live)).rejects.toMatchObject({ code: 'nothing-attached' });
+});
+
+test('what was kept is not said to be lost when the helper ends: it is there still, and can be adopted again', async () => {
+  const { attachments, said } = session();
+  const live = await attachments.attach(request());
+  await live.client.dispose();
+  await eventually('the window to hear of it', () => said.some((text) => text.startsWith('let go')));
+  expect(ipXdp(lab)?.id).toBe(live.progId);
+  expect(await attachments.kept()).toMatchObject([{ progId: live.progId, file: object.file }]);
+  await attachments.detach(await attachments.adopt(lab.near, lab.ns));
+  expect(ipXdp(lab)).toBeUndefined();
 });

@@ -211,3 +211,23 @@ test('one own helper is shared, a dead one is replaced and reported, a system he
   expect(started[1]?.disposed()).toBe(true);
   expect(deaths).toEqual(['killed']);
 });
+
+test('how a helper gets its privilege is asked for when one starts', async () => {
+  let elevation: 'none' | 'pkexec' = 'none';
+  const asked: string[] = [];
+  const kernel = new KernelAccess({
+    helperPath: 'h',
+    execPath: 'n',
+    get elevation() {
+      return elevation;
+    },
+    start: (options) => {
+      asked.push(options.elevation);
+      return Promise.resolve(fakeHelper().client);
+    },
+  });
+  await kernel.withSystem(undefined, () => Promise.resolve());
+  elevation = 'pkexec';
+  await kernel.withSystem(undefined, () => Promise.resolve());
+  expect(asked).toEqual(['none', 'pkexec']);
+});

@@ -66,7 +66,7 @@ export async function attachFile(services: Services, file: vscode.Uri, answers: 
   services.log.info(`${live.program} attached to ${live.iface} (${live.mode}), program id ${live.progId}`);
   if (live.modeReason !== undefined) {
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('{0} is attached in {1} mode: {2}', live.program, live.mode, live.modeReason),
+      vscode.l10n.t('{0} is attached in {1} mode: {2}', live.program, live.mode, translated(live.modeReason)),
     );
   }
   await vscode.commands.executeCommand(`${views.maps}.focus`);
@@ -186,7 +186,7 @@ function interfaceDetail(iface: SeenInterface, advice: readonly Advice[]): strin
   const modes = (['native', 'generic', 'offload'] as const).filter((mode) => iface.modes[mode].ok);
   const warnings = advice.filter(({ level }) => level === 'warning');
   const [first] = warnings;
-  const said = first === undefined ? [] : [`$(warning) ${first.cause}`];
+  const said = first === undefined ? [] : [`$(warning) ${translated(first.cause)}`];
   if (warnings.length > 1) said.push(vscode.l10n.t('and {0} more', warnings.length - 1));
   return [vscode.l10n.t('modes: {0}', modes.join(', ')), ...said].join(' · ');
 }
@@ -214,5 +214,5 @@ function modeDetail(iface: SeenInterface, mode: XdpModeRequest, advice: readonly
   if (support?.ok === false && support.reason !== undefined) return `$(circle-slash) ${translated(support.reason)}`;
   if (mode === 'offload') return undefined;
   const [first] = advice;
-  return first && `$(${first.level === 'warning' ? 'warning' : 'info'}) ${first.cause}`;
+  return first && `$(${first.level === 'warning' ? 'warning' : 'info'}) ${translated(first.cause)}`;
 }

@@ -126,8 +126,8 @@ export function registerCommands(
       import('../maps/openMap.ts').then(({ openMapCommand }) => openMapCommand(services, mapPanels, target)),
     ),
     register(commands.restartHelper, async () => {
-      await services.kernel.own();
-      await maps.resume();
+      const { restartHelper } = await import('./restartHelper.ts');
+      if (await restartHelper(services)) await maps.resume();
     }),
     register(commands.showPrintk, () => traces.showPrintk()),
     register(commands.showLog, () => services.log.show()),

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { type CompileResult, compileSource } from '../../session/bpfObject.ts';
 import { saveIfDirty, targetFile } from '../build.ts';
 import { showDiagnostics } from '../diagnostics.ts';
+import { showError } from '../errors.ts';
 import { chooseHeaders } from '../language/compileView.ts';
 import { withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
@@ -32,7 +33,9 @@ export async function compileCommand(services: Services, target: unknown): Promi
           : vscode.l10n.t('$(error) {0}: {1} errors', name, errors);
       vscode.window.setStatusBarMessage(found, 5000);
       // Not awaited: the compile is done, and its answer known.
-      void chooseHeaders(file, result).then((chosen) => (chosen ? compileCommand(services, file) : undefined));
+      chooseHeaders(file, result)
+        .then((chosen) => (chosen ? compileCommand(services, file) : undefined))
+        .catch((error: unknown) => showError(services, error));
     }
     return result;
   });

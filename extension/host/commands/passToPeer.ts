@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import * as vscode from 'vscode';
 import { XdpError } from '../../core/errors.ts';
 import type { SeenInterface } from '../../session/interfaces/describe.ts';
@@ -70,7 +71,7 @@ async function askNamespace(): Promise<string | null> {
 /** After an attach: the packets that this program sends back would be lost. */
 export async function offerPass(iface: SeenInterface, cause: string): Promise<void> {
   const attach = vscode.l10n.t('Attach XDP_PASS to {0}', iface.peer?.name ?? '');
-  const message = `${cause}.`;
+  const message = `${translated(cause)}.`;
   if (iface.peer === undefined) {
     void vscode.window.showWarningMessage(message);
     return;

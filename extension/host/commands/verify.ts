@@ -1,3 +1,4 @@
+import { translated } from '../../core/text/language.ts';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { BpfObject } from '../../session/bpfObject.ts';
@@ -8,7 +9,10 @@ import { untilCancelled, withCancel } from '../progress.ts';
 import type { Services } from '../services.ts';
 
 /** Asks the kernel's verifier about every program of the file; rejections become Problems on the C lines. */
-export async function verifyCommand(services: Services, target: unknown): Promise<'accepted' | 'rejected' | undefined> {
+export async function verifyCommand(
+  services: Services,
+  target: unknown,
+): Promise<'accepted' | 'rejected' | 'skipped' | undefined> {
   const file = await targetFile(target);
   if (!file) return undefined;
   const title = vscode.l10n.t('Verifying {0}', path.basename(file.fsPath));
@@ -17,6 +21,13 @@ export async function verifyCommand(services: Services, target: unknown): Promis
     const verdicts = await untilCancelled(signal, showVerdicts(services, file, object, { signal }));
     const rejected = verdicts.filter(({ verdict }) => verdict === 'rejected');
     const accepted = verdicts.filter(({ verdict }) => verdict === 'accepted');
+    if (rejected.length + accepted.length === 0) {
+      const why = verdicts.map(({ name, reason = '' }) => `${name}: ${translated(reason)}`).join('; ');
+      void vscode.window.showWarningMessage(
+        vscode.l10n.t('No program of {0} was judged. {1}', path.basename(file.fsPath), why),
+      );
+      return 'skipped';
+    }
     vscode.window.setStatusBarMessage(
       rejected.length > 0
         ? vscode.l10n.t('$(error) Rejected: {0}', rejected.map(({ name }) => name).join(', '))

@@ -66,6 +66,14 @@ export class VerdictStore implements vscode.Disposable {
     this.#refused = undefined;
   }
 
+  /** Of files that are gone, and of what was verified with them, nothing is said any more. */
+  forget(isGone: (uri: vscode.Uri) => boolean): void {
+    for (const key of this.#costs.keys()) if (isGone(vscode.Uri.parse(key))) this.#costs.delete(key);
+    const told = [...this.#failures.keys()].map((key) => vscode.Uri.parse(key));
+    if ([...told, ...(this.#refused === undefined ? [] : [this.#refused.file])].some(isGone)) this.clear();
+    this.#changed.fire();
+  }
+
   /** The failure that a diagnostic of this collection shows. */
   failureOf(uri: vscode.Uri, diagnostic: vscode.Diagnostic): VerifierFailure | undefined {
     const failures = this.#failures.get(uri.toString()) ?? [];

@@ -48,7 +48,8 @@ export class VerifyOnSave implements vscode.Disposable {
     } catch (error) {
       // What is wrong with the program is a squiggle by now; what is wrong with the machine is said by the commands.
       if (!(error instanceof CompileFailed)) this.#services.log.debug(`On save: ${String(error)}`);
-      if (!(error instanceof XdpError)) throw error;
+      // Nobody awaits a save: what should not happen is at least found in the log.
+      if (!(error instanceof XdpError)) this.#services.log.error(error instanceof Error ? error : String(error));
     } finally {
       if (this.#running === running) this.#running = undefined;
     }

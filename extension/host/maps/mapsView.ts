@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import * as vscode from 'vscode';
+import { translated } from '../../core/text/language.ts';
 import { fromMapsView, type ToMapsView } from '../../protocol/webview.ts';
 import { views } from '../ids.ts';
 import type { Services } from '../services.ts';
@@ -24,7 +25,7 @@ export class MapsView implements vscode.WebviewViewProvider {
       this.#services.kernel.onUnexpectedExit(({ reason }) =>
         this.#say({
           kind: 'problem',
-          message: vscode.l10n.t('The kernel helper ended: {0}', reason),
+          message: vscode.l10n.t('The kernel helper ended: {0}', translated(reason)),
           fix: vscode.l10n.t('What it held is detached.'),
           action: { title: vscode.l10n.t('Restart Helper'), command: 'restartHelper' },
         }),

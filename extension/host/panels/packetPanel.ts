@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import * as vscode from 'vscode';
 import { type FromPacketPanel, fromPacketPanel, type ToPacketPanel } from '../../protocol/webview.ts';
 import { type BpfObject, xdpPrograms } from '../../session/bpfObject.ts';
+import { showError } from '../errors.ts';
 import type { MapFeed } from '../maps/mapFeed.ts';
 import type { Services } from '../services.ts';
 import { answerCapture } from './captures.ts';
@@ -106,13 +107,13 @@ export class PacketPanel implements vscode.Disposable {
     if (feed !== undefined) feed.visible = panel.visible;
     panel.webview.onDidReceiveMessage((raw: unknown) => {
       const message = v.safeParse(fromPacketPanel, raw);
-      if (message.success) void this.#receive(message.output);
+      if (message.success) this.#done(this.#receive(message.output));
     });
     panel.onDidChangeViewState(() => {
       if (feed !== undefined) feed.visible = panel.visible;
     });
     const attachments = this.#around.attachments?.onDidChange(({ kind }) => {
-      if (kind !== 'counting' && kind !== 'confirmed') void this.#sendPrograms();
+      if (kind !== 'counting' && kind !== 'confirmed') this.#done(this.#sendPrograms());
     });
     panel.onDidDispose(() => {
       attachments?.dispose();
@@ -122,6 +123,11 @@ export class PacketPanel implements vscode.Disposable {
       this.#feed = undefined;
       this.#closed();
     });
+  }
+
+  /** What a run has to say is in the panel; what failed around it is said here. */
+  #done(work: Promise<void>): void {
+    work.catch((error: unknown) => showError(this.#around, error));
   }
 
   #post(message: ToPacketPanel): void {

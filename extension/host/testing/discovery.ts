@@ -199,8 +199,8 @@ function openText(uri: vscode.Uri): string | undefined {
 
 function diagnosticOf(text: string, problem: Problem): vscode.Diagnostic {
   const { message, expected, fix } = problem;
-  const wanted = expected === undefined ? [] : [vscode.l10n.t('Expected: {0}.', expected)];
-  const words = [message, ...wanted, ...(fix === undefined ? [] : [fix])].join(' ');
+  const wanted = expected === undefined ? [] : [vscode.l10n.t('Expected: {0}.', translated(expected))];
+  const words = [translated(message), ...wanted, ...(fix === undefined ? [] : [translated(fix)])].join(' ');
   const diagnostic = new vscode.Diagnostic(rangeIn(text, problem), words, vscode.DiagnosticSeverity.Error);
   diagnostic.source = 'xdp';
   return diagnostic;

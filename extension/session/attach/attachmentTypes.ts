@@ -57,4 +57,5 @@ export type AttachmentEvent =
   /** Nobody confirmed: it is undone. `restored`: what is attached in its place again. */
   | { kind: 'reverted'; attachment: LiveAttachment; restored: LiveAttachment | undefined }
   | { kind: 'detached'; attachment: LiveAttachment }
-  | { kind: 'lost'; attachment: LiveAttachment; reason: string };
+  /** `stays`: this session does not hold it any more, and it is attached still. */
+  | { kind: 'lost'; attachment: LiveAttachment; reason: string; stays: boolean };

@@ -1,20 +1,14 @@
 import { XdpError } from '../../core/errors.ts';
 import type { HelperClient } from '../../kernel/client.ts';
-import type {
-  AttachedProgram,
-  Attachment,
-  InterfaceInfo,
-  KernelEvents,
-  LoadedObject,
-  Lifeline,
-} from '../../protocol/kernel.ts';
+import type { AttachedProgram, Attachment, KernelEvents, LoadedObject, Lifeline } from '../../protocol/kernel.ts';
 import type { AttachmentEvent, AttachRequest, LiveAttachment, Replaced, ReplaceRequest } from './attachmentTypes.ts';
 import { sessionPeers } from './lifelines.ts';
 import { Emitter } from '../emitter.ts';
 import type { KernelAccess } from '../kernelAccess.ts';
 import { adoptedMaps, loadedMaps } from '../maps/liveMaps.ts';
 import type { KeptProgram } from './kept.ts';
-import type { AttachmentRegistry, RegisteredAttachment } from './registry.ts';
+import { namingTheHolder, stopHolder } from './holders.ts';
+import type { AttachmentRegistry } from './registry.ts';
 import { tcProgramOf } from '../bpfObject.ts';
 import { advisingNetns, findInterface, interfaceIndex } from './byName.ts';
 import { planReuse } from './reuseMaps.ts';
@@ -31,6 +25,7 @@ export class Attachments {
   #live: LiveAttachment[] = [];
   /** What waits to be confirmed, and what it replaced. */
   readonly #guarded = new Map<LiveAttachment, { previous: LiveAttachment | undefined }>();
+  readonly #detaching = new Map<LiveAttachment, Promise<void>>();
   #attaching = 0;
 
   constructor(access: KernelAccess, registry: AttachmentRegistry) {
@@ -99,7 +94,7 @@ export class Attachments {
     } catch (error) {
       // What there is instead is only listed when it is not there.
       if (error instanceof XdpError && error.code === 'interface-not-found') await findInterface(client, iface, netns);
-      throw advisingNetns(await this.#namingTheHolder(error, client, iface, netns), netns);
+      throw advisingNetns(await namingTheHolder(error, this.#registry, client, { name: iface, netns }), netns);
     }
   }
 
@@ -256,8 +251,21 @@ export class Attachments {
     throw new XdpError('nothing-attached', `${live.program} is not attached to ${live.iface} any more.`);
   }
 
+  /** Asked for twice, as by two quick clicks, it is done once. */
   async detach(live: LiveAttachment): Promise<void> {
+    const begun = this.#detaching.get(live);
+    if (begun !== undefined) return await begun;
     this.#requireLive(live);
+    const work = this.#detach(live);
+    this.#detaching.set(live, work);
+    try {
+      await work;
+    } finally {
+      this.#detaching.delete(live);
+    }
+  }
+
+  async #detach(live: LiveAttachment): Promise<void> {
     await live.client.call('xdp/detach', { attachment: live.attachment });
     await closeObject(live);
     await this.#forget(live);
@@ -280,7 +288,7 @@ export class Attachments {
     const client = await this.#access.own(netns);
     const iface = await findInterface(client, name, netns);
     const registered = await this.#registry.find(iface.attached);
-    if (registered?.stop) return await this.#stopHolder(client, iface, registered, netns);
+    if (registered?.stop) return await stopHolder(client, iface, registered, netns);
     const forced = force || registered !== undefined;
     const call = (helper: HelperClient): Promise<{ detached: AttachedProgram[] }> =>
       helper.call('xdp/detachInterface', { ifindex: iface.ifindex, force: forced });
@@ -314,47 +322,6 @@ export class Attachments {
     this.#live = [];
   }
 
-  /** A foreground `xdp attach` detaches by itself when it is asked to end: nothing is torn away under it. */
-  async #stopHolder(
-    client: HelperClient,
-    iface: InterfaceInfo,
-    registered: RegisteredAttachment,
-    netns: string | undefined,
-  ): Promise<AttachedProgram[]> {
-    try {
-      registered.stop?.();
-    } catch {
-      // It has ended by itself, and what it had attached with it.
-    }
-    const before = iface.attached;
-    for (let waitedMs = 0; waitedMs < 5000; waitedMs += 50) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      const now = await findInterface(client, iface.name, netns);
-      const gone = !now.attached.some(({ progId }) => before.some((old) => old.progId === progId));
-      if (gone) return before.map((each) => ({ ...each, program: each.program || registered.program }));
-    }
-    throw new XdpError('attach-failed', `${registered.holder} was asked to detach from ${iface.name} and has not.`, {
-      fix: 'End that process, or use --force.',
-    });
-  }
-
-  async #namingTheHolder(
-    error: unknown,
-    client: HelperClient,
-    name: string,
-    netns: string | undefined,
-  ): Promise<unknown> {
-    if (!(error instanceof XdpError) || error.code !== 'interface-busy') return error;
-    const iface = await findInterface(client, name, netns);
-    const registered = await this.#registry.find(iface.attached);
-    if (!registered) return error;
-    return new XdpError(error.code, `${error.message.replace(/\.?$/, '.')} It belongs to ${registered.holder}.`, {
-      fix: `Detach it first: xdp detach --iface ${iface.name}`,
-      details: error.details,
-      cause: error,
-    });
-  }
-
   #watch(client: HelperClient): void {
     if (this.#watched.has(client)) return;
     this.#watched.add(client);
@@ -367,13 +334,16 @@ export class Attachments {
       if (live) void this.#onGuard(live, event);
     });
     void client.exited.then(async ({ reason }) => {
-      for (const live of this.#live.filter((each) => each.client === client)) await this.#lose(live, reason);
+      // A pin holds what was kept, whoever ends.
+      for (const live of this.#live.filter((each) => each.client === client))
+        await this.#lose(live, reason, { stays: live.pin !== undefined });
     });
   }
 
-  async #lose(live: LiveAttachment, reason: string): Promise<void> {
+  async #lose(live: LiveAttachment, reason: string, { stays } = { stays: false }): Promise<void> {
     await this.#forget(live);
-    this.#events.fire({ kind: 'lost', attachment: live, reason });
+    this.#events.fire({ kind: 'lost', attachment: live, reason, stays });
+    if (stays) this.#keptEvents.fire();
     await closeObject(live);
   }
 

@@ -76,6 +76,8 @@ export class HotReload {
       });
       this.#events.fire({ kind: 'reloaded', before, replaced });
     } catch (error) {
+      // It ended meanwhile: there is nothing that runs on.
+      if (!this.#attachments.live.includes(before)) return;
       this.#events.fire({ kind: 'failed', attachment: before, error });
     }
   }
