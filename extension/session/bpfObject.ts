@@ -100,8 +100,11 @@ export async function openObject(file: string, options: BuildOptions): Promise<B
 function ofFile(file: string, error: unknown): unknown {
   if (!(error instanceof XdpError)) return error;
   const { fix, details } = error;
-  const message = `${path.basename(file)}: ${error.message}`;
-  return new XdpError(error.code, message, { ...(fix === undefined ? {} : { fix }), details, cause: error });
+  return new XdpError(error.code, `Cannot use ${path.basename(file)}: ${error.message}`, {
+    ...(fix === undefined ? {} : { fix }),
+    details,
+    cause: error,
+  });
 }
 
 /** Compiles a source to an object beside it (`x.bpf.c` → `x.bpf.o`). A compile error is in the result, not thrown. */

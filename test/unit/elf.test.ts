@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeUtf8, encodeUtf8 } from '../../extension/core/elf/utf8.ts';
 import { readElf } from '../../extension/core/elf/readElf.ts';
 import { XdpError } from '../../extension/core/errors.ts';
+import { type Catalogue, speak, translated } from '../../extension/core/text/language.ts';
 import { askTool, bpfPrelude, compileBpf, seeded } from '../support/bpfFixture.ts';
 
 const source = `${bpfPrelude}
@@ -75,6 +77,7 @@ function failure(bytes: Uint8Array): { code: string; message: string } {
   throw new Error('it was read');
 }
 
+const chinese = JSON.parse(readFileSync('extension/host/l10n/bundle.l10n.zh-cn.json', 'utf8')) as Catalogue;
 const object = compileBpf(source);
 const patched = (at: number, ...values: number[]): Uint8Array => {
   const copy = object.slice();
@@ -107,6 +110,9 @@ test.each<[string, Uint8Array, string, RegExp]>([
   const error = failure(bytes);
   expect(error.code).toBe(code);
   expect(error.message).toMatch(message);
+  speak(chinese);
+  expect(translated(error.message)).not.toMatch(/[a-z]+ [a-z]+/);
+  speak({});
 });
 
 test('sections that share their bytes are refused: they would let a small file cost much', () => {

@@ -1,4 +1,5 @@
 import { ByteReader } from '../elf/byteReader.ts';
+import { english } from '../text/language.ts';
 import { btfMagic, openBtf } from './rawBtf.ts';
 
 /** `.BTF.ext`: which function and which source line an instruction belongs to. Source: Documentation/bpf/btf.rst, section 3. */
@@ -33,7 +34,7 @@ export interface LineInfo {
 /** `btfBytes`: the `.BTF` section of the same object, which holds the strings. */
 export function readBtfExt(bytes: Uint8Array, btfBytes: Uint8Array): BtfExt {
   const strings = openBtf(btfBytes);
-  const reader = new ByteReader(bytes, strings.littleEndian, 'the .BTF.ext section');
+  const reader = new ByteReader(bytes, strings.littleEndian, english('the .BTF.ext section'));
   if (reader.u16(0) !== btfMagic) throw reader.damaged(0, 'lacks its magic number');
   if (reader.u8(2) !== 1) throw reader.damaged(2, `has version ${reader.u8(2)}, and only version 1 is known`);
   const headerLength = reader.u32(4);

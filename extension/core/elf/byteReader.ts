@@ -66,8 +66,13 @@ export class ByteReader {
     return this.bytes.subarray(offset, offset + length);
   }
 
+  /** `problem`: what is wrong with it, as `ends too early`. */
   damaged(offset: number, problem: string): XdpError {
-    return damaged(`${this.what} ${problem}`, this.base + offset);
+    const at = this.base + offset;
+    return new XdpError('object-damaged', `The object is damaged, in ${this.what}: it ${problem} (at offset ${at}).`, {
+      fix: compileAgain,
+      details: { offset: at },
+    });
   }
 
   private need(offset: number, length: number): void {
@@ -80,7 +85,9 @@ export class ByteReader {
 /** `offset` counts from the start of what the caller handed in (the file, or a section that was read alone). */
 export function damaged(problem: string, offset: number): XdpError {
   return new XdpError('object-damaged', `The object is damaged: ${problem} (at offset ${offset}).`, {
-    fix: 'Compile it again, or copy it again from where it came.',
+    fix: compileAgain,
     details: { offset },
   });
 }
+
+const compileAgain = 'Compile it again, or copy it again from where it came.';

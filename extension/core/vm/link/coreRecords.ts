@@ -1,5 +1,6 @@
 import { openBtf } from '../../btf/rawBtf.ts';
 import { ByteReader } from '../../elf/byteReader.ts';
+import { english } from '../../text/language.ts';
 
 /** enum bpf_core_relo_kind of include/uapi/linux/bpf.h. */
 export const coreKind = {
@@ -35,7 +36,7 @@ const headerWithCore = 32;
 /** The third table of `.BTF.ext`; empty in objects without CO-RE. */
 export function readCoreRecords(extBytes: Uint8Array, btfBytes: Uint8Array): CoreRecord[] {
   const strings = openBtf(btfBytes);
-  const reader = new ByteReader(extBytes, strings.littleEndian, 'the .BTF.ext section');
+  const reader = new ByteReader(extBytes, strings.littleEndian, english('the .BTF.ext section'));
   const headerLength = reader.u32(4);
   if (headerLength < headerWithCore) return [];
   const length = reader.u32(28);
