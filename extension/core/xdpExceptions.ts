@@ -16,9 +16,13 @@ export interface XdpException {
   count: number;
 }
 
-/** One line of a trace of the events below; undefined for anything else. Source: include/trace/events/xdp.h. */
+/** `task-pid [cpu] flags time: event: fields`; a task's name has 15 characters. What a program prints may look like an event of its own. */
+const traced =
+  /^\s*.{1,15}-\d+\s+(?:\(.{7}\)\s+)?\[\d{3,}\] \S+\s+[\d.]+: (xdp_exception|xdp_redirect_err|xdp_redirect_map_err|xdp_devmap_xmit|xdp_bulk_tx): (.*)$/;
+
+/** One line of a trace of the events above; undefined for anything else. Source: include/trace/events/xdp.h. */
 export function parseException(line: string): XdpException | undefined {
-  const match = /: (xdp_exception|xdp_redirect_err|xdp_redirect_map_err|xdp_devmap_xmit|xdp_bulk_tx): (.*)$/.exec(line);
+  const match = traced.exec(line);
   if (match === null) return undefined;
   const fields = new Map([...(match[2] ?? '').matchAll(/(\w+)=(\S*)/g)].map(([, name, value]) => [name, value ?? '']));
   const number = (name: string): number => Math.abs(Number.parseInt(fields.get(name) ?? '0', 10)) || 0;

@@ -36,7 +36,12 @@ test.for<[string, Partial<XdpException> | undefined, RegExp?]>([
   ],
   ['  a-1 [000] ..s.. 1.2: bpf_trace_printk: xdp_exception', undefined],
   ['', undefined],
-  [': xdp_exception: ', { progId: 0, ifindex: 0, action: '' }],
+  ['  a b-c-1 [000] ..s.. 1.2: xdp_exception: ', { progId: 0, ifindex: 0, action: '' }],
+  [': xdp_exception: prog_id=5 action=TX ifindex=3', undefined],
+  [
+    '  a-1 [000] ..s.. 1.2: bpf_trace_printk: b-2 [000] ..s.. 1.2: xdp_exception: prog_id=5 action=TX ifindex=3',
+    undefined,
+  ],
 ])('%s', ([line, found, text]) => {
   const parsed = parseException(line);
   if (found === undefined || parsed === undefined) expect(parsed).toBe(found);

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { errno } from '../libbpf/errno.ts';
 import type { BpfProgramCode } from '../libbpf/port.ts';
 import { programInfoBytes } from './info.ts';
 
@@ -16,15 +17,18 @@ const field = {
 /** Far beyond what the verifier takes: a million instructions of 8 bytes. */
 const mostBytes = 256 << 20;
 
-/** Asks twice, as every array of it is asked for: how long it is, and then what is in it. */
+/** Asks twice, as every array of it is asked for: how long it is, and then what is in it. -E2BIG where one is longer than any may be. */
 export function readProgramCode(info: (bytes: Buffer) => number): BpfProgramCode | number {
   const first = Buffer.alloc(programInfoBytes);
   const sized = info(first);
   if (sized < 0) return sized;
   const second = Buffer.alloc(programInfoBytes);
+  let tooMuch = false;
   const ask = ({ count, pointer, size }: { count: number; pointer: number; size?: number }, width: number): Buffer => {
     const length = first.readUInt32LE(count);
     const each = size === undefined ? width : first.readUInt32LE(size);
+    // The kernel writes as many as are asked for.
+    if (length * each > mostBytes) tooMuch = true;
     const room = Buffer.alloc(Math.min(mostBytes, Math.max(8, length * each)));
     second.writeUInt32LE(length, count);
     if (size !== undefined) second.writeUInt32LE(each, size);
@@ -38,6 +42,7 @@ export function readProgramCode(info: (bytes: Buffer) => number): BpfProgramCode
   const funcs = ask(field.funcs, 8);
   const lines = ask(field.lines, 16);
   const lineAddresses = ask(field.lineAddresses, 8);
+  if (tooMuch) return -errno.E2BIG;
   const result = info(second);
   if (result < 0) return result;
   // The kernel takes the pointer away of what it does not show.
