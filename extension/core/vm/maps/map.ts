@@ -6,8 +6,20 @@ import { right } from '../memory/regions.ts';
 
 /** BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK of include/uapi/linux/bpf.h. */
 export const updateFlag = { any: 0, noExist: 1, exist: 2, lock: 4 } as const;
-/** Flags of the map itself that matter here. */
-export const mapFlag = { noPrealloc: 0x1, noCommonLru: 0x2, readOnlyProgram: 0x80, writeOnlyProgram: 0x100 } as const;
+/** Flags of the map itself: BPF_F_* of include/uapi/linux/bpf.h. */
+export const mapFlag = {
+  noPrealloc: 0x1,
+  noCommonLru: 0x2,
+  numaNode: 0x4,
+  readOnlyUser: 0x8,
+  writeOnlyUser: 0x10,
+  zeroSeed: 0x40,
+  readOnlyProgram: 0x80,
+  writeOnlyProgram: 0x100,
+  memoryMapped: 0x400,
+  preserveElements: 0x800,
+  innerMap: 0x1000,
+} as const;
 
 /** What a map is made from. Sizes in bytes. */
 export interface MapDefinition {
