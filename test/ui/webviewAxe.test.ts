@@ -9,6 +9,7 @@ const views: Record<string, string[]> = {
     'maps-unfolded-side',
     'maps-columns',
     'maps-plot-light',
+    'maps-plot-keys-side',
     'maps-edit-form',
     'maps-add',
     'maps-refused',

@@ -7,6 +7,7 @@
  *   node test/ui/webviewHarness.mjs axe [FILTER[,FILTER…]] [THEME]  accessibility of the same pages, by axe-core, in all themes
  *   node test/ui/webviewHarness.mjs fits [VIEW]      whether every text has room, in both languages and three widths
  *   node test/ui/webviewHarness.mjs hostile          whether HTML in what others wrote is shown as text
+ *   node test/ui/webviewHarness.mjs plot             whether a plot of map rows is used by the keyboard alone
  *   node test/ui/webviewHarness.mjs keys             how long a keystroke in a packet takes to its bytes
  *   node test/ui/webviewHarness.mjs trace            what 100,000 rows on 128 CPUs cost at 10 Hz, by Chromium's trace
  *
@@ -20,6 +21,7 @@ import { shots } from './webviewHarnessShots.mjs';
 import { axeShots } from './webviewAxe.mjs';
 import { fitsEverywhere } from './webviewFits.mjs';
 import { hostileEverywhere } from './webviewHostile.mjs';
+import { plotByKeys } from './webviewPlotKeys.mjs';
 import { measureKeystrokes } from './webviewKeystroke.mjs';
 import { traceMaps } from './webviewTrace.mjs';
 
@@ -61,6 +63,7 @@ const [command, argument = '', theme] = process.argv.slice(2);
 await build();
 if (command === 'shots') await takeShots(argument);
 else if (command === 'keys') console.log(JSON.stringify(await measureKeystrokes(), null, 2));
+else if (command === 'plot') await plotByKeys();
 else if (command === 'axe') {
   const { checked, violations } = await axeShots(argument, theme === undefined ? Object.keys(themes) : [theme]);
   console.log([...violations, `${checked} pages checked, ${violations.length} violations`].join('\n'));

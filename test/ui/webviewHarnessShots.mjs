@@ -37,6 +37,9 @@ export const shots = [
     size: { width: 640, height: 460 },
     act: plotRows,
   },
+  { name: 'maps-plot-keys', view: 'maps', scene: 'counter', theme: 'hcDark', size: wide, act: plotByKeys },
+  { name: 'maps-plot-keys-light', view: 'maps', scene: 'counter', theme: 'hcLight', size: side, act: plotByKeys },
+  { name: 'maps-plot-keys-side', view: 'maps', scene: 'counter', theme: 'light', size: side, act: plotByKeys },
   { name: 'maps-edit-form', view: 'maps', scene: 'counter', theme: 'dark', size: wide, act: editRow },
   { name: 'maps-edit-cell', view: 'maps', scene: 'counter', theme: 'light', size: wide, act: editCell },
   {
@@ -327,6 +330,15 @@ async function unfold(tab) {
 async function openActions(tab) {
   await tab.locator('tr[data-key="1 XDP_DROP"] th').click();
   await tab.getByRole('button', { name: 'More…' }).click();
+  await tab.waitForTimeout(300);
+}
+
+/** Zoomed and paused by keys, with the ring around it. */
+async function plotByKeys(tab) {
+  await plotRows(tab);
+  const plot = tab.getByRole('application');
+  await plot.focus();
+  for (const key of ['+', '+', '+', '+', 'ArrowLeft', 'Space']) await tab.keyboard.press(key);
   await tab.waitForTimeout(300);
 }
 

@@ -3,6 +3,10 @@ import type { RowCache } from '../data/rowCache.ts';
 /** Two hours at ten readings a second would be too much to draw; at one a second this is two hours. */
 const maxPoints = 7200;
 
+/** A gap is longer than this, and than so many readings. */
+const gapSeconds = 2;
+const gapSteps = 5;
+
 export type Measure = 'rate' | 'value';
 
 /** What the chosen rows counted over time, one number of the map at a time. */
@@ -40,13 +44,19 @@ export class PlotData {
     }
   }
 
+  /** The newest time, in seconds; undefined before the first. */
+  get lastTime(): number | undefined {
+    return this.times.at(-1);
+  }
+
   /** After a reading; `nowMs`: of the wall clock, for the time axis. Answers whether there was something new. */
   record(rows: RowCache, nowMs: number): boolean {
     const field = rows.model.numericFields[this.field];
     const atMs = Math.max(0, ...this.ids.map((id) => rows.byId(id)?.atMs ?? 0));
     if (field === undefined || atMs === 0 || atMs === this.lastAtMs) return false;
     this.lastAtMs = atMs;
-    this.times.push(nowMs / 1000);
+    const time = this.nextTime(nowMs / 1000);
+    this.times.push(time);
     for (const id of this.ids) {
       const series = this.values.get(id);
       const reading = rows.byId(id)?.reading;
@@ -65,8 +75,32 @@ export class PlotData {
     return true;
   }
 
-  /** As uPlot takes it: times in seconds, then a series a row. */
-  columns(measure: Measure): [number[], ...(number | null)[][]] {
-    return [this.times, ...this.ids.map((id) => this.values.get(id)?.[measure] ?? [])];
+  /**
+   * Times rise, also when the clock is set back. Where nothing was read for a while (a pause, nobody looked) the lines end: what they
+   * counted then is not known but for its mean.
+   */
+  private nextTime(now: number): number {
+    const last = this.times.at(-1);
+    if (last === undefined) return now;
+    const time = Math.max(now, last + 0.001);
+    const usual = last - (this.times.at(-2) ?? last);
+    if (time - last > gapSeconds && time - last > gapSteps * usual) {
+      this.times.push(last + usual);
+      for (const { value, rate } of this.values.values()) {
+        value.push(null);
+        rate.push(null);
+      }
+    }
+    return time;
+  }
+
+  /** As uPlot takes it: times in seconds, then a series a row. `until`: without what came later, in arrays that stay as they are. */
+  columns(measure: Measure, until?: number): [number[], ...(number | null)[][]] {
+    const { times } = this;
+    const series = this.ids.map((id) => this.values.get(id)?.[measure] ?? []);
+    if (until === undefined) return [times, ...series];
+    const after = times.findIndex((time) => time > until);
+    const count = after < 0 ? times.length : after;
+    return [times.slice(0, count), ...series.map((values) => values.slice(0, count))];
   }
 }
