@@ -49,6 +49,16 @@ test('maps of a type that nobody knows yet are neither read nor written: their v
   expect(() => service.handlers['map/update']({ map, key, value: key, flags: 0 })).toThrow(refused);
 });
 
+test('a map without keys is not asked for four billion of them', async () => {
+  const service = fakeService({
+    object: { maps: [{ name: 'm', type: 22, keySize: 0, valueSize: 4 }] },
+    libbpf: { mapInfo: () => fakeMapInfo({ type: 22, keySize: 0 }) },
+  });
+  await load(service);
+  const write = { map: { id: 7 }, kind: 'delete', count: 0xffff_ffff, keys: new Uint8Array(0) } as const;
+  expect(() => service.handlers['map/write'](write)).toThrow(expect.objectContaining({ code: 'usage' }));
+});
+
 test('a packet test whose key does not fit fails, and nothing is deleted by that key', async () => {
   const deleted: number[] = [];
   const service = fakeService({

@@ -44,12 +44,17 @@ function bytesOfValue(context: Context, { info }: OpenMap): number {
 
 /** All fail alike then: the map is full, or frozen. */
 const maxFailures = 100;
+/** As many as are looked up at once. Each has room for two values in the reply, which only the map's own size bounds. */
+const maxWritten = 4096;
 
 type Request = Omit<MapWrite, 'map'>;
 
 /** Sets or deletes many entries, each read before and after. */
 export function write(context: Context, map: OpenMap, request: Request): MapWritten {
   const { count, kind } = request;
+  if (count > maxWritten) {
+    throw new XdpError('usage', `At most ${maxWritten} entries are written at once, not ${count}`);
+  }
   const { keySize } = map.info;
   const valueSize = bytesOfValue(context, map);
   requireSize(map, 'key', request.keys.length, count * keySize);
