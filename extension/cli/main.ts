@@ -84,7 +84,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const verb = await load();
     if (rest.includes('--help') || rest.includes('-h')) {
       const { usage, summary } = verb;
-      output.result({ usage, summary }, () => `xdp ${usage}\n\n${translated(summary)}`);
+      const { describeOptions, optionHelp } = await import('./optionHelp.ts');
+      const options = optionHelp(name);
+      output.result({ usage, summary, options }, () => {
+        return `${t('Usage: xdp {0}', usage)}\n\n${translated(summary)}${describeOptions(options)}`;
+      });
       return 0;
     }
     kernel = new KernelAccess({

@@ -59,3 +59,14 @@ test('an output that is full is said, whatever is written', () => {
     closeSync(full);
   }
 });
+
+test('xdp VERB --help has a line for each option of its synopsis, and for no other', () => {
+  const { verbs } = cli.run(['--help']).json as { verbs: { verb: string; usage: string }[] };
+  expect(verbs.length).toBeGreaterThan(15);
+  for (const { verb, usage } of verbs) {
+    const wanted = (usage.match(/(?<![\w-])--?[a-z][\w-]*/g) ?? []).filter((option) => option !== '--json');
+    const { options } = cli.run([verb, '--help']).json as { options: Record<string, string> };
+    expect(Object.keys(options).sort(), verb).toEqual([...new Set(wanted)].sort());
+  }
+  expect(cli.text(['attach', '--help'])).toMatch(/^ {2}--keep {8}pin it and return/m);
+});

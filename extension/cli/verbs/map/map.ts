@@ -22,7 +22,7 @@ const actions = {
 
 export const map: Verb = {
   summary: 'read, watch, change, export or compare one map',
-  usage: Object.values(usages).join('\n    xdp '),
+  usage: Object.values(usages).join('\n       xdp '),
   async run(args, context) {
     const [word, ...rest] = args;
     if (word === undefined) throw usageError('An argument is missing.', this.usage);
