@@ -164,6 +164,27 @@ test('the interface that carries the default route or a remote session is known'
   expect(await ask()).toContainEqual({ kind: 'default-route', family: 'IPv6' });
 });
 
+test('of a route of several ways each carries it', async () => {
+  lab.run('ip', 'link', 'add', 'two7', 'type', 'veth', 'peer', 'name', 'two8');
+  lab.run('ip', 'addr', 'add', '10.77.0.1/24', 'dev', 'two7');
+  for (const name of ['two7', 'two8']) lab.run('ip', 'link', 'set', name, 'up');
+  lab.run('ip', 'route', 'add', 'default', 'nexthop', 'via', '10.99.0.2', 'nexthop', 'via', '10.77.0.2');
+  lab.run('ip', 'route', 'add', 'blackhole', '203.0.113.0/24');
+  lab.run('ip', 'route', 'add', '198.51.100.0/24', 'via', '10.77.0.2', 'table', '100');
+  const { interfaces } = await client.call('interfaces/list', {});
+  const ask = async (name: string, peers: string[]) => {
+    const ifindex = interfaces.find((one) => one.name === name)?.ifindex ?? 0;
+    return (await client.call('xdp/lifelines', { ifindex, peers })).lifelines;
+  };
+  for (const name of ['two7', lab.near]) {
+    expect(await ask(name, ['198.51.100.1', '203.0.113.1'])).toEqual([
+      { kind: 'default-route', family: 'IPv4' },
+      { kind: 'remote-session', peer: '198.51.100.1' },
+    ]);
+  }
+  expect(await ask('two8', ['198.51.100.1'])).toEqual([]);
+});
+
 test('what stands below the interface that carries the route carries it too', async () => {
   const { near } = lab;
   const run = (text: string): string => lab.run('ip', ...text.split(' '));

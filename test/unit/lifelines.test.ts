@@ -1,33 +1,42 @@
 import { expect, test } from 'vitest';
-import { lifelinesOf, type NetworkTables } from '../../extension/kernel/system/lifelines.ts';
+import { parseRoute, type RouteRecord } from '../../extension/kernel/netlink/routes.ts';
+import { lifelinesOf, sshPeers } from '../../extension/kernel/system/lifelines.ts';
 import { selfAndAbove } from '../../extension/kernel/netlink/stacking.ts';
 import { describeLifelines } from '../../extension/session/attach/lifelines.ts';
 import { fakeLink } from '../support/kernelFake.ts';
 
-/** As the files of /proc/net stand on a machine with eth0 (10.0.2.15/24, default), wlan0 and a VPN, tun0 (10.8.0.0/16). */
-const tables: NetworkTables = {
-  route: `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
-eth0	00000000	0202000A	0003	0	0	100	00000000	0	0	0
-wlan0	00000000	0101A8C0	0003	0	0	600	00000000	0	0	0
-eth0	0002000A	00000000	0001	0	0	100	00FFFFFF	0	0	0
-tun0	0000080A	00000000	0001	0	0	50	0000FFFF	0	0	0
-eth1	00006464	00000000	0201	0	0	0	0000FFFF	0	0	0
-`,
-  ipv6Route: `20010db8000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0
-00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003    wlan0
-00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo
-`,
-  tcp: `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+/** A machine with eth0 (10.0.2.15/24, default), wlan0, a VPN, tun0 (10.8.0.0/16), and eth2 and eth3 that share a way. */
+const interfaces = ['lo', 'eth0', 'wlan0', 'tun0', 'eth1', 'eth2', 'eth3'];
+const route = (destination: string, prefix: number, metric: number, ...ways: string[]): RouteRecord => {
+  const family = destination.includes(':') ? 'IPv6' : 'IPv4';
+  const bytes = new Uint8Array(family === 'IPv6' ? 16 : 4);
+  bytes.set(
+    family === 'IPv6' ? Buffer.from(destination.replaceAll(':', ''), 'hex') : destination.split('.').map(Number),
+  );
+  return { family, destination: bytes, prefix, metric, ifindexes: ways.map((name) => interfaces.indexOf(name)) };
+};
+const routes = [
+  route('0.0.0.0', 0, 100, 'eth0'),
+  route('0.0.0.0', 0, 600, 'wlan0'),
+  route('10.0.2.0', 24, 100, 'eth0'),
+  route('10.8.0.0', 16, 50, 'tun0'),
+  route('203.0.113.0', 24, 0, 'eth2', 'eth3'),
+  route('2001:0db8::', 64, 256, 'eth0'),
+  route('::', 0, 1024, 'wlan0'),
+];
+/** As the files of /proc/net stand. */
+const connected = [
+  ...sshPeers(`  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0F02000A:0016 0500080A:C350 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
    1: 0F02000A:01BB 0909090A:C350 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
    2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
    3: 0100007F:0016 0100007F:C351 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
-`,
-  tcp6: `  sl  local_address                         remote_address                        st
+`),
+  ...sshPeers(`  sl  local_address                         remote_address                        st
    0: 0000000000000000FFFF00000F02000A:0016 0000000000000000FFFF000009020 00A:C352 0A
    1: B80D0120000000000000000001000000:0016 B80D0120000000000000000009000000:C352 01
-`,
-};
+`),
+];
 
 test.for<[string, string[], string[]]>([
   ['eth0', [], ['the IPv4 default route', 'the remote session with 2001:db8:0:0:0:0:0:9']],
@@ -44,9 +53,10 @@ test.for<[string, string[], string[]]>([
     ['the remote session with ::ffff:10.8.1.1', 'the remote session with 10.8.0.5'],
   ],
   ['eth1', ['100.100.0.1'], []],
+  ['eth3', ['203.0.113.7'], ['the remote session with 203.0.113.7']],
   ['lo', ['::1'], []],
 ])('%s, asked with %s', ([iface, peers, says]) => {
-  const found = lifelinesOf([iface], peers, tables);
+  const found = lifelinesOf([interfaces.indexOf(iface)], [...peers, ...connected], routes);
   expect(found.map((one) => describeLifelines([one]))).toEqual(says.map((each) => `it carries ${each}`));
 });
 
@@ -93,7 +103,17 @@ test('whose packets come through an interface', () => {
   expect(above('a', circle)).toEqual(['a', 'b']);
 });
 
-test('tables that make no sense tell nothing', () => {
-  const rubbish = { route: 'a b', ipv6Route: '\n\n x', tcp: '::: ::: 01', tcp6: '' };
-  expect(lifelinesOf(['eth0'], ['10.0.0.1'], rubbish)).toEqual([]);
+test('what makes no sense tells nothing', () => {
+  expect(lifelinesOf([2], ['10.0.0.1', 'x'], [])).toEqual([]);
+  expect(['::: ::: 01', 'a b', ''].flatMap(sshPeers)).toEqual([]);
+  // A way out of which half is missing, and one of a family and of a table that nobody asked for.
+  const way = Uint8Array.of(2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0, 40, 0, 9, 0, 255, 0);
+  expect(parseRoute(way)).toMatchObject({ prefix: 0, ifindexes: [] });
+  for (const [at, byte] of [
+    [0, 28],
+    [4, 255],
+  ] as const) {
+    expect(parseRoute(way.with(at, byte))).toBeUndefined();
+  }
+  expect(parseRoute(way.subarray(0, 11))).toBeUndefined();
 });

@@ -4,7 +4,8 @@ import type { InterfaceInfo, kernelContract } from '../../protocol/kernel.ts';
 import type { Handlers } from '../../protocol/rpc.ts';
 import type { EthtoolFacts } from '../netlink/client.ts';
 import type { LinkRecord } from '../netlink/rtnetlink.ts';
-import { selfAndAbove, stackedKinds } from '../netlink/stacking.ts';
+import { ifindexesFrom, stackedKinds } from '../netlink/stacking.ts';
+import { lifelinesOf } from '../system/lifelines.ts';
 import { attachedPrograms, keptAttachments } from './attachedPrograms.ts';
 import type { Context } from './context.ts';
 import { inNetns, namespaceError } from './netns.ts';
@@ -47,8 +48,9 @@ function listInterfaces(
   const features = netlink.xdpFeatures();
   const ethtool = whole ? netlink.ethtool() : undefined;
   const addresses = netlink.addresses();
+  const routes = whole ? netlink.routes() : [];
   // The table of connections is the machine's, and takes milliseconds to read in each namespace.
-  const lifelines = whole ? system.lifelines(peers, where === 'own' ? 'sessions' : 'routes') : undefined;
+  const sessions = whole && where === 'own' ? [...peers, ...system.sshPeers()] : [];
   const netnsName = netnsNames(context);
   const nameOf = (ifindex: number | undefined): LinkRecord | undefined =>
     ifindex === undefined ? undefined : links.find((other) => other.ifindex === ifindex);
@@ -85,7 +87,7 @@ function listInterfaces(
       ...(channels === undefined ? {} : { channels }),
       ...(offloads === undefined ? {} : { offloads }),
       ...(peer === undefined ? {} : { peer: { ...peer, ...(peerNetns === undefined ? {} : { netns: peerNetns }) } }),
-      lifelines: lifelines?.(selfAndAbove(link, links).map(({ name }) => name)) ?? [],
+      lifelines: lifelinesOf(ifindexesFrom(link, links), sessions, routes),
       attached: attachedPrograms(context, link, kept),
     };
   });

@@ -33,6 +33,7 @@ import {
   tcParents,
   xdpAttachRequest,
 } from './rtnetlink.ts';
+import { parseRoute, routeDumpRequest, type RouteRecord } from './routes.ts';
 
 /** The socket calls that netlink needs. Numbers are -errno on failure. */
 export interface NetlinkSockets {
@@ -52,6 +53,8 @@ export interface Netlink {
   /** -ENODEV when there is none of that index. `netnsId`: in a namespace that this one knows by a number. */
   link(ifindex: number, netnsId?: number): LinkRecord | number;
   addresses(): AddressRecord[];
+  /** Of the main table, of both families. */
+  routes(): RouteRecord[];
   /** The number by which this namespace knows another one, given by an open file of it; undefined when it has none. */
   netnsId(fd: number): number | undefined;
   /** xdp-features by ifindex; undefined where the kernel has no such family (before 6.3). */
@@ -118,6 +121,15 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     );
   }
 
+  function routes(): RouteRecord[] {
+    return ([2, 10] as const).flatMap((family) => {
+      const reply = request(rtnetlink.protocol, rtnetlink.getRoute, netlinkFlags.dump, routeDumpRequest(family));
+      return reply.messages.flatMap(({ type, payload }) =>
+        type === rtnetlink.newRoute ? (parseRoute(payload) ?? []) : [],
+      );
+    });
+  }
+
   /** The number of a generic netlink family; undefined when the kernel has none of that name. */
   function familyOf(name: string): number | undefined {
     const { protocol, controlFamily } = genericNetlink;
@@ -158,6 +170,7 @@ export function createNetlink(sockets: NetlinkSockets): Netlink {
     links,
     link,
     addresses,
+    routes,
     netnsId,
     xdpFeatures,
     ethtool,

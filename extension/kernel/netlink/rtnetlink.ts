@@ -20,6 +20,8 @@ export const rtnetlink = {
   setLink: 19,
   newAddress: 20,
   getAddress: 22,
+  newRoute: 24,
+  getRoute: 26,
   getNetnsId: 90,
   getFilter: 46,
   groups: { link: 1, ipv4Address: 0x10, ipv6Address: 0x100 },

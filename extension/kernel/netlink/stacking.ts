@@ -18,6 +18,11 @@ export function selfAndAbove(link: LinkRecord, links: readonly LinkRecord[]): Li
   return found;
 }
 
+/** The same by number. */
+export function ifindexesFrom(link: LinkRecord, links: readonly LinkRecord[]): number[] {
+  return selfAndAbove(link, links).map(({ ifindex }) => ifindex);
+}
+
 function standsOn(upper: LinkRecord, lower: LinkRecord, links: readonly LinkRecord[]): boolean {
   if (lower.masterIfindex === upper.ifindex) return upper.kind !== 'bridge' || isUplink(lower, links);
   const linkedHere = upper.linkedIfindex === lower.ifindex && upper.linkedNetnsId === undefined;

@@ -1,77 +1,53 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Lifeline } from '../../protocol/kernel.ts';
+import type { RouteRecord } from '../netlink/routes.ts';
 
-/**
- * What ties a user to this machine: default routes and the way back to the other end of a remote session. Read from the
- * tables of the network namespace that this process is in. Source: net/ipv4/fib_trie.c, net/ipv6/route.c,
- * net/ipv4/tcp_ipv4.c (their /proc files).
- */
-export interface NetworkTables {
-  /** /proc/net/route */
-  route: string;
-  /** /proc/net/ipv6_route */
-  ipv6Route: string;
-  /** /proc/net/tcp and tcp6 */
-  tcp: string;
-  tcp6: string;
-}
-
-interface Route {
-  iface: string;
-  family: 'IPv4' | 'IPv6';
-  /** 4 or 16 bytes. */
-  destination: Uint8Array;
-  prefix: number;
-  metric: number;
-}
-
-const RTF_UP = 1;
-const RTF_REJECT = 0x200;
 const sshPort = 22;
 
 /**
- * Why losing an interface would lock the user out. `ifaces`: its name and those of the interfaces whose packets come through it.
- * `peers`: the addresses that the session's environment names.
+ * What ties a user to this machine: why losing an interface would lock the user out. `ifindexes`: the interface and those whose packets
+ * come through it. `peers`: the other ends of remote sessions.
  */
-export function lifelinesOf(ifaces: readonly string[], peers: readonly string[], tables: NetworkTables): Lifeline[] {
-  const routes = [...ipv4Routes(tables.route), ...ipv6Routes(tables.ipv6Route)];
+export function lifelinesOf(
+  ifindexes: readonly number[],
+  peers: readonly string[],
+  routes: readonly RouteRecord[],
+): Lifeline[] {
+  const leadsHere = (route: RouteRecord | undefined): boolean =>
+    route?.ifindexes.some((ifindex) => ifindexes.includes(ifindex)) === true;
   const found: Lifeline[] = [];
   for (const family of ['IPv4', 'IPv6'] as const) {
-    const carries = routes.some(
-      (route) => route.family === family && route.prefix === 0 && ifaces.includes(route.iface),
-    );
+    const carries = routes.some((route) => route.family === family && route.prefix === 0 && leadsHere(route));
     if (carries) found.push({ kind: 'default-route', family });
   }
-  const sessions = new Set([...peers, ...sshPeers(tables.tcp), ...sshPeers(tables.tcp6)]);
-  for (const peer of sessions) {
+  for (const peer of new Set(peers)) {
     const bytes = addressBytes(peer);
-    if (bytes !== undefined && !isLoopback(bytes) && ifaces.includes(wayTo(bytes, routes) ?? '')) {
+    if (bytes !== undefined && !isLoopback(bytes) && leadsHere(wayTo(bytes, routes))) {
       found.push({ kind: 'remote-session', peer });
     }
   }
   return found;
 }
 
-export function readNetworkTables(kinds: 'sessions' | 'routes'): NetworkTables {
-  const read = (name: string): string => {
+/** Who is connected to the SSH server, in the network namespace that this process is in: net/ipv4/tcp_ipv4.c. */
+export function readSshPeers(): string[] {
+  return ['tcp', 'tcp6'].flatMap((name) => {
     try {
-      return readFileSync(`/proc/self/net/${name}`, 'utf8');
+      return sshPeers(readFileSync(`/proc/self/net/${name}`, 'utf8'));
     } catch {
-      return ''; // A kernel without IPv6 has no such table.
+      return []; // A kernel without IPv6 has no such table.
     }
-  };
-  const [tcp, tcp6] = kinds === 'sessions' ? [read('tcp'), read('tcp6')] : ['', ''];
-  return { route: read('route'), ipv6Route: read('ipv6_route'), tcp, tcp6 };
+  });
 }
 
-/** The interface of the longest prefix, of the smallest metric among equals. */
-function wayTo(address: Uint8Array, routes: readonly Route[]): string | undefined {
+/** The route of the longest prefix, of the smallest metric among equals. */
+function wayTo(address: Uint8Array, routes: readonly RouteRecord[]): RouteRecord | undefined {
   const matching = routes.filter(
     ({ destination, prefix }) => destination.length === address.length && samePrefix(destination, address, prefix),
   );
   matching.sort((left, right) => right.prefix - left.prefix || left.metric - right.metric);
-  return matching[0]?.iface;
+  return matching[0];
 }
 
 function samePrefix(left: Uint8Array, right: Uint8Array, bits: number): boolean {
@@ -82,33 +58,8 @@ function samePrefix(left: Uint8Array, right: Uint8Array, bits: number): boolean 
   return true;
 }
 
-/** `Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses as hex of the machine's byte order. */
-function ipv4Routes(table: string): Route[] {
-  return rows(table).flatMap((fields): Route[] => {
-    const [iface, destination, , flags, , , metric, mask] = fields;
-    if (iface === undefined || destination === undefined || mask === undefined) return [];
-    const state = Number.parseInt(flags ?? '', 16);
-    if ((state & RTF_UP) === 0 || (state & RTF_REJECT) !== 0) return [];
-    const prefix = bytesOf(mask).reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
-    const bytes = bytesOf(destination).reverse();
-    return [{ iface, family: 'IPv4', destination: bytes, prefix, metric: Number(metric) }];
-  });
-}
-
-/** `destination prefix source prefix gateway metric refcount use flags iface`, addresses in network order. */
-function ipv6Routes(table: string): Route[] {
-  return rows(table).flatMap((fields): Route[] => {
-    const [destination, prefix, , , , metric, , , flags, iface] = fields;
-    if (destination?.length !== 32 || iface === undefined || prefix === undefined) return [];
-    const state = Number.parseInt(flags ?? '', 16);
-    if ((state & RTF_UP) === 0 || (state & RTF_REJECT) !== 0 || iface === 'lo') return [];
-    const about = { prefix: Number.parseInt(prefix, 16), metric: Number.parseInt(metric ?? '', 16) };
-    return [{ iface, family: 'IPv6', destination: bytesOf(destination), ...about }];
-  });
-}
-
 /** Who is connected to the SSH server now: `sl local:port remote:port state …`. */
-function sshPeers(table: string): string[] {
+export function sshPeers(table: string): string[] {
   const ESTABLISHED = '01';
   return rows(table).flatMap(([, local, remote, state]) => {
     const [, port] = (local ?? '').split(':');

@@ -1,9 +1,8 @@
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import type { Lifeline } from '../../protocol/kernel.ts';
 import { capabilitiesOfStatus } from './capabilities.ts';
 import { parseCpuList } from './cpus.ts';
 import { kernelSymbols } from './kallsyms.ts';
-import { lifelinesOf, readNetworkTables } from './lifelines.ts';
+import { readSshPeers } from './lifelines.ts';
 import { type PrintkCapture, tracefsCapture } from './tracefs.ts';
 import { openTraceStream, type TracedEvent, type TraceStream } from './traceStream.ts';
 
@@ -21,11 +20,8 @@ export interface System {
   driver(iface: string): string | undefined;
   /** Runs `work` with this thread on one CPU; -errno when the CPU cannot be had. */
   onCpu<T>(cpu: number, work: () => T): T | number;
-  /**
-   * Why losing an interface would lock the user out, in this network namespace as it is now. `peers`: ends of the user's
-   * remote session. `routes`: default routes alone, not who is connected. Asked with the names of the interface and of those above it.
-   */
-  lifelines(peers: readonly string[], kinds?: 'sessions' | 'routes'): (ifaces: readonly string[]) => Lifeline[];
+  /** Who is connected to the SSH server, in this network namespace as it is now. */
+  sshPeers(): string[];
   /** Runs `work` with this thread in the network namespace of that file, and comes back; -errno when it cannot enter. */
   inNetns<T>(file: string, work: () => T): T | number;
   /** Calls `visit` with each named network namespace that can be opened, and an fd of it for the time of the call. */
@@ -48,10 +44,7 @@ export const fileSystem: Omit<System, 'interfaceIndex' | 'interfaceName' | 'driv
   possibleCpus: () => (possible ??= parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8'))),
   onlineCpus: () => parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8')),
   kernelRelease: () => readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
-  lifelines: (peers, kinds = 'sessions') => {
-    const tables = readNetworkTables(kinds);
-    return (ifaces) => lifelinesOf(ifaces, peers, tables);
-  },
+  sshPeers: readSshPeers,
   eachNetns,
   printk: tracefsCapture(),
   trace: (events) => openTraceStream(events),

@@ -3,7 +3,8 @@ import { flagsOfMode, type XdpMode, type XdpModeRequest, xdpFlags } from '../../
 import type { Attachment, kernelContract } from '../../../protocol/kernel.ts';
 import type { Handlers } from '../../../protocol/rpc.ts';
 import { errno } from '../../libbpf/errno.ts';
-import { selfAndAbove } from '../../netlink/stacking.ts';
+import { ifindexesFrom } from '../../netlink/stacking.ts';
+import { lifelinesOf } from '../../system/lifelines.ts';
 import { attachError, interfaceGone } from './attachFailures.ts';
 import { describeAttachment } from './attachments.ts';
 import type { Context } from '../context.ts';
@@ -48,8 +49,9 @@ export function attachHandlers(context: Context): AttachHandlers {
     'xdp/lifelines': ({ ifindex, peers }) => {
       const link = findLink(context, ifindex);
       const links = context.netlink.links();
-      const ways = typeof links === 'number' ? [link] : selfAndAbove(link, links);
-      return { lifelines: context.system.lifelines(peers)(ways.map(({ name }) => name)) };
+      const ways = ifindexesFrom(link, typeof links === 'number' ? [link] : links);
+      const sessions = [...peers, ...context.system.sshPeers()];
+      return { lifelines: lifelinesOf(ways, sessions, context.netlink.routes()) };
     },
   };
 }
