@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createMap } from '../../extension/core/vm/maps/createMap.ts';
 import type { MapDefinition } from '../../extension/core/vm/maps/map.ts';
+import { createMachine } from '../../extension/core/vm/machine.ts';
 import { Memory } from '../../extension/core/vm/memory/memory.ts';
 import { fixtureText, helper } from '../support/kernelHelper.ts';
 import { Random } from '../support/packetGenerate.ts';
@@ -71,6 +72,58 @@ test('the machine makes the maps that the kernel makes, and no others', async ()
         differences.push(`${JSON.stringify(definition)}: kernel ${kernel}, machine ${machine}`);
     }
     expect(differences).toEqual([]);
+  } finally {
+    await client.dispose();
+  }
+});
+
+/** What of a map is declared, and what libbpf makes of the rest. */
+const declared: readonly string[] = [
+  'type PERF_EVENT_ARRAY',
+  'type PERF_EVENT_ARRAY, key_size 4',
+  'type PERF_EVENT_ARRAY, key_size 4, value_size 4',
+  'type PROG_ARRAY, max_entries 4',
+  'type PROG_ARRAY, max_entries 4, key_size 4, value_size 4',
+  'type RINGBUF',
+  'type RINGBUF, max_entries 1',
+  'type RINGBUF, max_entries 5000',
+  'type RINGBUF, max_entries 12288',
+  'type HASH, key_size 4, value_size 4',
+  'type HASH, max_entries 4, key_size 7, value_size 3',
+  'type LPM_TRIE, max_entries 4, key_size 8, value_size 4',
+  'type LPM_TRIE, max_entries 4, key_size 8, value_size 4, map_flags 1',
+  'type DEVMAP, max_entries 4',
+  'type CPUMAP, max_entries 2, key_size 4, value_size 8',
+  'type QUEUE, max_entries 4, key_size 4, value_size 4',
+  'type BLOOM_FILTER, max_entries 4, value_size 4, map_extra 3',
+];
+
+test.for(declared)('libbpf and the machine make the same of: %s', async (attributes) => {
+  const members = attributes
+    .split(', ')
+    .map((attribute) => attribute.replace(/ (?=[A-Z])/, ' BPF_MAP_TYPE_').split(' '));
+  const body = members.map(([name, value]) => `__uint(${name}, ${value});`).join(' ');
+  const use =
+    'SEC("xdp") int pass(struct xdp_md *ctx) { void *used = &m; asm volatile("" :: "r"(used)); return XDP_PASS; }';
+  const elf = fixtureText(
+    'mapDeclared',
+    `struct { ${body} } m SEC(".maps");\n${use}\nchar _license[] SEC("license") = "GPL";`,
+  );
+  const client = await helper();
+  try {
+    const shown = (map: Pick<MapDefinition, 'keySize' | 'valueSize' | 'maxEntries'> | undefined): string =>
+      map === undefined ? 'no map' : `${map.keySize} ${map.valueSize} ${map.maxEntries}`;
+    const kernel = await client.call('object/load', { elf, name: 'declared.o' }).then(
+      ({ maps }) => shown(maps.find(({ name }) => name === 'm')),
+      () => 'refused',
+    );
+    let machine = 'refused';
+    try {
+      machine = shown(createMachine(elf, { cpuCount: client.hello.possibleCpus.length }).map('m')?.definition);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'load-failed' });
+    }
+    expect(machine).toBe(kernel);
   } finally {
     await client.dispose();
   }

@@ -23,22 +23,14 @@ export function linkMaps(elf: ElfFile, object: ObjectSpec, options: LinkOptions,
 
 /** What the kernel would make of a map. */
 export function definitionOf(spec: MapSpec, btf: Btf | undefined, cpuCount: number): MapDefinition {
-  const { name, type, keySize, flags } = spec;
-  let { valueSize, maxEntries } = spec;
-  // libbpf fills in what it can: libbpf.c, map_set_def_max_entries() and adjust_ringbuf_sz().
-  if (type === 'perf_event_array') {
-    if (maxEntries === 0) maxEntries = cpuCount;
-    if (valueSize === 0) valueSize = 4;
-  }
+  const { name, type, keySize, valueSize, flags } = spec;
+  let { maxEntries } = spec;
+  // What libbpf fills in, and it fills in no sizes: libbpf.c, map_set_def_max_entries() and adjust_ringbuf_sz().
+  if (type === 'perf_event_array') maxEntries ||= cpuCount;
   if (type === 'ringbuf') maxEntries = ringBytes(maxEntries);
-  if (type === 'hash_of_maps' || type === 'array_of_maps' || type === 'prog_array') valueSize ||= 4;
   const kept = btf === undefined || spec.valueTypeId === 0 ? [] : keptRanges(btf, spec.valueTypeId);
-  const keys =
-    spec.type === 'prog_array' || spec.type === 'array_of_maps' || spec.type === 'perf_event_array'
-      ? keySize || 4
-      : keySize;
   const locked = kept.some(({ type: kind }) => kind.endsWith('spin_lock'));
-  return { name, type, keySize: keys, valueSize, maxEntries, flags, kept, locked };
+  return { name, type, keySize, valueSize, maxEntries, flags, kept, locked };
 }
 
 function ringBytes(declared: number): number {
