@@ -125,7 +125,7 @@ export const mapContract = {
   'map/info': method(v.object({ map: MapRef }), MapInfo),
   /** Up to `limit` entries after `cursor`; batch lookups where the map type has them, key iteration where not. */
   'map/read': method(v.object({ map: MapRef, limit: u32, cursor: v.optional(bytes) }), MapPage),
-  /** How many entries a reading would give; absent when they are more than `most`. */
+  /** How many entries there are; absent when they are more than `most`, or not all of them can be found. */
   'map/count': method(v.object({ map: MapRef, most: u32 }), v.object({ count: v.optional(u32) })),
   /** Left out: what is gone, and everything where the kernel does not tell (before 5.8, or without its BTF). */
   'map/uses': method(v.object({ ids: v.array(u32) }), v.object({ maps: v.array(MapUse) })),

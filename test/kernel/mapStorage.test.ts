@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HelperClient } from '../../extension/kernel/client.ts';
 import type { LoadedObject, MapInfo, MapWrite, MapWritten } from '../../extension/protocol/kernel.ts';
-import { command, fixtureText, helper } from '../support/kernelHelper.ts';
+import { bpftool, command, fixtureText, helper } from '../support/kernelHelper.ts';
 
 /** Storage that hangs on processes and cgroups: the kernel takes a descriptor for a key, and lists nothing. */
 let client: HelperClient;
@@ -101,6 +101,99 @@ test('what hangs on processes is read, changed and taken away by their numbers',
     expect(await client.call('map/lookup', { map: { id: mapOf('tasks').id }, key: u32s(third) })).toEqual({});
   } finally {
     for (const child of children) child.kill('SIGKILL');
+  }
+});
+
+/** As the helper counts it; undefined where it cannot tell. */
+const counted = async (name: string): Promise<number | undefined> =>
+  (await client.call('map/count', { map: { id: mapOf(name).id }, most: 1000 })).count;
+
+test('each thread has a value of its own', async () => {
+  const program =
+    'import threading, time; [threading.Thread(target=time.sleep, args=(600,), daemon=True).start() for _ in range(3)]; print("up", flush=True); time.sleep(600)';
+  const child = spawn('/usr/bin/python3', ['-c', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    await once(child.stdout, 'data');
+    const before = (await entries('tasks')).size;
+    const threads = readdirSync(`/proc/${child.pid}/task`).map(Number);
+    expect(threads).toHaveLength(4);
+    for (const thread of threads)
+      expect(await set('tasks', { keys: u32s(thread), values: u32s(thread, 1) })).toMatchObject({ failures: [] });
+    const found = await entries('tasks');
+    for (const thread of threads) expect(found.get(thread)).toEqual([thread, 1]);
+    // Where processes are hidden, nobody can say how many there are.
+    const seesAll = statSync('/proc/self/ns/pid').ino === 0xeffffffc;
+    expect(await counted('tasks')).toBe(seesAll ? before + 4 : undefined);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('sockets are counted, though they cannot be read', async () => {
+  // As another program puts it there: the kernel takes a descriptor of its own.
+  const program = `
+import os, socket, subprocess
+for _ in range(3):
+    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    os.set_inheritable(one.fileno(), True)
+    key = [str(byte) for byte in one.fileno().to_bytes(4, "little")]
+    subprocess.run(["bpftool", "map", "update", "id", "${mapOf('sockets').id}", "key", *key, "value", *["1"] * 8], close_fds=False, check=True)
+    globals()[f"kept{_}"] = one
+print("up", flush=True)
+input()`;
+  expect(await counted('sockets')).toBe(0);
+  const child = spawn('/usr/bin/python3', ['-c', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    await once(child.stdout, 'data');
+    expect(await counted('sockets')).toBe(3);
+    expect(await client.call('map/count', { map: { id: mapOf('sockets').id }, most: 2 })).toEqual({});
+  } finally {
+    child.kill('SIGKILL');
+  }
+  await expect(counted('inodes')).rejects.toMatchObject({ code: 'map-unreadable' });
+});
+
+test('stacks are counted', async () => {
+  const elf = fixtureText(
+    'mapStacks',
+    `struct { __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 64); __uint(key_size, 4); __uint(value_size, 8 * 127); } stacks SEC(".maps");
+     SEC("raw_tp/sys_enter") int trace(void *ctx) {
+       bpf_get_stackid(ctx, &stacks, 0);
+       return 0;
+     }
+     char _license[] SEC("license") = "GPL";`,
+  );
+  const folder = mkdtempSync(path.join(tmpdir(), 'xdp-stacks-'));
+  const object = path.join(folder, 'stacks.o');
+  const pin = `/sys/fs/bpf/xdp_stacks_${process.pid}`;
+  writeFileSync(object, elf);
+  const system = await helper({ profile: 'system' });
+  try {
+    command('bpftool', ['prog', 'load', object, pin]);
+    const { id, map_ids } = bpftool('prog', 'show', 'pinned', pin) as { id: number; map_ids: number[] };
+    const count = () => system.call('map/count', { map: { id: map_ids[0] ?? 0 }, most: 64 });
+    expect(await count()).toEqual({ count: 0 });
+    // BPF_PROG_GET_FD_BY_ID, BPF_RAW_TRACEPOINT_OPEN: the program runs at every system call until the process ends.
+    const program = `
+import ctypes, os, struct
+number = 321 if os.uname().machine == "x86_64" else 280
+def bpf(command, attr):
+    room = ctypes.create_string_buffer(attr, len(attr))
+    fd = ctypes.CDLL(None, use_errno=True).syscall(number, command, room, len(attr))
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    return fd
+name = ctypes.create_string_buffer(b"sys_enter")
+fd = bpf(13, struct.pack("=IIQ", ${id}, 0, 0))
+bpf(17, struct.pack("=QIIQ", ctypes.addressof(name), fd, 0, 0))
+os.stat("/")`;
+    execFileSync('/usr/bin/python3', ['-c', program]);
+    const listed = (bpftool('map', 'dump', 'id', String(map_ids[0])) as unknown[]).length;
+    expect(listed).toBeGreaterThan(0);
+    expect(await count()).toEqual({ count: listed });
+  } finally {
+    rmSync(pin, { force: true });
+    rmSync(folder, { recursive: true });
+    await system.dispose();
   }
 });
 

@@ -102,6 +102,8 @@ export function fakeService(kernel: FakeKernel = {}): FakeService {
     pin: () => 0,
     openPin: () => -2,
     openProcess: () => -3,
+    openThread: () => -22,
+    countSocketStorage: () => -95,
     close: (fd) => {
       open.delete(fd);
     },

@@ -12,12 +12,13 @@ import {
   programInfoMapIds,
 } from './info.ts';
 import { openEvents } from './events.ts';
-import { closeFd, openProcess } from './libc.ts';
+import { closeFd, openProcess, openThread } from './libc.ts';
 import { loadLibbpf, openLibrary } from './library.ts';
 import { overhearLinkFailure } from './linkWords.ts';
 import { mapUses } from './mapUses.ts';
 import { openObject } from './object.ts';
 import { readProgramCode } from './programCode.ts';
+import { countSocketStorage } from './socketStorage.ts';
 import { type LibbpfSymbols, libbpfSymbols } from './symbols.ts';
 import { tcCalls } from './tc.ts';
 import { runLive, runTest, runTestInBackground } from './testRun.ts';
@@ -37,6 +38,7 @@ export function bindLibbpf(): Libbpf {
     ...infoCalls(libbpf),
     mapFacts,
     mapUses: () => mapUses(libbpf),
+    countSocketStorage: (fd, most) => countSocketStorage(libbpf, fd, most),
     openEvents: (type, fd, sink) => openEvents(libbpf, type, fd, sink),
     openById: (kind: IdKind, id) => libbpf.fdById[kind](id),
     nextId: (kind, id) => {
@@ -55,6 +57,7 @@ export function bindLibbpf(): Libbpf {
     pin: (fd, path) => libbpf.pin(fd, path),
     openPin: (path) => libbpf.openPin(path),
     openProcess,
+    openThread,
     close: closeFd,
     createXdpLink: (programFd, ifindex, flags) => {
       const opts = Buffer.alloc(64); // struct bpf_link_create_opts: sz, flags, …

@@ -7,6 +7,7 @@ export const opcode = {
   loadWord: 0x61,
   storeWord: 0x62,
   storeRegisterWord: 0x63,
+  storeByte: 0x72,
   loadDoubleWord: 0x79,
   storeRegisterDoubleWord: 0x7b,
   call: 0x85,

@@ -68,6 +68,13 @@ export function openProcess(pid: number): number {
   return negative(Number(syscall(SYS_pidfd_open, pid, 0)));
 }
 
+/** include/uapi/linux/pidfd.h */
+const PIDFD_THREAD = 0o200;
+
+export function openThread(tid: number): number {
+  return negative(Number(syscall(SYS_pidfd_open, tid, PIDFD_THREAD)));
+}
+
 const affinityBytes = 1024; // 8192 CPUs, the most a kernel is built for (CONFIG_NR_CPUS)
 
 /** Runs `work` with the calling thread on one CPU, then puts the thread back. -errno when the CPU cannot be had. */

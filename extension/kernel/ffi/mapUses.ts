@@ -1,16 +1,12 @@
-import { readSync } from 'node:fs';
 import { errno } from '../libbpf/errno.ts';
 import type { MapUse } from '../libbpf/port.ts';
-import { call, instruction, move, opcode } from './instructions.ts';
-import { closeFd } from './libc.ts';
+import { instruction, move, opcode } from './instructions.ts';
+import { iterate, iteratorOver, withKernelTypes, writeOut } from './iterator.ts';
 import type { Pointer } from './library.ts';
 import { copyOut } from './memory.ts';
 import type { LibbpfSymbols } from './symbols.ts';
 
-const BPF_PROG_TYPE_TRACING = 26;
-const BPF_TRACE_ITER = 28; // enum bpf_attach_type
 const BTF_KIND_STRUCT = 4;
-const BTF_KIND_FUNC = 12;
 
 /** What the program writes of each map: id, type, refcnt, usercnt, name. */
 const recordBytes = 40;
@@ -25,9 +21,8 @@ interface Places {
 }
 const members = ['id', 'map_type', 'refcnt', 'usercnt', 'name'] as const;
 
-/** struct bpf_iter__bpf_map has two pointers, each in a union of 8 bytes; struct bpf_iter_meta begins with such a one. */
-const context = { meta: 0, map: 8 } as const;
-const metaSeq = 0;
+/** In struct bpf_iter__bpf_map, behind `meta`. */
+const contextMap = 8;
 
 /** undefined: not looked up yet; null: the kernel does not tell. */
 let known: Places | null | undefined;
@@ -40,38 +35,9 @@ let known: Places | null | undefined;
 export function mapUses(libbpf: LibbpfSymbols): MapUse[] | number {
   if (known === undefined) known = places(libbpf) ?? null;
   if (known === null) return -errno.EOPNOTSUPP;
-  const open: number[] = [];
-  try {
-    const code = reader(known);
-    const opts = Buffer.alloc(48); // struct bpf_prog_load_opts: sz, attempts, expected_attach_type, …, attach_btf_id at 32
-    opts.writeBigUInt64LE(BigInt(opts.length), 0);
-    opts.writeUInt32LE(BPF_TRACE_ITER, 12);
-    opts.writeUInt32LE(known.target, 32);
-    const program = libbpf.programLoad(BPF_PROG_TYPE_TRACING, 'xdp_map_uses', 'GPL', code, code.length / 8, opts);
-    if (program < 0) return program;
-    open.push(program);
-    const link = libbpf.linkCreate(program, 0, BPF_TRACE_ITER, null);
-    if (link < 0) return link;
-    open.push(link);
-    const iterator = libbpf.iterCreate(link);
-    if (iterator < 0) return iterator;
-    open.push(iterator);
-    return decode(readAll(iterator));
-  } catch {
-    return -errno.EIO; // readSync() throws what the kernel answered.
-  } finally {
-    for (const fd of open.reverse()) closeFd(fd);
-  }
-}
-
-function readAll(fd: number): Buffer {
-  const chunks: Buffer[] = [];
-  for (;;) {
-    const chunk = Buffer.alloc(1 << 16);
-    const length = readSync(fd, chunk);
-    if (length === 0) return Buffer.concat(chunks);
-    chunks.push(chunk.subarray(0, length));
-  }
+  const code = reader(known.map);
+  const bytes = iterate(libbpf, { name: 'xdp_map_uses', target: known.target, code });
+  return typeof bytes === 'number' ? bytes : decode(bytes);
 }
 
 function decode(bytes: Buffer): MapUse[] {
@@ -97,8 +63,8 @@ function decode(bytes: Buffer): MapUse[] {
  *     bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
  *     return 0;
  */
-function reader({ map }: Places): Uint8Array {
-  const [r0, r1, r2, r3, r6, r7, fp] = [0, 1, 2, 3, 6, 7, 10];
+function reader(map: Places['map']): Uint8Array {
+  const [r0, r1, r2, r6, r7, fp] = [0, 1, 2, 6, 7, 10];
   const word = (from: number, to: number): Buffer[] => [
     instruction(opcode.loadWord, r2, r7, from, 0),
     instruction(opcode.storeRegisterWord, fp, r2, to - recordBytes, 0),
@@ -114,16 +80,11 @@ function reader({ map }: Places): Uint8Array {
     ...doubleWord(map.usercnt, 16),
     ...doubleWord(map.name, 24),
     ...doubleWord(map.name + 8, 32),
-    instruction(opcode.loadDoubleWord, r1, r6, context.meta, 0),
-    instruction(opcode.loadDoubleWord, r1, r1, metaSeq, 0),
-    move(r2, fp),
-    instruction(opcode.addImmediate, r2, 0, 0, -recordBytes),
-    instruction(opcode.moveImmediate, r3, 0, 0, recordBytes),
-    call(bpfSeqWrite),
+    ...writeOut(r6, recordBytes),
   ];
   return Buffer.concat([
     move(r6, r1),
-    instruction(opcode.loadDoubleWord, r7, r6, context.map, 0),
+    instruction(opcode.loadDoubleWord, r7, r6, contextMap, 0),
     instruction(opcode.jumpIf, r7, 0, record.length, 0),
     ...record,
     instruction(opcode.moveImmediate, r0, 0, 0, 0),
@@ -131,14 +92,9 @@ function reader({ map }: Places): Uint8Array {
   ]);
 }
 
-/** include/uapi/linux/bpf.h */
-const bpfSeqWrite = 127;
-
 function places(libbpf: LibbpfSymbols): Places | undefined {
-  const btf = libbpf.vmlinuxBtf();
-  if (btf === null) return undefined;
-  try {
-    const target = libbpf.btfFind(btf, 'bpf_iter_bpf_map', BTF_KIND_FUNC);
+  return withKernelTypes(libbpf, (btf) => {
+    const target = iteratorOver(libbpf, btf, 'bpf_map');
     const struct = libbpf.btfFind(btf, 'bpf_map', BTF_KIND_STRUCT);
     const type = struct < 0 ? null : libbpf.btfType(btf, struct);
     if (target < 0 || type === null) return undefined;
@@ -147,9 +103,7 @@ function places(libbpf: LibbpfSymbols): Places | undefined {
     if (id === undefined || map_type === undefined || refcnt === undefined) return undefined;
     if (usercnt === undefined || name === undefined) return undefined;
     return { target, map: { id, map_type, refcnt, usercnt, name } };
-  } finally {
-    libbpf.btfFree(btf);
-  }
+  });
 }
 
 /** Bytes from the start of a struct to each of its members: include/uapi/linux/btf.h, struct btf_type and struct btf_member. */

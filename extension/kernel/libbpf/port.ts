@@ -19,6 +19,8 @@ export interface Libbpf {
   mapFacts(fd: number): BpfMapFacts;
   /** Every map of the system with who holds it; -errno where the kernel does not tell. Needs no CAP_SYS_ADMIN. */
   mapUses(): MapUse[] | number;
+  /** Sockets with a value in this map, `most` at most (or a few more); -errno where the kernel does not tell. */
+  countSocketStorage(fd: number, most: number): number;
   linkInfo(fd: number): BpfLinkInfo | number;
   /** The id and the raw BTF of a BTF fd. */
   btfInfo(fd: number): { id: number; bytes: Uint8Array } | number;
@@ -34,6 +36,8 @@ export interface Libbpf {
   openPin(path: string): number;
   /** pidfd_open(2), kernel ≥ 5.3: an fd of the process, or -errno. */
   openProcess(pid: number): number;
+  /** The same of any thread by its number, kernel ≥ 6.9. */
+  openThread(tid: number): number;
   close(fd: number): void;
 
   /** bpf_link_create(…, BPF_XDP): returns a link fd. `flags`: XDP_FLAGS_*. */

@@ -58,7 +58,7 @@ function readByOwners(libbpf: Libbpf, request: ReadRequest, kind: OwnerKind): Pa
   const cursor = cursorOf(request);
   const { valueSize } = map.info;
   const last = cursor === undefined ? -1 : new DataView(cursor.at.buffer).getUint32(0, true);
-  const left = ownersOf(kind).filter((number) => number > last);
+  const left = ownersOf(libbpf, kind).numbers.filter((number) => number > last);
   const keys: Uint8Array[] = [];
   const values: Uint8Array[] = [];
   for (const [at, number] of left.entries()) {

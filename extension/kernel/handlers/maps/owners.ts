@@ -21,16 +21,16 @@ export function ownerOf(mapType: string): OwnerKind | undefined {
   }
 }
 
-/** All that may have an entry, in rising order. */
-export function ownersOf(kind: OwnerKind): number[] {
-  const numbers = kind === 'process' ? processes() : [...findCgroups().keys()];
-  return numbers.sort((a, b) => a - b);
+/** All that can be found that may have an entry, in rising order; `whole`: there are no others. */
+export function ownersOf(libbpf: Libbpf, kind: OwnerKind): { numbers: number[]; whole: boolean } {
+  const { numbers, whole } = kind === 'process' ? tasks(libbpf) : cgroupNumbers();
+  return { numbers: numbers.sort((a, b) => a - b), whole };
 }
 
 /** Runs `work` with the key as the kernel wants it. -ENOENT where there is no such process or cgroup. */
 export function withOwner(libbpf: Libbpf, kind: OwnerKind, key: Uint8Array, work: (key: Uint8Array) => number): number {
   const number = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
-  const fd = kind === 'process' ? libbpf.openProcess(number) : openCgroup(number);
+  const fd = kind === 'process' ? openTask(libbpf, number) : openCgroup(number);
   if (fd < 0) return -errno.ENOENT;
   try {
     return work(new Uint8Array(Int32Array.of(fd).buffer));
@@ -39,16 +39,56 @@ export function withOwner(libbpf: Libbpf, kind: OwnerKind, key: Uint8Array, work
   }
 }
 
-function processes(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
+/** PROC_PID_INIT_INO of include/linux/proc_ns.h: the namespace in which every process has a number. */
+const initialPidNamespace = 0xeffffffc;
+/** A reading ends also where there are more. */
+const maxTasks = 200_000;
+
+/** Each thread has a value of its own. Before kernel 6.9 only those can be had that lead a process. */
+function tasks(libbpf: Libbpf): { numbers: number[]; whole: boolean } {
+  const one = libbpf.openThread(process.pid);
+  if (one >= 0) closeSync(one);
+  const processes = numbersIn('/proc');
+  if (one < 0) return { numbers: processes, whole: false };
+  const numbers: number[] = [];
+  for (const pid of processes) {
+    if (numbers.length < maxTasks) numbers.push(...numbersIn(`/proc/${pid}/task`));
+  }
+  // Process 1 is hidden where others' are (hidepid of proc(5)).
+  const seesAll = statSync('/proc/self/ns/pid').ino === initialPidNamespace && numbers.includes(1);
+  return { numbers, whole: seesAll && numbers.length < maxTasks };
+}
+
+function numbersIn(folder: string): number[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    // It ended while they were listed.
+    return [];
+  }
+}
+
+function openTask(libbpf: Libbpf, number: number): number {
+  const fd = libbpf.openThread(number);
+  return fd === -errno.EINVAL ? libbpf.openProcess(number) : fd;
 }
 
 /** Where each was when they were listed last. */
 let cgroups = new Map<number, string>();
 /** More than systemd makes on a large machine. */
 const maxCgroups = 20_000;
+
+/** Another namespace of cgroups sees its own part of them only. */
+function cgroupNumbers(): { numbers: number[]; whole: boolean } {
+  const found = findCgroups();
+  const sees = found.size > 0 && statSync('/proc/self/ns/cgroup').ino === initialCgroupNamespace;
+  return { numbers: [...found.keys()], whole: sees && found.size < maxCgroups };
+}
+
+/** PROC_CGROUP_INIT_INO */
+const initialCgroupNamespace = 0xeffffffb;
 
 /** Of the unified hierarchy, whose numbers are unique. */
 function findCgroups(): Map<number, string> {
