@@ -15,20 +15,23 @@ export function registerTasks(context: vscode.ExtensionContext): vscode.Disposab
       return files.flatMap((uri) => {
         const folder = vscode.workspace.getWorkspaceFolder(uri);
         const file = vscode.workspace.asRelativePath(uri, false);
-        return folder === undefined ? [] : [compileTask(context, { type: taskType, task: 'compile', file }, folder)];
+        const definition: XdpTaskDefinition = { type: taskType, task: 'compile', file };
+        return folder === undefined ? [] : [compileTask(context, definition, file, folder)];
       });
     },
     resolveTask(task) {
       const { definition } = task;
       if (definition['task'] !== 'compile' || typeof definition['file'] !== 'string') return undefined;
-      return compileTask(context, { type: taskType, task: 'compile', file: definition['file'] }, task.scope);
+      // VS Code takes no answer with another definition than the very one that it asked about.
+      return compileTask(context, definition, definition['file'], task.scope);
     },
   });
 }
 
 function compileTask(
   context: vscode.ExtensionContext,
-  definition: XdpTaskDefinition,
+  definition: vscode.TaskDefinition,
+  file: string,
   scope: vscode.Task['scope'],
 ): vscode.Task {
   const cli = context.asAbsolutePath('dist/cli.js');
@@ -36,14 +39,14 @@ function compileTask(
   const options = { env: { ELECTRON_RUN_AS_NODE: '1' } };
   // Its file is relative to the folder that it is of; a task of the whole workspace is of its first.
   const { uri } = typeof scope === 'object' ? scope : (vscode.workspace.workspaceFolders?.[0] ?? {});
-  const execution = new vscode.ProcessExecution(process.execPath, [cli, 'compile', definition.file], {
+  const execution = new vscode.ProcessExecution(process.execPath, [cli, 'compile', file], {
     ...options,
     ...(uri === undefined ? {} : { cwd: uri.fsPath }),
   });
   const task = new vscode.Task(
     definition,
     scope ?? vscode.TaskScope.Workspace,
-    `compile ${definition.file}`,
+    `compile ${file}`,
     taskType,
     execution,
     '$xdp',

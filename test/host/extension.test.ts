@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { XdpApi } from '../../extension/host/api.ts';
@@ -232,6 +232,39 @@ describe('the extension', () => {
     await vscode.tasks.executeTask(task);
     assert.equal(await ended, 0);
     assert.ok(existsSync(object));
+  });
+
+  it('runs a compile task of tasks.json, however its file is called', async () => {
+    const other = path.join(folder, 'counter/other_name.c');
+    const configured = path.join(folder, '.vscode/tasks.json');
+    const before = existsSync(configured) ? readFileSync(configured) : undefined;
+    cpSync(source, other);
+    mkdirSync(path.dirname(configured), { recursive: true });
+    const label = 'compile the other';
+    const task = { type: 'xdp', task: 'compile', file: 'counter/other_name.c', label };
+    writeFileSync(configured, JSON.stringify({ version: '2.0.0', tasks: [task] }));
+    try {
+      let found: vscode.Task | undefined;
+      // VS Code hears of the file in its own time.
+      for (let waited = 0; waited < 200 && found === undefined; waited++) {
+        found = (await vscode.tasks.fetchTasks()).find(({ name }) => name === label);
+        if (found === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      assert.ok(found, 'tasks.json is read');
+      const ended = new Promise<number | undefined>((resolve) => {
+        const subscription = vscode.tasks.onDidEndTaskProcess((event) => {
+          if (event.execution.task.name !== label) return;
+          subscription.dispose();
+          resolve(event.exitCode);
+        });
+      });
+      await vscode.tasks.executeTask(found);
+      assert.equal(await ended, 0);
+      assert.ok(existsSync(other.replace(/\.c$/, '.o')));
+    } finally {
+      for (const file of [other, other.replace(/\.c$/, '.o'), configured]) rmSync(file, { force: true });
+      if (before !== undefined) writeFileSync(configured, before);
+    }
   });
 
   it('colours verifier logs and BPF assembly by their own languages', async () => {
