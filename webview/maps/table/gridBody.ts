@@ -1,33 +1,23 @@
 import type { KeyPart } from '../data/mapModel.ts';
 import type { Cell } from './cells.ts';
 import type { Column } from './columns.ts';
-import {
-  type CellView,
-  changedLook,
-  copyOfCell,
-  newCell,
-  setColumn,
-  setLook,
-  setMargin,
-  setText,
-  setWidth,
-} from './gridCell.ts';
+import { type CellView, changedLook, copyOfCell, newCell, setColumn, setLook, setText } from './gridCell.ts';
 
 /** Where things stand; one object until something of it changes. */
 export interface BodyLayout {
   /** The columns in sight. */
   columns: readonly Column[];
   widths: readonly number[];
-  /** [column]: what its cells look like whatever they say, their width too. */
+  /** [column]: what its cells look like whatever they say, their widths and what is out of sight before them too. */
   classes: readonly string[];
   /** CPU numbers of the slots. */
   cpus: readonly number[];
   paths: readonly string[];
-  /** Pixels of the columns that are out of sight on the left. */
-  skipped: number;
   /** Place of the first column in sight among all columns, keys included; 1-based for ARIA. */
   firstColumn: number;
   keyWidths: readonly number[];
+  /** [key]: as `classes`. */
+  keyClasses: readonly string[];
   /** Keys on a line of their own above the numbers. */
   stacked: boolean;
   rowHeight: number;
@@ -174,14 +164,13 @@ export class GridBody {
     if (!layout.stacked) {
       let left = 0;
       view.keys.forEach((key, at) => {
-        key.element.style.left = `${left}px`;
+        if (at > 0) key.element.style.left = `${left}px`;
         left += layout.keyWidths[at] ?? 0;
       });
     }
     turn(view, layout.columns);
     layout.columns.forEach((column, at) => {
       const cell = this.cellFor(view, at, column.kind === 'trend' ? 'trend' : 'text');
-      setMargin(cell, at === 0 ? layout.skipped : 0);
       setColumn(cell, column, layout.firstColumn + at, layout);
     });
     for (const { element: left } of view.cells.splice(layout.columns.length)) left.remove();
@@ -241,9 +230,7 @@ export class GridBody {
       const text = part?.text ?? '';
       if (cell.shown !== text) cell.element.title = text;
       setText(cell, text);
-      setLook(cell, `key ${part?.hex === true ? 'mono' : ''} ${layout.stacked ? 'stacked' : ''}`, 0);
-      // A note is as wide as what it says.
-      setWidth(cell, line.level === 'note' ? 'auto' : layout.stacked ? layout.total : (layout.keyWidths[at] ?? 0));
+      setLook(cell, `key ${layout.keyClasses[at] ?? ''} ${part?.hex === true ? 'mono' : ''}`, 0);
     });
     if (view.fold !== undefined) {
       const icon = line.expanded === undefined ? '' : line.expanded ? 'open' : 'closed';

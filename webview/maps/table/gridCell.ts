@@ -11,9 +11,6 @@ export interface CellView {
   classes: string;
   look: Look;
   raw: string;
-  /** Pixels. */
-  width: number | 'auto';
-  margin: number;
   /** What it has in its attributes, with its place among all columns. */
   column: Column | undefined;
   place: number;
@@ -52,8 +49,6 @@ export function newCell(tag: 'th' | 'td', role: string): CellView {
     classes: '',
     look: 0,
     raw: '',
-    width: -1,
-    margin: 0,
     column: undefined,
     place: -1,
     holds: 'text',
@@ -89,18 +84,6 @@ export function setText(cell: CellView, text: string): void {
     cell.trend ??= trendIn(cell.element);
     cell.trend.setAttribute('d', text);
   }
-}
-
-export function setWidth(cell: CellView, width: CellView['width']): void {
-  if (cell.width === width) return;
-  cell.width = width;
-  cell.element.style.width = width === 'auto' ? width : `${width}px`;
-}
-
-export function setMargin(cell: CellView, margin: number): void {
-  if (cell.margin === margin) return;
-  cell.margin = margin;
-  cell.element.style.marginLeft = `${margin}px`;
 }
 
 export function setLook(cell: CellView, classes: string, look: Look): void {

@@ -6,6 +6,7 @@ import type { BodyLayout, BodyLine } from './gridBody.ts';
 import type { GridPlace } from './gridKeys.ts';
 import { TextMeasure } from './textWidth.ts';
 import { trendSize } from './trend.ts';
+import type { WidthClasses } from './widthClasses.ts';
 
 const lineHeight = 22;
 const padding = 17;
@@ -117,9 +118,9 @@ export class GridMeasure {
     return visibleWindow(layout.widths, viewport.left, length, lineHeight);
   }
 
-  /** `classOf`: the class that makes a cell so wide. */
-  bodyLayout(layout: GridLayout, { first, last }: Window, classOf: (width: number) => string): BodyLayout {
+  bodyLayout(layout: GridLayout, { first, last }: Window, widths: WidthClasses): BodyLayout {
     const { model } = layout;
+    const skipped = layout.widths.slice(0, first).reduce((sum, width) => sum + width, 0);
     const columns = layout.columns.columns.slice(first, last);
     return {
       columns,
@@ -128,14 +129,14 @@ export class GridMeasure {
         const starts = startsGroup(layout.columns, first + at) && (first + at > 0 || !layout.stacked);
         const found = model.valueFields[field];
         const text = found === undefined || found.numeric ? '' : found.layout.kind === 'bytes' ? 'text mono' : 'text';
-        const width = classOf(layout.widths[first + at] ?? 0);
-        return `${width} ${starts ? `${text} starts` : text}`;
+        const width = widths.classOf(layout.widths[first + at] ?? 0);
+        return `${width} ${at === 0 ? widths.skipping(skipped) : ''} ${starts ? `${text} starts` : text}`;
       }),
       cpus: model.schema.possibleCpus,
       paths: model.valueFields.map(({ path }) => path),
-      skipped: layout.widths.slice(0, first).reduce((sum, width) => sum + width, 0),
       firstColumn: layout.keyWidths.length + first + 1,
       keyWidths: layout.keyWidths,
+      keyClasses: layout.stacked ? ['stacked'] : layout.keyWidths.map((width) => widths.classOf(width)),
       stacked: layout.stacked,
       rowHeight: layout.rowHeight,
       total: layout.total,

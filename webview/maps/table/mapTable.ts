@@ -244,7 +244,7 @@ export class MapTable extends LitElement {
     const { first, last } = this.measure.columnsInSight(of, this.viewport);
     const known = this.bodyLayout;
     if (known?.of === of && known.first === first && known.last === last) return known.layout;
-    const layout = this.measure.bodyLayout(of, { first, last }, (width) => this.widths.classOf(width));
+    const layout = this.measure.bodyLayout(of, { first, last }, this.widths);
     this.bodyLayout = { of, first, last, layout };
     return layout;
   }

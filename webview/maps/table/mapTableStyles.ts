@@ -67,14 +67,15 @@ export const mapTableStyles = css`
     position: absolute;
     top: 0;
     left: 0;
+    /* Cells are not contained: each would be a layer of its own, and painting 700 layers takes longer than laying out their rows. */
+    contain: strict;
+  }
+  /* A note may be wider than the columns. */
+  tbody tr.note {
     contain: layout size style;
   }
   tbody tr.stacked {
     flex-wrap: wrap;
-  }
-  /* Nor a cell its row. */
-  tbody td {
-    contain: layout size style;
   }
   th,
   td {
@@ -162,6 +163,7 @@ export const mapTableStyles = css`
   }
   tr.note .key {
     flex: 0 0 auto;
+    width: auto;
     max-width: var(--viewport, 100%);
     padding-left: 24px;
     color: color-mix(in srgb, var(--vscode-errorForeground) 65%, var(--vscode-foreground));

@@ -4,14 +4,23 @@
  */
 export class WidthClasses {
   readonly sheet = new CSSStyleSheet();
-  private readonly known = new Set<number>();
+  private readonly known = new Set<string>();
 
   /** `width`: whole pixels. */
   classOf(width: number): string {
-    if (!this.known.has(width)) {
-      this.known.add(width);
-      this.sheet.insertRule(`td.w${width} { width: ${width}px; }`);
+    return this.ruleFor(`w${width}`, `width: ${width}px`);
+  }
+
+  /** For the first cell after columns out of sight. `width`: whole pixels of these. */
+  skipping(width: number): string {
+    return this.ruleFor(`skip${width}`, `margin-left: ${width}px`);
+  }
+
+  private ruleFor(name: string, style: string): string {
+    if (!this.known.has(name)) {
+      this.known.add(name);
+      this.sheet.insertRule(`.${name} { ${style}; }`);
     }
-    return `w${width}`;
+    return name;
   }
 }
