@@ -78,22 +78,23 @@ function page(view, query) {
   const imported = Object.entries(webviewParts)
     .filter(([, pages]) => pages.includes(view))
     .map(([part]) => `<link rel="modulepreload" nonce="${nonce}" href="chunks/${part}.js">`);
-  // What VS Code itself adds stands in theme.css; the policy is the one of extension/host/webviewHtml.ts, and what the simulated
-  // host needs.
-  return {
-    css: `html { ${variables.join(' ')} scrollbar-color: var(--vscode-scrollbarSlider-background) transparent; }
-      body { background: var(--vscode-${view === 'maps' ? 'sideBar' : 'editor'}-background); color: var(--vscode-editor-foreground);
-      font-family: var(--vscode-font-family); font-size: 13px; margin: 0; padding: 0 20px; }`,
-    html: `<!DOCTYPE html><html lang="${language}"><head><meta charset="UTF-8">
-      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'; worker-src 'self'">
-      ${imported.join('')}
-      <link rel="stylesheet" href="theme.css?theme=${query.get('theme') ?? 'dark'}&view=${view}">
-      <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
-      <script nonce="${nonce}" type="application/json" id="xdp-language">${texts.replaceAll('<', '\\u003c')}</script>
-      <script nonce="${nonce}" src="${query.get('scene') === 'huge' ? 'farHost' : 'host'}.js"></script>
-      <script nonce="${nonce}" type="module" src="${view}.js"></script></head>
-      <body class="${theme.bodyClass}"><${elements[view]}></${elements[view]}></body></html>`,
-  };
+  const isHuge = query.get('scene') === 'huge';
+  // As VS Code does (its webview/browser/pre/index.html): what it adds stands in the page, before the policy forbids that. A host that
+  // is no more than its messages does too; those that simulate everything are a file.
+  const css = `html { ${variables.join(' ')} scrollbar-color: var(--vscode-scrollbarSlider-background) transparent; }
+    body { background: var(--vscode-${view === 'maps' ? 'sideBar' : 'editor'}-background); color: var(--vscode-editor-foreground);
+    font-family: var(--vscode-font-family); font-size: 13px; margin: 0; padding: 0 20px; }`;
+  const added = isHuge ? `<script>${readFileSync(path.join(out, 'farHost.js'), 'utf8')}</script>` : '';
+  const host = isHuge ? '' : `<script nonce="${nonce}" src="host.js"></script>`;
+  // The policy is the one of extension/host/webviewHtml.ts, and what the simulated host needs.
+  return `<!DOCTYPE html><html lang="${language}"><head><style>${css}</style>${added}<meta charset="UTF-8">
+    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${nonce}'; style-src 'self'; font-src 'self'; connect-src 'self'; worker-src 'self'">
+    ${imported.join('')}
+    <link rel="stylesheet" href="codicon.css" id="vscode-codicon-stylesheet">
+    <script nonce="${nonce}" type="application/json" id="xdp-language">${texts.replaceAll('<', '\\u003c')}</script>
+    ${host}
+    <script nonce="${nonce}" type="module" src="${view}.js"></script></head>
+    <body class="${theme.bodyClass}"><${elements[view]}></${elements[view]}></body></html>`;
 }
 
 const contentTypes = {
@@ -115,10 +116,7 @@ export function serve(port) {
         response.end('<!DOCTYPE html><script src="farHost.js"></script>');
       } else if (name.endsWith('.html')) {
         response.setHeader('content-type', 'text/html');
-        response.end(page(name.slice(0, -5), url.searchParams).html);
-      } else if (name === 'theme.css') {
-        response.setHeader('content-type', 'text/css');
-        response.end(page(url.searchParams.get('view'), url.searchParams).css);
+        response.end(page(name.slice(0, -5), url.searchParams));
       } else {
         response.setHeader('content-type', contentTypes[path.extname(name)] ?? 'application/octet-stream');
         response.end(readFileSync(path.join(out, path.normalize(url.pathname))));
