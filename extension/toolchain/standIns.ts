@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isFile } from './headers.ts';
+import { makeFolder } from './makeFolder.ts';
 
 export interface StandIn {
   /** As the program includes it, such as `../vmlinux/vmlinux.h`. */
@@ -28,8 +29,8 @@ export async function standIn({ header, target, cache }: StandIn): Promise<strin
   if (await isFile(path)) return dir;
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dir, 0o700);
+    await makeFolder(dirname(path), 0o700);
     await writeFile(temporary, `#include ${target.startsWith('/') ? `"${target}"` : `<${target}>`}\n`);
     await rename(temporary, path);
     return dir;

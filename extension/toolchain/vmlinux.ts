@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, release, version } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { formatC } from '../core/btf/formatC.ts';
@@ -7,6 +7,7 @@ import { readBtf } from '../core/btf/readBtf.ts';
 import { readElf } from '../core/elf/readElf.ts';
 import { XdpError } from '../core/errors.ts';
 import { isFile } from './headers.ts';
+import { makeFolder } from './makeFolder.ts';
 
 export interface VmlinuxOptions {
   env?: NodeJS.ProcessEnv;
@@ -87,7 +88,7 @@ function btfOf(bytes: Uint8Array): Uint8Array {
 async function save(dir: string, path: string, text: string): Promise<Vmlinux> {
   const temporary = join(dir, `.vmlinux.${randomUUID()}.tmp`);
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeFolder(dir, 0o700);
     await writeFile(temporary, text);
     await rename(temporary, path);
     return { kind: 'ready', dir, path };

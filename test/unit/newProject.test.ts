@@ -72,6 +72,14 @@ test('a folder with something in it is left alone', async () => {
   expect(readdirSync(folder)).toEqual(['notes.txt']);
 });
 
+test('where no folder can be made it is said, also where the system says so as if the one above were not there', async () => {
+  const choice = { template: 'pass', bpfFolder };
+  await expect(createProject({ ...choice, folder: '/proc/xdp/project' })).rejects.toMatchObject({
+    code: 'environment',
+    message: expect.stringMatching(/^Cannot write \/proc\/xdp\/project: /),
+  });
+});
+
 test.each(['nothing', '../counter', ''])('%j is no template', async (template) => {
   await expect(createProject({ template, folder: join(project(), 'x'), bpfFolder })).rejects.toMatchObject({
     code: 'usage',

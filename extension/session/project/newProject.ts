@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { XdpError } from '../../core/errors.ts';
+import { makeFolder } from '../../toolchain/makeFolder.ts';
 import { writeError } from '../userFiles.ts';
 import { listTemplates } from './templates.ts';
 
@@ -70,7 +71,7 @@ async function copyHeaders(from: string, folder: string): Promise<void> {
 async function requireEmpty(folder: string): Promise<void> {
   let entries: string[];
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     entries = await readdir(folder);
   } catch (cause) {
     throw new XdpError('environment', writeError(folder, cause).message, {
