@@ -1,4 +1,3 @@
-import { decodeUtf8Lossy } from '../../elf/utf8.ts';
 import type { Memory } from '../memory/memory.ts';
 import { Fault, right } from '../memory/regions.ts';
 
@@ -11,10 +10,14 @@ export interface FormatArgument {
   high: number;
 }
 
+/** A string, and a pointer without a kind, may not be followed by a letter or digit. */
+const conversions =
+  /^%([0+ -]*)(\d*)(p[iI][46]|p[ku]s(?![a-zA-Z0-9])|p[KxsSB]|p(?![a-zA-Z0-9])|s(?![a-zA-Z0-9])|c|(?:ll|l)?[diuxX])/;
+
 /**
  * printf as the kernel's tracing helpers have it: kernel/bpf/helpers.c, bpf_bprintf_prepare(). undefined where the kernel
  * answers -EINVAL: an unknown directive, too few arguments, unprintable text. Kernel pointers (%p, %pK) are shown as
- * numbers, which the kernel hashes.
+ * numbers, which the kernel hashes. A character of the format and of the answer is a byte.
  */
 export function formatText(memory: Memory, format: string, values: readonly FormatArgument[]): string | undefined {
   let text = '';
@@ -31,18 +34,22 @@ export function formatText(memory: Memory, format: string, values: readonly Form
       at++;
       continue;
     }
-    const directive = /^%([0+ -]*)(\d*)(p[iI][46]|p[KxsSB]?|s|c|(?:ll|l)?[diuxX])/.exec(format.slice(at, at + 40));
+    const directive = conversions.exec(format.slice(at, at + 40));
     const value = values[next++];
     if (directive === null || value === undefined) return undefined;
     const [whole, flags = '', width = '', conversion = ''] = directive;
     text += pad(convert(memory, conversion, value), flags, Number(width), conversion);
     at += whole.length - 1;
+    // What could be more of a pointer's kind is passed over: lib/vsprintf.c, bstr_printf().
+    if (conversion.startsWith('p')) while (/[a-zA-Z0-9]/.test(format[at + 1] ?? '')) at++;
   }
   return text.slice(0, maxText - 1);
 }
 
 function convert(memory: Memory, conversion: string, { low, high }: FormatArgument): string {
-  if (conversion === 's') return readString(memory, high, low, maxText) ?? '';
+  if (conversion === 's' || conversion === 'pks') return readString(memory, high, low, maxText) ?? '';
+  // Of user space's memory there is nothing here.
+  if (conversion === 'pus') return '';
   if (conversion === 'c') return String.fromCharCode(low & 0xff);
   if (conversion.startsWith('pi') || conversion.startsWith('pI')) return address(memory, conversion, high, low);
   if (conversion.startsWith('p')) return unsigned(low, high).toString(16).padStart(16, '0');
@@ -61,6 +68,8 @@ function convert(memory: Memory, conversion: string, { low, high }: FormatArgume
 }
 
 function pad(text: string, flags: string, width: number, conversion: string): string {
+  // An address becomes text before the width is looked at.
+  if (/^p[iI]/.test(conversion)) return text;
   const isNumber = /[diuxX]$/.test(conversion);
   const sign =
     isNumber && /[di]$/.test(conversion) && !text.startsWith('-')
@@ -97,7 +106,7 @@ function address(memory: Memory, conversion: string, high: number, low: number):
 }
 
 /** Text up to NUL, the region's end or `limit`; undefined when nothing is readable there. */
-export function readString(memory: Memory, high: number, low: number, limit: number): string | undefined {
+function readString(memory: Memory, high: number, low: number, limit: number): string | undefined {
   let start: number;
   try {
     start = memory.address(high, low, 0, 1, right.read);
@@ -108,7 +117,18 @@ export function readString(memory: Memory, high: number, low: number, limit: num
   const region = high === 0 ? memory.regionAt(start) : high;
   const end = Math.min(memory.ends[region]!, start + limit);
   const nul = memory.bytes.subarray(start, end).indexOf(0);
-  return decodeUtf8Lossy(memory.bytes, start, nul < 0 ? end : start + nul);
+  return textOfBytes(memory.bytes.subarray(start, nul < 0 ? end : start + nul));
+}
+
+/** A character a byte: the kernel's text has no encoding. */
+export function textOfBytes(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+export function bytesOfText(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
 function unsigned(low: number, high: number): bigint {

@@ -1,8 +1,8 @@
-import { encodeUtf8 } from '../../elf/utf8.ts';
+import { decodeUtf8Lossy } from '../../elf/utf8.ts';
 import { errno } from '../errno.ts';
 import { Fault } from '../memory/regions.ts';
 import type { Call, Helper } from './call.ts';
-import { type FormatArgument, formatText } from './format.ts';
+import { bytesOfText, type FormatArgument, formatText, textOfBytes } from './format.ts';
 
 const defaultClockStep = 1000n;
 /** CONFIG_HZ of most distributions' kernels: 250. */
@@ -80,21 +80,19 @@ function readFormat(call: Call, pointer: number, size: number): string | undefin
   const at = call.readable(pointer, size);
   const { bytes } = call.world.memory;
   if (size === 0 || bytes[at + size - 1] !== 0) return undefined;
-  return latin1(bytes.subarray(at, at + bytes.subarray(at, at + size).indexOf(0)));
+  return textOfBytes(bytes.subarray(at, at + bytes.subarray(at, at + size).indexOf(0)));
 }
 
-function latin1(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
-}
-
-/** One line of the trace pipe, without the newline that most formats end with. */
+/** The lines of the trace pipe, in which empty ones but for the first are not to be told from those between events. */
 function print(call: Call, format: string | undefined, values: readonly FormatArgument[]): void {
   const text = format === undefined ? undefined : formatText(call.world.memory, format, values);
   if (text === undefined) return call.give(errno.invalid);
-  call.world.printk.push(text.replace(/\n$/, ''));
-  call.give(encodeUtf8(text).length);
+  const [first = '', ...more] = text.split('\n');
+  for (const each of [first, ...more.filter((line) => line !== '')]) {
+    const line = bytesOfText(each);
+    call.world.printk.push(decodeUtf8Lossy(line, 0, line.length));
+  }
+  call.give(text.length);
 }
 
 /** bpf_snprintf(out, out_size, format, data, data_size). */
@@ -108,9 +106,9 @@ function snprintf(call: Call): void {
   const region = call.cpu.hi[3]! === 0 ? memory.regionAt(formatAt) : call.cpu.hi[3]!;
   const end = memory.bytes.subarray(formatAt, memory.ends[region]!).indexOf(0);
   if (end < 0) throw call.refuse('its format has no end');
-  const text = formatText(memory, latin1(memory.bytes.subarray(formatAt, formatAt + end)), values);
+  const text = formatText(memory, textOfBytes(memory.bytes.subarray(formatAt, formatAt + end)), values);
   if (text === undefined) return call.give(errno.invalid);
-  const bytes = encodeUtf8(text);
+  const bytes = bytesOfText(text);
   if (size > 0) {
     const kept = Math.min(bytes.length, size - 1);
     memory.bytes.set(bytes.subarray(0, kept), out);
