@@ -269,6 +269,27 @@ test('rates are between two readings, by key and not by place', () => {
   expect(other.periodNs).toBeUndefined();
 });
 
+test('what has a sign may fall, and has a rate then', () => {
+  const schema = mapOf('hash', layouts.u32, layouts.s32);
+  const request = { filter: 'rate(value) < 0' };
+  const first = new Arrangement(schema, request, 0n);
+  first.take(
+    pageOf(schema, [
+      [1, 5],
+      [2, 5],
+    ]),
+  );
+  first.finish();
+  const second = new Arrangement(schema, request, 1_000_000_000n, first);
+  second.take(
+    pageOf(schema, [
+      [1, -5],
+      [2, 6],
+    ]),
+  );
+  expect(keysOf(schema, second)).toEqual([1]);
+});
+
 describe('what is wrong is said, and where', () => {
   const check = (schema: MapSchema, filter: string, part: string, message: string) => {
     try {

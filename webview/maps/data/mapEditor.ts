@@ -26,10 +26,13 @@ export class MapEditor {
   undoable = 0;
   private readonly conversation: Conversation;
   private readonly changed: () => void;
+  private readonly startWriting: (id?: string) => () => void;
 
-  constructor(conversation: Conversation, changed: () => void) {
+  /** `startWriting`: before a row, or without an id any row, is written; what it returns is called after that. */
+  constructor(conversation: Conversation, changed: () => void, startWriting: (id?: string) => () => void) {
     this.conversation = conversation;
     this.changed = changed;
+    this.startWriting = startWriting;
   }
 
   /** Answers why not, or undefined when it was done. */
@@ -42,7 +45,7 @@ export class MapEditor {
   }
 
   async whole(kind: 'clear' | 'import' | 'undo'): Promise<void> {
-    const answer = await this.ask({ kind });
+    const answer = await this.ask({ kind }, undefined);
     const failed = failureOf(answer);
     if (failed !== undefined) this.outcome = { kind: 'failed', text: failed };
     else if (answer.kind === 'edited' && answer.done > 0) {
@@ -67,7 +70,7 @@ export class MapEditor {
 
   private async atRow(key: Uint8Array, asking: Asking): Promise<string | undefined> {
     const id = keyText(key);
-    const failed = failureOf(await this.ask(asking));
+    const failed = failureOf(await this.ask(asking, id));
     const notes = new Map(this.notes);
     if (failed === undefined) notes.delete(id);
     else notes.set(id, failed);
@@ -76,9 +79,10 @@ export class MapEditor {
     return failed;
   }
 
-  private async ask(asking: Asking): Promise<Edited> {
+  private async ask(asking: Asking, id: string | undefined): Promise<Edited> {
     this.outcome = undefined;
-    const answer = await this.conversation.ask(asking);
+    const written = this.startWriting(id);
+    const answer = await this.conversation.ask(asking).finally(written);
     if (answer.kind === 'edited' || answer.kind === 'refused') return answer;
     throw new TypeError(`${asking.kind} was answered by ${answer.kind}`);
   }

@@ -7,7 +7,7 @@ import { type Names, namesOf, noNames, type Reference, referencesOf } from '../.
 import { formatPrefix, type PrefixKey, prefixKeyOf } from '../../../extension/core/maps/prefix.ts';
 import type { ToMapsView } from '../../../extension/protocol/webview.ts';
 import { type Leaf, leavesOf, numberAt, rawTextAt, textAt } from './leaves.ts';
-import { type Slots, type Totals, totalsOf } from './totals.ts';
+import { isSigned, type Slots, type Totals, totalsOf } from './totals.ts';
 
 export type MapSchemaMessage = Extract<ToMapsView, { kind: 'schema' }>;
 
@@ -160,14 +160,14 @@ export class MapModel {
 
   /**
    * What a number grew by, over all CPUs or in one; undefined when it is not known: the key is new, a counter went back
-   * (it was reset, or the map made anew), nothing to compare with.
+   * (it was reset, or the map made anew), nothing to compare with. What has a sign may fall.
    */
   delta(reading: Reading, field: Leaf, slot?: number): bigint | undefined {
     if (slot === undefined) return this.totals(reading, field).delta;
     const { now, before } = reading;
     if (before === undefined) return undefined;
     const grown = this.number(now, field, slot) - this.number(before, field, slot);
-    return grown < 0n ? undefined : grown;
+    return grown < 0n && !isSigned(field) ? undefined : grown;
   }
 
   /** Per second, over the measured time between the readings. */

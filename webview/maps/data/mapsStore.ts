@@ -269,10 +269,14 @@ export class MapsStore {
     this.schema = message;
     this.gone = undefined;
     this.conversation = new Conversation(message.mapId, (question) => this.channel.post(question));
-    this.editor = new MapEditor(this.conversation, () => {
-      this.reader?.refresh();
-      this.changed();
-    });
+    this.editor = new MapEditor(
+      this.conversation,
+      () => {
+        this.reader?.refresh();
+        this.changed();
+      },
+      (id) => this.reader?.rows.startWriting(id) ?? (() => undefined),
+    );
     if (this.selected.shows === 'events') {
       this.events = new EventLog(message, this.conversation, () => this.changed());
       void this.events.follow({ force: false });

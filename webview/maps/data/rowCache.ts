@@ -42,6 +42,9 @@ export class RowCache {
   private known = new Map<string, Row>();
   private followed = new Map<string, Row>();
   private readonly histories = new Map<string, number[]>();
+  /** Rows that are written from here, and whether that is done; `all`: every row. */
+  private readonly written = new Map<string, 'writing' | 'done'>();
+  private allWritten: 'writing' | 'done' | undefined;
 
   constructor(model: MapModel) {
     this.model = model;
@@ -77,6 +80,25 @@ export class RowCache {
     return this.histories.get(id) ?? [];
   }
 
+  /**
+   * What is written from here is nothing that a program counted: until it is done, and in the reading after it, that row (without an id:
+   * each row) has nothing to be compared with. Returns what to call when it is done.
+   */
+  startWriting(id?: string): () => void {
+    if (id === undefined) this.allWritten = 'writing';
+    else this.written.set(id, 'writing');
+    return () => {
+      if (id === undefined) this.allWritten = 'done';
+      else this.written.set(id, 'done');
+    };
+  }
+
+  private wasWritten(id: string): boolean {
+    const state = this.written.get(id);
+    if (state === 'done') this.written.delete(id);
+    return state !== undefined || this.allWritten !== undefined;
+  }
+
   accept(read: RowsRead): void {
     const { keySize } = this.model.schema;
     const gone = new Set(read.gone);
@@ -97,6 +119,7 @@ export class RowCache {
     this.from = read.from;
     this.rows = rows;
     this.known = known;
+    if (this.allWritten === 'done') this.allWritten = undefined;
   }
 
   /** What `lookup` answered for the keys of these rows. */
@@ -117,7 +140,8 @@ export class RowCache {
     if (now === undefined) return row;
     this.model.markActive(now, this.active);
     // A helper that was started anew has another clock: no period to divide by then.
-    const earlier = old?.reading !== undefined && old.atMs < atMs ? old : undefined;
+    const isComparable = !this.wasWritten(id) && old?.reading !== undefined && old.atMs < atMs;
+    const earlier = isComparable ? old : undefined;
     const tooNear = earlier !== undefined && atMs - earlier.atMs < this.minPeriodMs;
     const before = tooNear ? earlier.reading?.before : earlier?.reading?.now;
     row.beforeMs = (tooNear ? earlier.beforeMs : earlier?.atMs) ?? Number.NaN;

@@ -5,7 +5,7 @@ import { type Leaf, numberAt } from './leaves.ts';
 export interface Totals {
   /** Exact, however large. */
   sum: bigint;
-  /** What the sum grew by; undefined when there is nothing to compare with, or when a CPU's number went back. */
+  /** What the sum grew by; undefined when there is nothing to compare with, or when a CPU's unsigned number, a counter, went back. */
   delta: bigint | undefined;
   spread: Spread;
 }
@@ -61,7 +61,7 @@ function totalsOfHalves(
     const oldLow = lowAt(old, oldAt, bigEndian);
     oldHighs += oldHigh;
     oldLows += oldLow;
-    wentBack ||= high < oldHigh || (high === oldHigh && low < oldLow);
+    wentBack ||= !signed && (high < oldHigh || (high === oldHigh && low < oldLow));
   }
   const grew = before !== undefined && !wentBack;
   return {
@@ -96,9 +96,14 @@ function totalsOfAny(leaf: Leaf, now: Slots, before: Slots | undefined): Totals 
     sum += value;
     if (before === undefined || grown === undefined) continue;
     const old = numberAt(leaf, before.memory, before.base + slot * before.slot);
-    grown = value < old ? undefined : grown + value - old;
+    grown = value < old && !isSigned(leaf) ? undefined : grown + value - old;
   }
   return { sum, delta: grown, spread };
+}
+
+/** What has a sign is no counter: it may fall as well as rise. */
+export function isSigned({ layout }: Leaf): boolean {
+  return (layout.kind === 'int' || layout.kind === 'bits') && layout.signed;
 }
 
 class SpreadOf implements Spread {

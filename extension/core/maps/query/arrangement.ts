@@ -136,8 +136,9 @@ export class Arrangement {
       }
       values[place] = now;
       const then = old < 0 ? Number.NaN : (this.#before?.values[number]?.[old] ?? Number.NaN);
-      // A counter that went back was made anew, or is none.
-      this.#rowRates[number] = now >= then && this.#period > 0 ? (now - then) / this.#period : Number.NaN;
+      // A counter that went back was made anew; what has a sign is none, and may fall.
+      const known = this.#period > 0 && (now >= then || operand.domain === 'signed');
+      this.#rowRates[number] = known ? (now - then) / this.#period : Number.NaN;
     });
   }
 
