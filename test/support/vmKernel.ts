@@ -19,8 +19,8 @@ import type { LoadedObject, MapInfo } from '../../extension/protocol/kernel.ts';
 /** One object, loaded in the kernel and in the built-in machine, whose runs are compared one by one; both engines run each. */
 export interface Pair {
   machine: Machine;
-  /** Runs on both. Returns what differs, in words; empty when nothing does. */
-  run(request: XdpRequest): Promise<string[]>;
+  /** Runs on both, on this CPU (0). Returns what differs, in words; empty when nothing does. */
+  run(request: XdpRequest, cpu?: number): Promise<string[]>;
   /** Puts the same entries into the maps of all, so that lookups find something: small keys, and those of usual addresses. */
   seed(random: Random): Promise<void>;
   /** Differences between the maps as they are now. */
@@ -48,7 +48,10 @@ export async function loadPair(
   const compiled = new Machine(linked, { ...settings, engine: 'wasm' });
   return {
     machine,
-    run: (request) => compareRun(client, loaded, [machine, compiled], request),
+    run: (request, cpu = 0) => {
+      for (const each of [machine, compiled]) each.setInputs({ ...settings.inputs, cpu });
+      return compareRun(client, loaded, [machine, compiled], request, cpu);
+    },
     seed: (random) => seedMaps(client, loaded, [machine, compiled], random),
     maps: async () => [
       ...(await compareMaps(client, loaded, machine)),
@@ -109,6 +112,7 @@ async function compareRun(
   loaded: LoadedObject,
   machines: readonly [Machine, Machine],
   request: XdpRequest,
+  cpu: number,
 ): Promise<string[]> {
   const { packet, program, metadata = new Uint8Array(0) } = request;
   const data = new Uint8Array(metadata.length + packet.length);
@@ -120,7 +124,7 @@ async function compareRun(
     program,
     data,
     repeat: 1,
-    cpu: 0,
+    cpu,
     capturePrintk: false,
     ...(given ? { ctx: contextBytes(request, data.length) } : {}),
   });
