@@ -21,6 +21,16 @@ export function withMap<T>(
   );
 }
 
+/**
+ * The map that stands behind a pin now, when it is another one than was opened: whoever loads a program anew often pins its maps in the
+ * place of the old ones, and their entries may be of other types. undefined: it is the same.
+ */
+export async function openedAnew({ client, map }: OpenedMap): Promise<OpenedMap | undefined> {
+  if (!('pin' in map.ref)) return undefined;
+  const { id } = await client.call('map/info', { map: map.ref });
+  return id === map.info.id ? undefined : { client, map: await openMap(client, map.ref) };
+}
+
 export function intervalOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : wholeNumber('--watch', text, { min: 1, max: 3_600_000 });
 }

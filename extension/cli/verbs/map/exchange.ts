@@ -15,7 +15,7 @@ import { readMap } from '../../../session/maps/maps.ts';
 import { type Context, type ExitCode, oneOf, parse } from '../../command.ts';
 import { intervalOf, withMap, type OpenedMap } from './access.ts';
 import { chunksOf, documentPieces, namesFor } from './document.ts';
-import { UnusedNote } from './unused.ts';
+import { WatchedMap } from './watched.ts';
 import { netnsOption, usages } from './usages.ts';
 
 const exportOptions = {
@@ -47,12 +47,14 @@ export async function exportMap(args: readonly string[], context: Context): Prom
     throw new XdpError('usage', '--watch of an export needs a file to keep up to date.', { fix: 'Add -o FILE.' });
   }
   await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
-    const unused = new UnusedNote(opened, context.output);
+    const watched = new WatchedMap(opened, context.output);
     for (;;) {
-      const pieces = await piecesOf(opened, format, labels).catch(async (error: unknown) => {
+      const pieces = await piecesOf(watched.opened, format, labels).catch(async (error: unknown) => {
+        if (intervalMs !== undefined && (await watched.moved())) return undefined;
         await forgetMetrics(error, format, file);
         throw error;
       });
+      if (pieces === undefined || (intervalMs !== undefined && (await watched.moved()))) continue;
       if (file === undefined) {
         await context.output.pieces(pieces);
         return;
@@ -61,9 +63,9 @@ export async function exportMap(args: readonly string[], context: Context): Prom
       if (intervalMs === undefined)
         context.output.result({ file: path.resolve(file), format }, () => t('Wrote {0}.', file));
       if (intervalMs === undefined || context.signal.aborted) return;
-      await unused.look();
       await sleep(intervalMs, undefined, { signal: context.signal }).catch(() => undefined);
       if (context.signal.aborted) return;
+      await watched.lookAtUse();
     }
   });
   return 0;

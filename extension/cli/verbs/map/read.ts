@@ -7,7 +7,7 @@ import { type Context, type ExitCode, parse, wholeNumber } from '../../command.t
 import { intervalOf, without, withMap, type OpenedMap } from './access.ts';
 import { describe } from './describe.ts';
 import { documentPieces, namesFor } from './document.ts';
-import { UnusedNote } from './unused.ts';
+import { WatchedMap } from './watched.ts';
 import { netnsOption, usages } from './usages.ts';
 
 const options = {
@@ -34,20 +34,29 @@ export async function read(args: readonly string[], context: Context): Promise<E
     });
   }
   await withMap(context, positionals[0] ?? '', values.netns, async (opened) => {
-    const unused = new UnusedNote(opened, context.output);
-    const source = await sourceOf(opened, selection, intervalMs === undefined);
+    const watches = intervalMs !== undefined;
+    const watched = new WatchedMap(opened, context.output);
+    let source = await sourceOf(opened, selection, !watches);
     for (;;) {
       const startedMs = Date.now();
-      const page = await source();
-      const names = await namesFor(opened, page);
-      if (context.output.json) await context.output.pieces(documentPieces(opened, page, names));
-      else context.output.result(undefined, () => describe(opened, page, names));
+      const page = await source.read().catch(async (error: unknown) => {
+        if (watches && (await watched.moved())) return undefined;
+        throw error;
+      });
+      if (page === undefined || (watches && (await watched.moved()))) {
+        await source.close();
+        source = await sourceOf(watched.opened, selection, false);
+        continue;
+      }
+      const names = await namesFor(watched.opened, page);
+      if (context.output.json) await context.output.pieces(documentPieces(watched.opened, page, names));
+      else context.output.result(undefined, () => describe(watched.opened, page, names));
       if (intervalMs === undefined || context.signal.aborted) return;
-      await unused.look();
       // A large map takes long to read: half of the time at least is left to the program.
       const restMs = Math.max(intervalMs, Date.now() - startedMs);
       await sleep(restMs, undefined, { signal: context.signal }).catch(() => undefined);
       if (context.signal.aborted) return;
+      await watched.lookAtUse();
     }
   });
   return 0;
@@ -64,14 +73,21 @@ interface Selection {
 const rateMs = 1000;
 const rowsAtOnce = 4096;
 
+interface Source {
+  read: () => Promise<RawPage>;
+  close: () => Promise<void>;
+}
+
 /** How to read the entries that are asked for, once and again. */
 async function sourceOf(
   { client, map }: OpenedMap,
   { filter, sort, descending, limit }: Selection,
   once: boolean,
-): Promise<() => Promise<RawPage>> {
+): Promise<Source> {
   const maxEntries = limit ?? Number.POSITIVE_INFINITY;
-  if (filter === undefined && sort === undefined) return () => readMap(client, map.ref, { maxEntries });
+  if (filter === undefined && sort === undefined) {
+    return { read: () => readMap(client, map.ref, { maxEntries }), close: async () => undefined };
+  }
   const table = await MapTable.open(client, map);
   const request = {
     ...(filter === undefined ? {} : { filter }),
@@ -81,7 +97,7 @@ async function sourceOf(
     await table.arrange(request);
     await sleep(rateMs);
   }
-  return async () => {
+  const read = async (): Promise<RawPage> => {
     const { rows } = await table.arrange(request);
     const wanted = Math.min(rows, maxEntries);
     const keys: Uint8Array[] = [];
@@ -96,4 +112,5 @@ async function sourceOf(
     }
     return { count, keys: new Uint8Array(Buffer.concat(keys)), values: new Uint8Array(Buffer.concat(values)) };
   };
+  return { read, close: () => table.close() };
 }

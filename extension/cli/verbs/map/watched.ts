@@ -1,15 +1,15 @@
 import type { Output } from '../../output.ts';
-import type { OpenedMap } from './access.ts';
+import { openedAnew, type OpenedMap } from './access.ts';
 
 /** Nobody reads a note sooner. */
 const askMs = 1000;
 
 /**
- * Says, once, that no program uses the map that is watched: it would go on to be printed, and to stand still, for as long as anybody
- * holds it.
+ * A map that is read again and again. Says, once, that no program uses it: it would go on to be printed, and to stand still, for as long as
+ * anybody holds it. And goes on with what takes its place at its pin.
  */
-export class UnusedNote {
-  readonly #opened: OpenedMap;
+export class WatchedMap {
+  #opened: OpenedMap;
   readonly #output: Output;
   #askedMs = Number.NEGATIVE_INFINITY;
   #said: string | undefined;
@@ -19,8 +19,25 @@ export class UnusedNote {
     this.#output = output;
   }
 
-  /** After a reading. */
-  async look(): Promise<void> {
+  /** What is to be read. Another object is another map. */
+  get opened(): OpenedMap {
+    return this.#opened;
+  }
+
+  /** After a reading, also one that failed: is it another map now? Then the reading may be of either, and is to be done again. */
+  async moved(): Promise<boolean> {
+    // What cannot be opened any more, the next reading says.
+    const anew = await openedAnew(this.#opened).catch(() => undefined);
+    if (anew === undefined) return false;
+    this.#output.note(`The pin has another map now: ${anew.map.info.name} (map ${anew.map.info.id}).`);
+    this.#opened = anew;
+    this.#said = undefined;
+    this.#askedMs = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
+  /** Between two readings. */
+  async lookAtUse(): Promise<void> {
     if (performance.now() - this.#askedMs < askMs) return;
     this.#askedMs = performance.now();
     const { client, map } = this.#opened;
