@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parseObject } from '../../extension/core/object/parseObject.ts';
 import { MapModel, type MapSchemaMessage } from '../../webview/maps/data/mapModel.ts';
 import { RowCache, type RowsRead } from '../../webview/maps/data/rowCache.ts';
+import { cellsOf } from '../../webview/maps/table/cells.ts';
 import { bpfPrelude, compileBpf } from '../support/bpfFixture.ts';
 
 const source = `${bpfPrelude}
@@ -97,4 +98,25 @@ test('what is written from here makes no rate, neither while it is written nor i
   rows.startWriting()();
   expect(rates(70, 7000, 5000)).toEqual([undefined, undefined]);
   expect(rates(80, 7010, 6000)).toEqual([10, 10]);
+});
+
+test('one CPU that has it all, where others count elsewhere, is the least even of all', () => {
+  const model = new MapModel(schemaOf('narrow', 3));
+  const counts = [
+    [60, 10, 0],
+    [50, 0, 0],
+    [4, 4, 0],
+    [0, 0, 0],
+  ];
+  const rows = rowsOf(model, {
+    from: 0,
+    count: 4,
+    keys: new Uint8Array(Uint32Array.of(7, 8, 9, 10).buffer),
+    values: new Uint8Array(Uint32Array.from(counts.flat().flatMap((count) => [count, 0])).buffer),
+    gone: [],
+    atMs: 0,
+  });
+  const column = { kind: 'imbalance', field: 0, slot: -1, label: '', sortBy: 'imbalance(value)' } as const;
+  const shown = counts.map((_, row) => cellsOf(model, rows.at(row)!.reading!, [column])[0]!.text);
+  expect(shown).toEqual(['1.71×', '2.00×', '1.00×', '–']);
 });

@@ -44,6 +44,8 @@ export class MapModel {
   readonly slot: number;
   /** Names of what values refer to, as far as they were told. */
   names: Names = noNames;
+  /** CPUs that have counted in any row that was seen: how evenly a row is spread is about those. */
+  countingCpus = 0;
   private readonly references: readonly Reference[];
   private readonly prefix: PrefixKey | undefined;
 

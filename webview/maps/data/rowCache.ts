@@ -119,6 +119,7 @@ export class RowCache {
     this.from = read.from;
     this.rows = rows;
     this.known = known;
+    this.model.countingCpus = this.active.filter(Boolean).length;
     if (this.allWritten === 'done') this.allWritten = undefined;
   }
 

@@ -46,9 +46,11 @@ function rowCell(model: MapModel, reading: Reading, field: Leaf, column: Column)
     case 'max':
       return numberCell(model.number(reading.now, field, model.totals(reading, field).spread.largest));
     case 'imbalance': {
-      const { sum, max, counting } = model.totals(reading, field).spread;
-      if (counting < 2 || sum <= 0) return unknown;
-      const ratio = (max * counting) / sum;
+      const { sum, max } = model.totals(reading, field).spread;
+      const { countingCpus } = model;
+      if (countingCpus < 2 || sum <= 0) return unknown;
+      // The filter language divides by all CPUs, so that the order is the same.
+      const ratio = (max * countingCpus) / sum;
       return { ...blank, text: `${ratio.toFixed(2)}×`, raw: String(ratio) };
     }
     case 'cpu':
