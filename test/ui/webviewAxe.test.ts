@@ -15,7 +15,7 @@ const views: Record<string, string[]> = {
     'maps-refused',
     'maps-events',
     'maps-snapshots',
-    'maps-unused',
+    'maps-unused-side',
   ],
   'the verifier view': [
     'verifier-dark',
