@@ -39,6 +39,8 @@ afterAll(async () => {
   await kernel?.dispose();
 });
 
+/** The kernel lets go of a program, and so of its maps, some time after the last that held it: a busy machine takes longer. */
+const eventually = { timeout: 20_000 };
 const load = (): Promise<LoadedObject> => owner.call('object/load', { elf, name: 'uses.o' });
 const idOf = ({ maps }: LoadedObject, name: string): number => maps.find((map) => map.name === name)?.id ?? 0;
 const uses = async (...ids: number[]): Promise<MapUse[]> => (await own.call('map/uses', { ids })).maps;
@@ -58,18 +60,17 @@ test('a map whose program was replaced is used by none any more, and the one in 
     // Two of the same program at a time: neither is stale.
     expect(await uses(id)).toEqual([{ id, use: 'program' }]);
     await owner.call('object/close', { object: first.object });
-    // The kernel lets go of a program's maps some time after the program.
-    await expect.poll(() => uses(id)).toEqual([{ id, use: 'held', newer: idOf(second, 'seen_by_uses') }]);
-    await expect.poll(() => uses(inner)).toMatchObject([{ id: inner, use: 'held' }]);
+    await expect.poll(() => uses(id), eventually).toEqual([{ id, use: 'held', newer: idOf(second, 'seen_by_uses') }]);
+    await expect.poll(() => uses(inner), eventually).toMatchObject([{ id: inner, use: 'held' }]);
     // The kernel's own list agrees: bpftool shows which programs use a map.
     const users = (bpftoolList('prog') as { map_ids?: number[] }[]).filter(({ map_ids: ids }) => ids?.includes(id));
     expect(users).toEqual([]);
     await owner.call('object/close', { object: second.object });
-    await expect.poll(() => uses(id)).toEqual([{ id, use: 'held' }]);
+    await expect.poll(() => uses(id), eventually).toEqual([{ id, use: 'held' }]);
   } finally {
     for (const { release } of borrowed) await release();
   }
-  await expect.poll(() => uses(id)).toEqual([]);
+  await expect.poll(() => uses(id), eventually).toEqual([]);
 });
 
 test('a map that is pinned has others who hold it; and to ask leaves nothing behind', async () => {
@@ -79,7 +80,7 @@ test('a map that is pinned has others who hold it; and to ask leaves nothing beh
   try {
     const { id } = bpftool('map', 'show', 'pinned', pin) as { id: number };
     // Whoever else looks at the map at that moment counts as well.
-    await expect.poll(() => uses(id)).toEqual([{ id, use: 'others' }]);
+    await expect.poll(() => uses(id), eventually).toEqual([{ id, use: 'others' }]);
     expect(await openFilesAtRest(own.hello.pid)).toEqual(before);
   } finally {
     rmSync(pin);
