@@ -86,7 +86,8 @@ function inOurWords(cause: unknown, usage: string, known: readonly string[]): Xd
       const why = / does not take an argument/.test(cause.message)
         ? `The option ${option} takes no value.`
         : `The option ${option} needs a value.`;
-      return usageError(why, usage, [], cause);
+      const dashed = / is ambiguous/.test(cause.message);
+      return usageError(why, usage, dashed ? [`One that begins with - is written ${option}=VALUE.`] : [], cause);
     }
     default:
       return usageError(cause.message, usage, [], cause);

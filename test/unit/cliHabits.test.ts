@@ -28,6 +28,8 @@ test.each([
   ['attach prog.o --iface eth0 --mode xdpdrv', 'Did you mean native?'],
   ['attach prog.o --iface eth0 --mode hw', 'Did you mean offload?'],
   ['attach prog.o --iface eth0 --mode constructor', 'It is one of: auto, native, generic, offload.'],
+  ['attach prog.o --iface eth0 --guard -1', 'One that begins with - is written --guard=VALUE.'],
+  ['attach prog.o --iface', 'Usage: xdp attach'],
   ['detach eth0', 'One of them belongs behind --iface.'],
   ['run prog.o Ether()', 'One of them belongs behind --packet.'],
   ['run prog.o -p Ether()', 'Did you mean --packet?'],
