@@ -26,11 +26,12 @@ export function renderUnused(store: MapsStore): TemplateResult | typeof nothing 
   const unused = selected?.unused;
   if (selected === undefined || unused === undefined || store.gone !== undefined) return nothing;
   const about = { map: selected.name, id: selected.id };
-  const { newer } = unused;
+  const { held, newer } = unused;
+  // A map that is pinned for later is nothing to warn of.
   return html`<xdp-notice
     compact
-    kind="warning"
-    message=${fill(unused.held ? strings.unusedHeld : strings.unused, about)}
+    kind=${held || newer !== undefined ? 'warning' : 'info'}
+    message=${fill(held ? strings.unusedHeld : strings.unused, about)}
     fix=${newer === undefined ? '' : fill(strings.newer, { map: selected.name, id: newer })}
     button=${newer === undefined ? '' : strings.openNewer}
     @action=${() => store.openNewer(selected.id)}
