@@ -238,6 +238,22 @@ function page(entries: Record<number, number>): RawPage {
   return { count: list.length, keys: new Uint8Array(keys.buffer), values: new Uint8Array(values.buffer) };
 }
 
+test('differences between two pages of an array, with millions of entries too', () => {
+  const map = schema('array', ids.u32, 4, '0');
+  expect(diffPages(map, page({ 0: 5, 1: 6, 2: 7 }), page({ 0: 5, 1: 8, 2: 7 }))).toEqual([
+    { key: Uint8Array.of(1, 0, 0, 0), before: Uint8Array.of(6, 0, 0, 0), after: Uint8Array.of(8, 0, 0, 0) },
+  ]);
+  // More than a JavaScript Map has room for.
+  const count = 2 ** 24 + 1;
+  const keys = new Uint8Array(Uint32Array.from({ length: count }, (_, index) => index).buffer);
+  const before: RawPage = { count, keys, values: new Uint8Array(4 * count) };
+  const after: RawPage = { count, keys, values: new Uint8Array(4 * count) };
+  after.values[4 * (count - 1)] = 9;
+  expect(diffPages(map, before, after)).toEqual([
+    { key: Uint8Array.of(0, 0, 0, 1), before: Uint8Array.of(0, 0, 0, 0), after: Uint8Array.of(9, 0, 0, 0) },
+  ]);
+});
+
 test('differences between two pages, whatever the order of their entries', () => {
   const map = schema('hash', ids.u32, 4, '0');
   const reversed: RawPage = {

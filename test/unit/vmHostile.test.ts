@@ -2,9 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { XdpError } from '../../extension/core/errors.ts';
+import type { Btf } from '../../extension/core/btf/types.ts';
+import { layOutKconfig } from '../../extension/core/vm/link/kconfig.ts';
 import { createMachine } from '../../extension/core/vm/machine.ts';
 import { runBytecode } from '../../extension/core/vm/rawProgram.ts';
 import { InvalidInstruction } from '../../extension/core/vm/isa/code.ts';
+import { createMap } from '../../extension/core/vm/maps/createMap.ts';
+import { Memory } from '../../extension/core/vm/memory/memory.ts';
 import { Fault } from '../../extension/core/vm/memory/regions.ts';
 import { mutate, seeded } from '../support/bpfFixture.ts';
 import { repository } from '../support/toolchain.ts';
@@ -12,11 +16,14 @@ import { compileFixture } from '../support/vmKernel.ts';
 
 const engineOf = (round: number): 'interpreter' | 'wasm' => (round % 2 === 0 ? 'interpreter' : 'wasm');
 
+/** Debug information names places: the same bytes, and so the same damage, wherever this is checked out. */
+const anywhere = [`-ffile-prefix-map=${repository}=/xdp`];
+
 /** Objects and bytecode of strangers: the machine says no, or runs them; it never breaks. */
 test.for([
-  ['vmPacket', () => compileFixture('vmPacket', [])],
-  ['vmMaps', () => compileFixture('vmMaps', [])],
-  ['vmCore', () => compileFixture('vmCore', [])],
+  ['vmPacket', () => compileFixture('vmPacket', anywhere)],
+  ['vmMaps', () => compileFixture('vmMaps', anywhere)],
+  ['vmCore', () => compileFixture('vmCore', anywhere)],
   ['jumpTables', () => readFileSync(join(repository, 'test/fixtures/bpf/jumpTables.o'))],
 ] as const)('damaged copies of %s are refused or run, never more', ([, bytes]) => {
   const object = new Uint8Array(bytes());
@@ -37,6 +44,58 @@ test.for([
   }
   expect(refused).toBeGreaterThan(20);
   expect(ran).toBeGreaterThan(20);
+});
+
+test('kernel options of gigabytes are refused before there is memory for them', () => {
+  const btf: Btf = {
+    types: [
+      { kind: 'void', name: '' },
+      { kind: 'int', name: 'char', size: 1, bits: 8, bitOffset: 0, signed: true, char: true, bool: false },
+      { kind: 'array', name: '', type: 1, indexType: 1, nelems: 0xffff_0014 },
+      { kind: 'var', name: 'CONFIG_LOCALVERSION', type: 2, linkage: 'extern' },
+      { kind: 'datasec', name: '.kconfig', size: 0, vars: [{ type: 3, offset: 0, size: 0 }] },
+    ],
+  };
+  expect(() => layOutKconfig(btf, { cpuCount: 2, hasKfunc: () => false }, [])).toThrow(/take 4294901780 bytes, more than 1048576/);
+});
+
+/** The largest sizes that an object can name, for each type that the machine has: refused, or made and listed. */
+test.each([
+  'array',
+  'percpu_array',
+  'hash',
+  'percpu_hash',
+  'lru_hash',
+  'lru_percpu_hash',
+  'lpm_trie',
+  'prog_array',
+  'devmap',
+  'devmap_hash',
+  'cpumap',
+  'xskmap',
+  'queue',
+  'stack',
+  'bloom_filter',
+  'ringbuf',
+  'array_of_maps',
+  'hash_of_maps',
+])('a %s of any size takes no more than the machine may use', (type) => {
+  const sizes = [4, 8, 4096, 0x7fff_ffff, 0xffff_fff9, 0xffff_ffff];
+  for (const maxEntries of [1, 4096, 100_000_000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
+    for (const keySize of [0, ...sizes]) {
+      for (const valueSize of [0, ...sizes]) {
+        const flags = type === 'lpm_trie' ? 1 : 0;
+        const definition = { name: 'm', type, keySize, valueSize, maxEntries, flags };
+        try {
+          const map = createMap(definition, { memory: new Memory(8_000_000), number: 0, cpuCount: 2 });
+          expect(map.read().count).toBeLessThanOrEqual(8_000_000);
+        } catch (error) {
+          if (!(error instanceof XdpError || error instanceof Fault))
+            throw new Error(JSON.stringify(definition), { cause: error });
+        }
+      }
+    }
+  }
 });
 
 test('random bytecode is refused or runs, never more', () => {

@@ -1,12 +1,15 @@
 import { xdpActions } from '../xdp.ts';
 import type { MapSchema } from './schema.ts';
+import { isArray } from './types.ts';
 
 /** Counters by verdict: an array with a value for each of enum xdp_action, as everybody writes it (XDP_ACTION_MAX is 5). */
 export function countsActions(schema: Pick<MapSchema, 'type' | 'keySize' | 'maxEntries' | 'value'>): boolean {
   const { type, keySize, maxEntries, value } = schema;
-  const isArray = type === 'array' || type === 'percpu_array';
   return (
-    isArray && keySize === 4 && maxEntries === xdpActions.length && (value?.kind === 'int' || value?.kind === 'struct')
+    isArray(type) &&
+    keySize === 4 &&
+    maxEntries === xdpActions.length &&
+    (value?.kind === 'int' || value?.kind === 'struct')
   );
 }
 

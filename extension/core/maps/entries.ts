@@ -6,7 +6,7 @@ import { encodePrefix, prefixKeyOf } from './prefix.ts';
 import type { MapSchema } from './schema.ts';
 import { sumOf } from './sum.ts';
 import { toHex } from './text.ts';
-import { isPerCpu, roundUp8, valueBytes } from './types.ts';
+import { isArray, isPerCpu, roundUp8, valueBytes } from './types.ts';
 import { decodeValue, encodeValue, type Value } from './value.ts';
 
 /** Entries as the kernel copies them out: `keys` holds count × keySize bytes, `values` count × valueBytes(). */
@@ -168,6 +168,7 @@ function sized(bytes: Uint8Array, sizes: readonly number[], name: string): Uint8
 export function diffPages(schema: MapSchema, before: RawPage, after: RawPage): EntryChange[] {
   checkPage(schema, before);
   checkPage(schema, after);
+  if (isArray(schema.type) && sameBytes(before.keys, after.keys)) return diffArrays(schema, before, after);
   const old = indexByKey(schema, before);
   const changes: EntryChange[] = [];
   for (let index = 0; index < after.count; index++) {
@@ -185,6 +186,16 @@ export function diffPages(schema: MapSchema, before: RawPage, after: RawPage): E
     before: valueAt(schema, before, index),
   }));
   return [...gone, ...changes];
+}
+
+/** An array has the same keys in the same order at all times: nothing is looked up, and a table of millions costs a walk. */
+function diffArrays(schema: MapSchema, before: RawPage, after: RawPage): EntryChange[] {
+  const changes: EntryChange[] = [];
+  for (let index = 0; index < after.count; index++) {
+    const [was, now] = [valueAt(schema, before, index), valueAt(schema, after, index)];
+    if (!sameBytes(was, now)) changes.push({ key: keyAt(schema, after, index), before: was, after: now });
+  }
+  return changes;
 }
 
 /** Where each key stands; a key that a page holds twice (a resized hash, read in batches) counts where it came last. */
@@ -221,5 +232,7 @@ export function checkPage(schema: MapSchema, page: RawPage): void {
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
 }

@@ -48,6 +48,11 @@ export function mapTypeNumber(name: string): number | undefined {
   return index < 0 ? undefined : index;
 }
 
+/** Those that have every index from the start: array and percpu_array. */
+export function isArray(typeName: string): boolean {
+  return typeName === 'array' || typeName === 'percpu_array';
+}
+
 export function isPerCpu(typeName: string): boolean {
   return (
     typeName === 'percpu_hash' ||
@@ -66,5 +71,5 @@ export function valueBytes(typeName: string, valueSize: number, possibleCpus: nu
 }
 
 export function roundUp8(bytes: number): number {
-  return (bytes + 7) & ~7;
+  return Math.ceil(bytes / 8) * 8;
 }

@@ -6,6 +6,9 @@ import type { LinkOptions } from './linkedObject.ts';
 /** What programs get when nothing else is said: Linux 6.12, a long-term version. */
 export const defaultKernelVersion = (6 << 16) | (12 << 8);
 
+/** A kernel has some 12,000 options, of which the longest are texts of some hundred bytes. */
+const mostBytes = 1 << 20;
+
 /** `__kconfig` externs: where each one is in the `.kconfig` map, and the bytes of that map. */
 export interface Kconfig {
   offsets: ReadonlyMap<string, number>;
@@ -30,6 +33,15 @@ export function layOutKconfig(btf: Btf | undefined, options: LinkOptions, remark
     end = Math.ceil(end / align) * align;
     offsets.set(name, end);
     end += size;
+  }
+  if (end > mostBytes) {
+    throw new XdpError(
+      'load-failed',
+      `The kernel options that the object reads take ${end} bytes, more than ${mostBytes}.`,
+      {
+        fix: 'Its type information (BTF) is damaged: compile it again.',
+      },
+    );
   }
   const bytes = new Uint8Array(end);
   for (const { name, type, size } of externs) {

@@ -11,6 +11,8 @@ export class ArrayMap extends VmMap {
   constructor(definition: MapDefinition, settings: MapSettings) {
     super(definition, settings);
     const { valueSize, maxEntries, name } = definition;
+    // The kernel makes all of it at once, and whoever lists it gets all of it; only what is used takes memory here.
+    settings.memory.requireRoom(this.userValueSize * maxEntries);
     const layout = { keySize: 0, valueSize, copies: this.copies, rights: this.valueRights, name };
     this.slab = new Slab(settings.memory, layout, maxEntries);
   }

@@ -7,6 +7,9 @@ import { LruPool, OwnLruPool } from './lruPool.ts';
 import { type MapDefinition, mapFlag, type MapSettings, pageOf, updateFlag, VmMap } from './map.ts';
 import { Slab } from './slab.ts';
 
+/** What the lists of an LRU map take for each entry (lruPool.ts), which are there from the start. */
+const lruListBytes = 28;
+
 /** hash, percpu_hash, lru_hash, lru_percpu_hash: kernel/bpf/hashtab.c. Iterates in order of insertion. */
 export class HashMap extends VmMap {
   private readonly slab: Slab;
@@ -33,6 +36,7 @@ export class HashMap extends VmMap {
     const ownLists = this.lru && (definition.flags & mapFlag.noCommonLru) !== 0;
     // hashtab.c, htab_map_alloc(): every CPU gets as many entries.
     const size = ownLists ? Math.ceil(maxEntries / cpuCount) * cpuCount : maxEntries;
+    if (this.lru) memory.requireRoom(size * lruListBytes);
     this.slab = new Slab(memory, layout, size + 1);
     this.index = new KeyIndex(memory, keySize, (entry) => this.slab.keyAddress(entry));
     const Pool = ownLists ? OwnLruPool : LruPool;

@@ -51,14 +51,18 @@ export class Memory {
     this.infos[tag.packet] = { kind: 'packet', name: '' };
   }
 
+  /** Faults where `size` more bytes are more than the machine may use. */
+  requireRoom(size: number): void {
+    if (this.next + size <= this.limit) return;
+    const mebibytes = Math.floor(this.limit / 1048576);
+    throw new Fault('limit', `the program and its maps need more than the ${mebibytes} MiB that the machine may use`);
+  }
+
   /** Address of `size` fresh zero bytes, aligned to 8. They belong to no region yet. */
   allocate(size: number, regionAt: (address: number) => number): number {
     const start = this.next;
     const end = start + size;
-    if (end > this.limit) {
-      const mebibytes = Math.floor(this.limit / 1048576);
-      throw new Fault('limit', `the program and its maps need more than the ${mebibytes} MiB that the machine may use`);
-    }
+    this.requireRoom(size);
     if (end > this.bytes.length) this.grow(end);
     this.next = (end + 7) & ~7;
     this.areas.push({ start, end, regionAt });
