@@ -63,12 +63,24 @@ test('a program that does not end is stopped', () => {
   expect(insnsExecuted).toBe(10_000);
 });
 
-test('maps that need more memory than allowed are refused', () => {
-  const source = `
-struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __uint(key_size, 4); __uint(value_size, 4000000); } big SEC(".maps");
-SEC("xdp") int prog(struct xdp_md *ctx) { __u32 key = 0; return bpf_map_lookup_elem(&big, &key) ? 2 : 1; }`;
-  expect(run(source).retval).toBe(2);
-  expect(run(source, { memoryLimit: 2_000_000 }).fault).toMatchObject({ reason: 'limit' });
+test('an array counts whole when it is made, a hash by the entries that it has', () => {
+  const program = (map: string, body: string): string => `
+struct { ${map} } big SEC(".maps");
+SEC("xdp") int prog(struct xdp_md *ctx) { ${body} }`;
+  const array = program(
+    '__uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __uint(key_size, 4); __uint(value_size, 4000000);',
+    '__u32 key = 0; return bpf_map_lookup_elem(&big, &key) ? 2 : 1;',
+  );
+  expect(run(array).retval).toBe(2);
+  expect(() => run(array, { memoryLimit: 2_000_000 })).toThrow(/need more than the 1 MiB that the machine may use/);
+  const hash = program(
+    '__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 20000); __type(key, __u32); __uint(value_size, 200);',
+    `char value[200] = {};
+    for (__u32 key = 0; key < 20000; key++) bpf_map_update_elem(&big, &key, value, 0);
+    return 2;`,
+  );
+  expect(run(hash)).toMatchObject({ retval: 2, fault: undefined });
+  expect(run(hash, { memoryLimit: 2_000_000 }).fault).toMatchObject({ reason: 'limit' });
 });
 
 const asked = `

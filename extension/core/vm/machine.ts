@@ -400,7 +400,10 @@ function asLoadError<T>(action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof Fault)
-      throw new XdpError('load-failed', `The object does not fit: ${error.message}.`, { cause: error });
+      throw new XdpError('load-failed', `The object does not fit: ${error.message}.`, {
+        fix: 'Give its maps fewer entries (max_entries) for the built-in machine, or run it on the kernel.',
+        cause: error,
+      });
     throw error;
   }
 }
