@@ -56,7 +56,9 @@ test('kernel options of gigabytes are refused before there is memory for them', 
       { kind: 'datasec', name: '.kconfig', size: 0, vars: [{ type: 3, offset: 0, size: 0 }] },
     ],
   };
-  expect(() => layOutKconfig(btf, { cpuCount: 2, hasKfunc: () => false }, [])).toThrow(/take 4294901780 bytes, more than 1048576/);
+  expect(() => layOutKconfig(btf, { cpuCount: 2, hasKfunc: () => false }, [])).toThrow(
+    /take 4294901780 bytes, more than 1048576/,
+  );
 });
 
 /** The largest sizes that an object can name, for each type that the machine has: refused, or made and listed. */
